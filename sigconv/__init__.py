@@ -1,0 +1,1 @@
+"""Convolution for signals of any dimension, with verified backward passes."""
