@@ -1,1 +1,9 @@
 """Convolution for signals of any dimension, with verified backward passes."""
+
+from . import functional, layers
+from .convert import convert
+from .errors import UsageError
+from .layers import *  # noqa: F403
+from .plan import use_kernel
+
+__all__ = ["UsageError", "convert", "functional", "layers", "use_kernel", *layers.__all__]

@@ -1,0 +1,79 @@
+"""Adaptive pooling: windows of uneven size, laid out so that plain pooling serves them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import UsageError
+from .padding import pad_constant
+from .window import Geometry, Sizes, Window
+
+AdaptiveSizes = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class EvenWindows:
+    """Windows laid out side by side: ``geometry`` pools them, ``samples`` counts what each really holds.
+
+    ``index[axis]`` tells which sample of the input each sample of the layout is, None where they are the same.
+    """
+
+    geometry: Geometry
+    samples: Tensor
+    index: tuple[Tensor | None, ...]
+    size: Sizes
+
+    def original_index(self, winner: Tensor) -> Tensor:
+        """Turn flat indices into the layout into flat indices into the input."""
+        flat = torch.zeros_like(winner)
+        stride = math.prod(self.geometry.size)
+        for laid_out, n, index in zip(self.geometry.size, self.size, self.index, strict=True):
+            stride //= laid_out
+            place = winner // stride % laid_out
+            flat = flat * n + (place if index is None else index[place])
+        return flat
+
+
+def even_windows(x: Tensor, sizes: Sizes, fill: float) -> tuple[Tensor, EvenWindows]:
+    """Lay out the windows that adaptive pooling to ``sizes`` sees, each padded behind with ``fill`` to the longest.
+
+    x (batch, channel, *size) -> (batch, channel, *sizes times the longest window)
+    """
+    size = tuple(x.shape[2:])
+    kernel, counts, indices = [], [], []
+    for axis, (n, m) in enumerate(zip(size, sizes, strict=True)):
+        place = torch.arange(m, device=x.device)
+        first, end = place * n // m, ((place + 1) * n + m - 1) // m
+        longest, index = n // m, None
+        if n % m:
+            longest = max(-(-(o + 1) * n // m) - o * n // m for o in range(m))
+            within = first[:, None] + torch.arange(longest, device=x.device)
+            index = torch.where(within < end[:, None], within, n).flatten()
+            one_behind = [(0, int(a == axis)) for a in range(len(size))]
+            x = pad_constant(x, one_behind, fill)[(slice(None),) * (axis + 2) + (index,)]
+        kernel.append(longest)
+        counts.append((end - first).reshape(-1, *[1] * (len(size) - 1 - axis)))
+        indices.append(index)
+    window = Window.parse(tuple(kernel), tuple(kernel))
+    geometry = Geometry(window, tuple(x.shape[2:]))
+    return x, EvenWindows(geometry, functools.reduce(torch.mul, counts), tuple(indices), size)
+
+
+def parse_sizes(output_size: int | Sequence[int | None] | None, ndim: int | None, owner: object) -> AdaptiveSizes:
+    """The output size along each axis; None where the input's is kept."""
+    if output_size is None or isinstance(output_size, int):
+        if ndim is None:
+            raise UsageError(f"{owner}: output size {output_size} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
+        output_size = (output_size,) * ndim
+    if ndim is not None and len(output_size) != ndim:
+        raise UsageError(f"{owner}: output size has {len(output_size)} entries {tuple(output_size)} for {ndim} axes")
+    for axis, m in enumerate(output_size):
+        if m is not None and m < 1:
+            raise UsageError(f"{owner}: output size on spatial axis {axis} is {m}; the least is 1")
+    return tuple(output_size)

@@ -1,0 +1,105 @@
+"""Checks before a kernel runs. Every message names the owner (a layer or a function), the axis and both numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import UsageError
+from .window import Geometry, Sizes, Window
+
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def weight(owner: object, weight: Tensor) -> None:
+    if weight.ndim < 3:
+        raise UsageError(
+            f"{owner}: weight has shape {tuple(weight.shape)}; it must be (channels, channels, *kernel), rank 3 or more"
+        )
+
+
+def signal(owner: object, x: Tensor, ndim: int) -> None:
+    """x is ([batch,] channel, *size) with ``ndim`` spatial axes, of a dtype that we compute in."""
+    if x.ndim not in (ndim + 1, ndim + 2):
+        raise UsageError(
+            f"{owner}: input has {x.ndim} axes, shape {tuple(x.shape)}; {ndim} spatial axes need {ndim + 2} "
+            f"(batch, channel, ...) or {ndim + 1} (channel, ...)"
+        )
+    if x.dtype not in DTYPES:
+        raise UsageError(f"{owner}: input is {x.dtype}; the dtypes are {', '.join(map(str, DTYPES))}")
+
+
+def operands(owner: object, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tensor.dtype != x.dtype:
+            raise UsageError(f"{owner}: input is {x.dtype} but {name} is {tensor.dtype}")
+        if tensor is not None and tensor.device != x.device:
+            raise UsageError(f"{owner}: input is on {x.device} but {name} is on {tensor.device}")
+
+
+def channels(owner: object, x: Tensor, expected: int, ndim: int) -> None:
+    found = x.shape[-ndim - 1]
+    if found != expected:
+        raise UsageError(f"{owner}: input of shape {tuple(x.shape)} has {found} channels; the weight takes {expected}")
+
+
+def groups(owner: object, groups: int, channels: int, what: str) -> None:
+    if groups < 1 or channels % groups:
+        raise UsageError(f"{owner}: {channels} {what} cannot be split into {groups} groups")
+
+
+def bias(owner: object, bias: Tensor | None, channels: int) -> None:
+    if bias is not None and tuple(bias.shape) != (channels,):
+        raise UsageError(f"{owner}: bias has shape {tuple(bias.shape)}; {channels} out channels need ({channels},)")
+
+
+def fits(owner: object, geometry: Geometry) -> None:
+    """At least one window fits into the padded input along every axis."""
+    window = geometry.window
+    for axis, (n, (before, after), e) in enumerate(zip(geometry.size, window.padding, window.extent, strict=True)):
+        if n + before + after < e:
+            k, d = window.kernel[axis], window.dilation[axis]
+            raise UsageError(
+                f"{owner}: on spatial axis {axis} the window spans {e} samples (kernel {k}, dilation {d}) but the "
+                f"input has {n} and padding {before} + {after}, together {n + before + after}"
+            )
+    not_empty(owner, geometry.size)
+
+
+def not_empty(owner: object, size: Sizes) -> None:
+    for axis, n in enumerate(size):
+        if n < 1:
+            raise UsageError(f"{owner}: on spatial axis {axis} there are {n} samples; the least is 1")
+
+
+def no_blind_window(owner: object, geometry: Geometry) -> None:
+    axis = geometry.window.blind_axis(geometry.size)
+    if axis is not None:
+        raise UsageError(
+            f"{owner}: on spatial axis {axis} padding {geometry.window.padding[axis]} leaves windows of "
+            f"{geometry.window.extent[axis]} samples that see nothing of the input's {geometry.size[axis]}"
+        )
+
+
+def output_padding(owner: object, output_padding: Sizes, window: Window) -> None:
+    """More samples behind than the stride (or the dilation, as in torch) would be seen by no window."""
+    for axis, (extra, s, d) in enumerate(zip(output_padding, window.stride, window.dilation, strict=True)):
+        if extra >= max(s, d):
+            raise UsageError(
+                f"{owner}: output_padding on spatial axis {axis} is {extra}; with stride {s} and dilation {d} the most "
+                f"is {max(s, d) - 1}"
+            )
+
+
+def padding_to(owner: object, output_size: Sizes, window: Window, size: Sizes) -> Sizes:
+    """The output_padding with which a transposed convolution of ``size`` gives ``output_size``."""
+    if len(output_size) != window.ndim:
+        raise UsageError(f"{owner}: output_size has {len(output_size)} entries {output_size} for {window.ndim} axes")
+    smallest = window.input_size(size)
+    for axis, (wanted, least, s) in enumerate(zip(output_size, smallest, window.stride, strict=True)):
+        if not least <= wanted < least + s:
+            raise UsageError(
+                f"{owner}: output_size on spatial axis {axis} is {wanted}; an input of {size[axis]} samples gives "
+                f"{least} to {least + s - 1}"
+            )
+    return tuple(wanted - least for wanted, least in zip(output_size, smallest, strict=True))

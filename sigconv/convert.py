@@ -1,0 +1,59 @@
+"""Swap torch's convolution and pooling layers inside an existing model for ours."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from torch import nn
+
+from . import layers
+
+M = TypeVar("M", bound=nn.Module)
+
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
+_ARGUMENTS = {
+    "Conv": _CONV,
+    "ConvTranspose": (*_CONV, "output_padding"),
+    "MaxPool": ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
+    "AvgPool": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+    "AdaptiveMaxPool": ("output_size", "return_indices"),
+    "AdaptiveAvgPool": ("output_size",),
+}
+_TWINS = {
+    getattr(nn, f"{name}{rank}d"): (getattr(layers, f"{name}{rank}d"), arguments)
+    for name, arguments in _ARGUMENTS.items()
+    for rank in (1, 2, 3)
+}
+
+
+def convert(model: M) -> M:
+    """Swap, in place, every torch.nn convolution and pooling layer in ``model`` for sigconv's, and return the model.
+
+    The layers keep their very parameters (so an optimiser that has them stays valid), their names, mode and hooks;
+    the state_dict is unchanged and outputs are equal. Layers that share one module still do. Subclasses and layers
+    with parametrizations are somebody's own code and stay as they are. A model that *is* such a layer comes back
+    as a new one.
+    """
+    twins = {module: _twin(module) for module in model.modules() if type(module) in _TWINS}
+    for parent in list(model.modules()):
+        for name, child in parent._modules.items():
+            if child in twins:
+                parent._modules[name] = twins[child]
+    return twins.get(model, model)  # type: ignore[return-value]
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    layer, arguments = _TWINS[type(module)]
+    options: dict[str, Any] = {name: getattr(module, name) for name in arguments if hasattr(module, name)}
+    has_parameters = "in_channels" in options
+    if has_parameters:
+        options |= {"bias": module.bias is not None, "device": "meta"}
+    twin = layer(**options)
+    if has_parameters:
+        twin.weight, twin.bias = module.weight, module.bias
+    own = twin.__dict__
+    # Mode, hooks and whatever the user hung on the layer come along; what the twin computes with is its own.
+    for name, value in module.__dict__.items():
+        if name not in ("_parameters", "_modules", "_buffers") and (name.startswith("_") or name == "training"):
+            own[name] = value
+    return twin

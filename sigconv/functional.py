@@ -1,0 +1,339 @@
+"""Convolution and pooling along any number of axes, each with its own backward.
+
+Signals are (batch, channel, *size) or, unbatched, (channel, *size). How many axes ``size`` has is told by the kernel
+(by ``ndim`` where its size is one number for all axes). dtypes: float64, float32, bfloat16, float16; under autocast,
+convolutions compute in autocast's dtype as torch's do.
+
+Sizes, strides and so on are one number for all axes or one for each; see :meth:`sigconv.window.Window.parse` for what
+``padding`` may be. Whatever does not fit raises UsageError, a ValueError that names the axis and both numbers, before
+anything is computed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from . import check
+from .adaptive import AdaptiveSizes, even_windows, parse_sizes
+from .errors import UsageError
+from .padding import pad, pad_constant, parse_modes
+from .pooling import max_and_winner, window_sum
+from .trilinear import derivative
+from .window import Geometry, Padding, PerAxis, Sizes, Window, per_axis
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    padding_mode: str | Sequence[str] = "zeros",
+) -> Tensor:
+    """Convolution (as everywhere in the field: cross-correlation).
+
+    Args:
+        x: ([batch,] in channels, *size)
+        weight: (out channels, in channels / groups, *kernel); its rank tells the number of spatial axes.
+        bias: (out channels,)
+        padding_mode: "zeros", "reflect", "replicate" or "circular", for all axes or one for each.
+
+    Returns:
+        ([batch,] out channels, *output size)
+
+    Raises:
+        UsageError: what does not fit, with the axis and both numbers.
+    """
+    check.weight("conv", weight)
+    window = Window.parse(tuple(weight.shape[2:]), stride, padding, dilation, owner="conv")
+    return convolve(x, weight, bias, window, groups, parse_modes(padding_mode, window.ndim, "conv"), "conv")
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    window: Window,
+    groups: int,
+    modes: Sequence[str],
+    owner: object,
+) -> Tensor:
+    """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
+    x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
+    check.signal(owner, x, window.ndim)
+    check.operands(owner, x, weight, bias)
+    check.channels(owner, x, weight.shape[1] * groups, window.ndim)
+    check.groups(owner, groups, weight.shape[0], "out channels")
+    check.bias(owner, bias, weight.shape[0])
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
+    if ahead:
+        pairs = [pair if axis in ahead else (0, 0) for axis, pair in enumerate(window.padding)]
+        batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
+    geometry = Geometry(window, tuple(batched.shape[2:]), groups)
+    check.fits(owner, geometry)
+    y = derivative(batched, weight, None, bias, geometry)
+    return y if batched.ndim == x.ndim else y.squeeze(0)
+
+
+def conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+) -> Tensor:
+    """Transposed convolution: the error that :func:`conv` with the same weight sends to its input.
+
+    Args:
+        x: ([batch,] in channels, *size)
+        weight: (in channels, out channels / groups, *kernel)
+        bias: (out channels,)
+        output_padding: samples added behind; a convolution with a stride s gives equal sizes for up to s inputs, and
+            this says which of them is meant.
+
+    Returns:
+        ([batch,] out channels, *output size), output size = (size - 1) * stride + extent - padding + output_padding
+    """
+    check.weight("conv_transpose", weight)
+    window = Window.parse(tuple(weight.shape[2:]), stride, padding, dilation, owner="conv_transpose")
+    extra = per_axis(output_padding, window.ndim, 0, "output_padding", "conv_transpose")
+    return convolve_transposed(x, weight, bias, window, extra, groups, "conv_transpose")
+
+
+def convolve_transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    window: Window,
+    output_padding: Sizes,
+    groups: int,
+    owner: object,
+) -> Tensor:
+    """:func:`conv_transpose` for a window that is parsed already; errors start with ``owner``."""
+    x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
+    check.signal(owner, x, window.ndim)
+    check.operands(owner, x, weight, None)
+    check.channels(owner, x, weight.shape[0], window.ndim)
+    check.groups(owner, groups, weight.shape[0], "in channels")
+    check.bias(owner, bias, weight.shape[1] * groups)
+    check.output_padding(owner, output_padding, window)
+    g = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    geometry, unseen = _transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
+    check.not_empty(owner, geometry.size)
+    y = pad_constant(derivative(None, weight, g, None, geometry), unseen)
+    if bias is not None:
+        y = y + bias.reshape(-1, *[1] * window.ndim)
+    return y if g.ndim == x.ndim else y.squeeze(0)
+
+
+def _transposed_geometry(
+    window: Window, output_padding: Sizes, output_size: Sizes, groups: int
+) -> tuple[Geometry, list[tuple[int, int]]]:
+    """The geometry of the convolution that is transposed, and what to add behind its input that it cannot see.
+
+    An output_padding under the stride is seen by the same windows. More of it would make room for another window, so
+    it takes the place of padding behind, and what is left of it is zeros.
+    """
+    padding, unseen = list(window.padding), [(0, 0)] * window.ndim
+    extra = list(output_padding)
+    for axis, (s, (before, after)) in enumerate(zip(window.stride, window.padding, strict=True)):
+        if extra[axis] >= s:
+            padding[axis] = (before, max(0, after - extra[axis]))
+            unseen[axis] = (0, max(0, extra[axis] - after))
+            extra[axis] = 0
+    window = replace(window, padding=tuple(padding))
+    size = tuple(n + e for n, e in zip(window.input_size(output_size), extra, strict=True))
+    return Geometry(window, size, groups), unseen
+
+
+def max_pool(
+    x: Tensor,
+    kernel_size: PerAxis,
+    *,
+    ndim: int | None = None,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The maximum of each window; its backward sends each error to the window's winner.
+
+    The first of equal values wins and NaN wins over numbers, as in torch; padding never wins.
+
+    Args:
+        x: ([batch,] channel, *size)
+        stride: the kernel size if None.
+        ceil_mode: whether a last window may reach beyond the input.
+        return_indices: also give the winners, as int64 indices into the flattened spatial axes.
+
+    Returns:
+        ([batch,] channel, *output size), or two of them.
+    """
+    window = Window.parse(
+        kernel_size, kernel_size if stride is None else stride, padding, dilation, ndim=ndim, owner="max_pool"
+    )
+    best, winner = pool_max(x, window, ceil_mode, "max_pool")
+    return (best, winner) if return_indices else best
+
+
+def pool_max(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[Tensor, Tensor]:
+    """:func:`max_pool` and its winners, for a window that is parsed already; errors start with ``owner``."""
+    batched, geometry = _pooled(x, window, ceil_mode, owner)
+    best, winner = max_and_winner(batched, geometry)
+    return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
+
+
+def avg_pool(
+    x: Tensor,
+    kernel_size: PerAxis,
+    *,
+    ndim: int | None = None,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window.
+
+    Args:
+        x: ([batch,] channel, *size)
+        stride: the kernel size if None.
+        ceil_mode: whether a last window may reach beyond the input; what lies beyond the padding is never counted.
+        count_include_pad: whether the zeros of the padding count as samples.
+        divisor_override: divide the sums by this number instead.
+
+    Returns:
+        ([batch,] channel, *output size)
+    """
+    window = Window.parse(kernel_size, kernel_size if stride is None else stride, padding, ndim=ndim, owner="avg_pool")
+    return pool_avg(x, window, ceil_mode, count_include_pad, divisor_override, "avg_pool")
+
+
+def pool_avg(
+    x: Tensor,
+    window: Window,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    owner: object,
+) -> Tensor:
+    """:func:`avg_pool` for a window that is parsed already; errors start with ``owner``."""
+    if divisor_override == 0:
+        raise UsageError(f"{owner}: divisor_override is 0; the sums cannot be divided by it")
+    batched, geometry = _pooled(x, window, ceil_mode, owner)
+    # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
+    total = window_sum(batched.float() if _is_half(x) else batched, geometry)
+    if divisor_override is not None:
+        mean = total / divisor_override
+    elif geometry.window == window and (count_include_pad or not any(map(any, window.padding))):
+        mean = total / window.places
+    else:
+        mean = total / _samples_counted(window, geometry, count_include_pad, x.device)
+    mean = mean.to(x.dtype)
+    return mean if batched.ndim == x.ndim else mean.squeeze(0)
+
+
+def adaptive_avg_pool(x: Tensor, output_size: int | Sequence[int | None] | None, *, ndim: int | None = None) -> Tensor:
+    """The mean of each of ``output_size`` windows that cover the input evenly; 1 is global average pooling.
+
+    Window o of m along an axis of n samples goes from floor(o n / m) to ceil((o + 1) n / m).
+
+    Args:
+        x: ([batch,] channel, *size)
+        output_size: a size for each axis, None to keep the axis; one for all axes where ``ndim`` says how many.
+
+    Returns:
+        ([batch,] channel, *output_size)
+    """
+    return adapt_avg(x, parse_sizes(output_size, ndim, "adaptive_avg_pool"), "adaptive_avg_pool")
+
+
+def adapt_avg(x: Tensor, sizes: AdaptiveSizes, owner: object) -> Tensor:
+    """:func:`adaptive_avg_pool` for sizes that are parsed already; errors start with ``owner``."""
+    batched, sizes = _adaptive(x, sizes, owner)
+    expanded, windows = even_windows(batched.float() if _is_half(x) else batched, sizes, 0.0)
+    mean = (window_sum(expanded, windows.geometry) / windows.samples).to(x.dtype)
+    return mean if batched.ndim == x.ndim else mean.squeeze(0)
+
+
+def adaptive_max_pool(
+    x: Tensor,
+    output_size: int | Sequence[int | None] | None,
+    *,
+    ndim: int | None = None,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The maximum of each of ``output_size`` windows, which are those of :func:`adaptive_avg_pool`.
+
+    With ``return_indices`` also the winners, as int64 indices into the flattened spatial axes.
+    """
+    best, winner = adapt_max(x, parse_sizes(output_size, ndim, "adaptive_max_pool"), "adaptive_max_pool")
+    return (best, winner) if return_indices else best
+
+
+def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Tensor]:
+    """:func:`adaptive_max_pool` and its winners for sizes that are parsed already; errors start with ``owner``."""
+    batched, sizes = _adaptive(x, sizes, owner)
+    expanded, windows = even_windows(batched, sizes, float("-inf"))
+    best, winner = max_and_winner(expanded, windows.geometry)
+    winner = windows.original_index(winner)
+    return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
+
+
+def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Sizes]:
+    check.signal(owner, x, len(sizes))
+    batched = x if x.ndim == len(sizes) + 2 else x.unsqueeze(0)
+    check.not_empty(owner, tuple(batched.shape[2:]))
+    return batched, tuple(n if m is None else m for n, m in zip(batched.shape[2:], sizes, strict=True))
+
+
+def _pooled(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[Tensor, Geometry]:
+    """The batched signal and the geometry whose every window has its place in it."""
+    check.signal(owner, x, window.ndim)
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    size = tuple(batched.shape[2:])
+    check.fits(owner, Geometry(window, size))
+    geometry = Geometry(window.grown_to_ceil(size) if ceil_mode else window, size)
+    check.no_blind_window(owner, geometry)
+    return batched, geometry
+
+
+def _samples_counted(window: Window, geometry: Geometry, include_padding: bool, device: torch.device) -> Tensor:
+    """How many samples of the input, or of it and its padding, each window holds: (*output size)."""
+    before = tuple(pair[0] for pair in window.padding)
+    end = tuple(n + b for n, b in zip(geometry.size, before, strict=True))
+    if include_padding:
+        end = tuple(e + after for e, (_, after) in zip(end, window.padding, strict=True))
+        before = (0,) * window.ndim
+    out = geometry.output_size
+    to_end, to_start = window.places_before(end, out, device), window.places_before(before, out, device)
+    counts = [e - s for e, s in zip(to_end, to_start, strict=True)]
+    return functools.reduce(torch.mul, counts)
+
+
+def _autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Under autocast, the tensors in its dtype; like torch it leaves float64 alone."""
+    device = tensors[0].device.type  # type: ignore[union-attr]
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(t.to(dtype) if t is not None and t.dtype != torch.float64 else t for t in tensors)
+
+
+def _is_half(x: Tensor) -> bool:
+    return x.element_size() < 4

@@ -1,0 +1,127 @@
+"""The definition: every operation as its formula, for any number of dimensions.
+
+With ``o`` an output place, ``k`` a place of the window, ``s`` the stride, ``d`` the dilation and ``x`` padded,
+
+    y[b, c, o] = sum over i, k of  x[b, i, s*o + d*k] * w[c, i, k]
+
+is written as a sum over ``k`` of whole arrays: ``x[..., s*o + d*k]`` for all ``o`` at once is a strided view. Sums run
+in float32 at least, whatever the dtype of their terms.
+
+Shapes: x (batch, in channels, *size), w (out channels, in channels / groups, *kernel), g and y (batch, out channels,
+*output size).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, einsum, isnan, where
+
+from ..padding import crop, pad_constant
+from ..window import Geometry, Sizes
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """y[o] = bias + sum over k of x[s*o + d*k] w[k]."""
+    seen = _views(_wide(x), geometry)
+    w_groups = _grouped(_wide(w), 0, geometry.groups)
+    terms = (
+        einsum("bgi...,goi->bgo...", _grouped(seen(k), 1, geometry.groups), w_groups[..., *k])
+        for k in geometry.window.offsets()
+    )
+    y = _sum(terms).flatten(1, 2)
+    if bias is not None:
+        y = y + bias.reshape(-1, *[1] * geometry.window.ndim)
+    return y.to(x.dtype)
+
+
+def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """gx[s*o + d*k] = sum over all such o and k of g[o] w[k]."""
+    g_groups = _grouped(_wide(g), 1, geometry.groups)
+    w_groups = _grouped(_wide(w), 0, geometry.groups)
+    return _scatter(lambda k: einsum("bgo...,goi->bgi...", g_groups, w_groups[..., *k]).flatten(1, 2), geometry).to(
+        g.dtype
+    )
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """gw[k] = sum over o of x[s*o + d*k] g[o]."""
+    seen = _views(_wide(x), geometry)
+    g_groups = _grouped(_wide(g), 1, geometry.groups).flatten(3)
+    terms = [
+        einsum("bgil,bgol->goi", _grouped(seen(k), 1, geometry.groups).flatten(3), g_groups)
+        for k in geometry.window.offsets()
+    ]
+    gw = torch.stack(terms, -1).flatten(0, 1)
+    return gw.reshape(*gw.shape[:2], *geometry.window.kernel).to(x.dtype)
+
+
+def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """y[o] = max over k of x[s*o + d*k]; and the winner, as its index in the flattened unpadded input (int64).
+
+    As in torch the first of equal values wins, a NaN wins over numbers, and padding never wins.
+    """
+    sample = torch.arange(math.prod(geometry.size), device=x.device).reshape(1, 1, *geometry.size)
+    seen, seen_sample = _views(x, geometry, float("-inf")), _views(sample, geometry, -1)
+    best, winner = x.new_full((), float("-inf")), sample.new_full((), -1)
+    for k in geometry.window.offsets():
+        value, index = seen(k), seen_sample(k)
+        better = (index >= 0) & ((winner < 0) | (value > best) | isnan(value))
+        best, winner = where(better, value, best), where(better, index, winner)
+    return best, winner
+
+
+def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """gx[j] = sum over all o whose winner is j of g[o]: the error goes to the winner."""
+    flat = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, winner.flatten(2), g.flatten(2))
+    return flat.reshape(*g.shape[:2], *geometry.size)
+
+
+def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
+    """y[o] = x[j] with j the winner of o: the adjoint of :func:`route`."""
+    return x.flatten(2).gather(2, winner.flatten(2)).reshape(winner.shape)
+
+
+def sum_pool(x: Tensor, geometry: Geometry) -> Tensor:
+    """y[o] = sum over k of x[s*o + d*k]."""
+    return _sum(map(_views(_wide(x), geometry), geometry.window.offsets())).to(x.dtype)
+
+
+def spread(g: Tensor, geometry: Geometry) -> Tensor:
+    """gx[s*o + d*k] = sum over all such o and k of g[o]: the adjoint of :func:`sum_pool`."""
+    return _scatter(lambda k: _wide(g), geometry).to(g.dtype)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.float() if x.element_size() < 4 else x
+
+
+def _grouped(x: Tensor, dim: int, groups: int) -> Tensor:
+    """Split the channels at ``dim`` into (groups, channels of a group)."""
+    return x.reshape(*x.shape[:dim], groups, x.shape[dim] // groups, *x.shape[dim + 1 :])
+
+
+def _sum(terms: Iterable[Tensor]) -> Tensor:
+    return functools.reduce(torch.add, terms)
+
+
+def _views(x: Tensor, geometry: Geometry, fill: float = 0.0) -> Callable[[Sizes], Tensor]:
+    """The padded input as all the windows see it at one of their places."""
+    padded, out = pad_constant(x, geometry.window.padding, fill), geometry.output_size
+    return lambda k: padded[geometry.window.samples(k, out)]
+
+
+def _scatter(term: Callable[[Sizes], Tensor], geometry: Geometry) -> Tensor:
+    """Add each place's term to the samples that the windows see there: the adjoint of :func:`_views`."""
+    window, out = geometry.window, geometry.output_size
+    terms = {k: term(k) for k in window.offsets()}
+    batch_and_channels = terms[(0,) * window.ndim].shape[:2]
+    padded_size = [before + n + after for n, (before, after) in zip(geometry.size, window.padding, strict=True)]
+    # Made from a term, so that it is batched under vmap wherever a term is.
+    padded = terms[(0,) * window.ndim].new_zeros((*batch_and_channels, *padded_size))
+    for k, values in terms.items():
+        padded[window.samples(k, out)] += values
+    return crop(padded, window.padding)

@@ -1,0 +1,369 @@
+"""Layers for any number of axes: drop-in for torch.nn's, whose parameters, initialisation and state_dict they share.
+
+``Conv1d``, ``Conv2d``, ``Conv3d`` and so on are the general layer with the number of axes set. The general layer takes
+it from a kernel size that is a tuple, or from ``ndim``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from . import check
+from . import functional as F
+from .adaptive import parse_sizes
+from .errors import UsageError
+from .padding import parse_modes
+from .window import Padding, PerAxis, Window, per_axis
+
+__all__ = [
+    "AdaptiveAvgPool",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "Conv",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "MaxPool",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+]
+
+
+class _Ranked(nn.Module):
+    """A layer that knows its number of axes: from its class, from ``ndim``, or from a size that is a tuple."""
+
+    rank: ClassVar[int | None] = None
+
+    def _ndim(self, ndim: int | None) -> int | None:
+        if self.rank is not None and ndim not in (None, self.rank):
+            raise UsageError(f"{type(self).__name__}: has {self.rank} spatial axes, not ndim={ndim}")
+        return self.rank if self.rank is not None else ndim
+
+
+class _ConvNd(_Ranked):
+    """What convolution and its transpose share: the window, and parameters as torch initialises them."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: PerAxis,
+        stride: PerAxis,
+        padding: Padding,
+        dilation: PerAxis,
+        groups: int,
+        bias: bool,
+        ndim: int | None,
+        transposed: bool,
+        factory: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.window = Window.parse(kernel_size, stride, padding, dilation, ndim=self._ndim(ndim), owner=name)
+        for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if channels < 1:
+                raise UsageError(f"{name}: {what} is {channels}; the least is 1")
+            check.groups(name, groups, channels, what)
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        rows, columns = (in_channels, out_channels) if transposed else (out_channels, in_channels)
+        self.weight = nn.Parameter(torch.empty((rows, columns // groups, *self.window.kernel), **factory))
+        if bias:
+            self.bias = nn.Parameter(torch.empty(out_channels, **factory))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias from U(-1/sqrt(n), 1/sqrt(n)), n the inputs of a neuron: torch's own initialisation."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.weight[0].numel())
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def extra_repr(self) -> str:
+        window = self.window
+        words = [f"{self.in_channels}, {self.out_channels}, kernel_size={window.kernel}, stride={window.stride}"]
+        if any(map(any, window.padding)):
+            words.append(f"padding={window.padding}")
+        if any(d != 1 for d in window.dilation):
+            words.append(f"dilation={window.dilation}")
+        if self.groups != 1:
+            words.append(f"groups={self.groups}")
+        if self.bias is None:
+            words.append("bias=False")
+        return ", ".join(words)
+
+
+class Conv(_ConvNd):
+    """Convolution, :func:`sigconv.functional.conv`; ([batch,] in_channels, *size) -> ([batch,] out_channels, *size).
+
+    Args:
+        padding: a number, a (before, after) pair, "valid", "same" (with any stride), "causal", or one of these for each
+            axis: ("causal", "same", "same") is video that never looks into the future.
+        padding_mode: "zeros", "reflect", "replicate" or "circular", or one for each axis.
+        ndim: the number of axes, where kernel_size is a single number.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: PerAxis,
+        stride: PerAxis = 1,
+        padding: Padding = 0,
+        dilation: PerAxis = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str | Sequence[str] = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        ndim: int | None = None,
+    ) -> None:
+        factory = {"device": device, "dtype": dtype}
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, ndim, False, factory
+        )
+        self.padding_mode = parse_modes(padding_mode, self.window.ndim, type(self).__name__)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.convolve(x, self.weight, self.bias, self.window, self.groups, self.padding_mode, self)
+
+    def extra_repr(self) -> str:
+        modes = "" if set(self.padding_mode) == {"zeros"} else f", padding_mode={self.padding_mode}"
+        return super().extra_repr() + modes
+
+
+class ConvTranspose(_ConvNd):
+    """Transposed convolution, :func:`sigconv.functional.conv_transpose`."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: PerAxis,
+        stride: PerAxis = 1,
+        padding: Padding = 0,
+        output_padding: PerAxis = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: PerAxis = 1,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        ndim: int | None = None,
+    ) -> None:
+        name = type(self).__name__
+        if padding_mode != "zeros":
+            raise UsageError(f"{name}: padding_mode is {padding_mode!r}; a transposed convolution knows 'zeros' only")
+        factory = {"device": device, "dtype": dtype}
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, ndim, True, factory
+        )
+        self.output_padding = per_axis(output_padding, self.window.ndim, 0, "output_padding", name)
+        check.output_padding(name, self.output_padding, self.window)
+
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """``output_size``, one number for each spatial axis, takes the place of the layer's output_padding."""
+        extra = self.output_padding
+        if output_size is not None:
+            extra = check.padding_to(self, tuple(output_size), self.window, tuple(x.shape[-self.window.ndim :]))
+        return F.convolve_transposed(x, self.weight, self.bias, self.window, extra, self.groups, self)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
+
+
+class MaxPool(_Ranked):
+    """Max pooling, :func:`sigconv.functional.max_pool`; ([batch,] channel, *size) -> ([batch,] channel, *size)."""
+
+    def __init__(
+        self,
+        kernel_size: PerAxis,
+        stride: PerAxis | None = None,
+        padding: Padding = 0,
+        dilation: PerAxis = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+        *,
+        ndim: int | None = None,
+    ) -> None:
+        super().__init__()
+        stride = kernel_size if stride is None else stride
+        self.window = Window.parse(
+            kernel_size, stride, padding, dilation, ndim=self._ndim(ndim), owner=type(self).__name__
+        )
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        best, winner = F.pool_max(x, self.window, self.ceil_mode, self)
+        return (best, winner) if self.return_indices else best
+
+    def extra_repr(self) -> str:
+        return _describe_pooling(self.window, self.ceil_mode)
+
+
+class AvgPool(_Ranked):
+    """Average pooling, :func:`sigconv.functional.avg_pool`; ([batch,] channel, *size) -> ([batch,] channel, *size)."""
+
+    def __init__(
+        self,
+        kernel_size: PerAxis,
+        stride: PerAxis | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+        *,
+        ndim: int | None = None,
+    ) -> None:
+        super().__init__()
+        stride = kernel_size if stride is None else stride
+        self.window = Window.parse(kernel_size, stride, padding, ndim=self._ndim(ndim), owner=type(self).__name__)
+        self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pool_avg(x, self.window, self.ceil_mode, self.count_include_pad, self.divisor_override, self)
+
+    def extra_repr(self) -> str:
+        return _describe_pooling(self.window, self.ceil_mode)
+
+
+class AdaptiveMaxPool(_Ranked):
+    """Max pooling to a fixed size, :func:`sigconv.functional.adaptive_max_pool`."""
+
+    def __init__(
+        self,
+        output_size: int | Sequence[int | None] | None,
+        return_indices: bool = False,
+        *,
+        ndim: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.output_size = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
+        self.return_indices = return_indices
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        best, winner = F.adapt_max(x, self.output_size, self)
+        return (best, winner) if self.return_indices else best
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool(_Ranked):
+    """Average pooling to a fixed size, :func:`sigconv.functional.adaptive_avg_pool`; global with output_size 1."""
+
+    def __init__(self, output_size: int | Sequence[int | None] | None, *, ndim: int | None = None) -> None:
+        super().__init__()
+        self.output_size = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.adapt_avg(x, self.output_size, self)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+def _describe_pooling(window: Window, ceil_mode: bool) -> str:
+    words = [f"kernel_size={window.kernel}, stride={window.stride}"]
+    if any(map(any, window.padding)):
+        words.append(f"padding={window.padding}")
+    if any(d != 1 for d in window.dilation):
+        words.append(f"dilation={window.dilation}")
+    return ", ".join(words) + (", ceil_mode=True" if ceil_mode else "")
+
+
+class Conv1d(Conv):
+    rank = 1
+
+
+class Conv2d(Conv):
+    rank = 2
+
+
+class Conv3d(Conv):
+    rank = 3
+
+
+class ConvTranspose1d(ConvTranspose):
+    rank = 1
+
+
+class ConvTranspose2d(ConvTranspose):
+    rank = 2
+
+
+class ConvTranspose3d(ConvTranspose):
+    rank = 3
+
+
+class MaxPool1d(MaxPool):
+    rank = 1
+
+
+class MaxPool2d(MaxPool):
+    rank = 2
+
+
+class MaxPool3d(MaxPool):
+    rank = 3
+
+
+class AvgPool1d(AvgPool):
+    rank = 1
+
+
+class AvgPool2d(AvgPool):
+    rank = 2
+
+
+class AvgPool3d(AvgPool):
+    rank = 3
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPool):
+    rank = 1
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPool):
+    rank = 2
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool):
+    rank = 3
+
+
+class AdaptiveAvgPool1d(AdaptiveAvgPool):
+    rank = 1
+
+
+class AdaptiveAvgPool2d(AdaptiveAvgPool):
+    rank = 2
+
+
+class AdaptiveAvgPool3d(AdaptiveAvgPool):
+    rank = 3

@@ -1,0 +1,233 @@
+"""Windows: where a kernel looks, along any number of axes.
+
+All arithmetic on sizes lives here; its source is Dumoulin & Visin, "A guide to convolution arithmetic for deep
+learning", 2016. Sizes are counted in samples of the axis that the window slides along.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from .errors import UsageError
+
+Sizes = tuple[int, ...]
+PerAxis = int | Sequence[int]
+"""One number for every axis, or one a piece."""
+AxisPadding = int | str | tuple[int, int]
+Padding = AxisPadding | Sequence[AxisPadding]
+"""A number, a (before, after) pair, "valid", "same" or "causal"; or one of these for each axis."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window; every field has one entry per axis.
+
+    ``padding`` holds (before, after) pairs. "same" and "causal" are turned into numbers by :meth:`parse`, so a window
+    never depends on the size of its input.
+    """
+
+    kernel: Sizes
+    stride: Sizes
+    padding: tuple[tuple[int, int], ...]
+    dilation: Sizes
+
+    @classmethod
+    def parse(
+        cls,
+        kernel: PerAxis,
+        stride: PerAxis = 1,
+        padding: Padding = 0,
+        dilation: PerAxis = 1,
+        *,
+        ndim: int | None = None,
+        owner: object = "window",
+    ) -> Window:
+        """Read what a user wrote. ``ndim`` is needed where ``kernel`` is a single number.
+
+        ``padding="same"`` puts output ``i`` in the middle of the window around input ``stride * i``, so the output
+        has ``ceil(size / stride)`` places; ``"causal"`` lets it see input ``stride * i`` and earlier ones only.
+        A sequence with an entry per axis is read axis by axis, as torch does; any other pair is (before, after).
+
+        Raises UsageError (a ValueError) that starts with ``owner``.
+        """
+        if ndim is None:
+            if isinstance(kernel, int):
+                raise UsageError(f"{owner}: kernel size {kernel} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
+            ndim = len(kernel)
+        sizes = per_axis(kernel, ndim, 1, "kernel size", owner)
+        steps = per_axis(stride, ndim, 1, "stride", owner)
+        dilations = per_axis(dilation, ndim, 1, "dilation", owner)
+        extents = tuple(d * (k - 1) + 1 for k, d in zip(sizes, dilations, strict=True))
+        return cls(sizes, steps, _parse_padding(padding, extents, owner), dilations)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.kernel)
+
+    @property
+    def extent(self) -> Sizes:
+        """Samples from the first to the last place of the window, dilation included."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    @property
+    def places(self) -> int:
+        """How many samples one window looks at."""
+        return math.prod(self.kernel)
+
+    def offsets(self) -> Iterator[Sizes]:
+        """The places of the window in row-major order."""
+        return product(*map(range, self.kernel))
+
+    def output_size(self, size: Sizes) -> Sizes:
+        """How many windows fit along each axis of an input of ``size``; 0 or less where none does."""
+        return tuple(
+            (n + before + after - e) // s + 1
+            for n, (before, after), e, s in zip(size, self.padding, self.extent, self.stride, strict=True)
+        )
+
+    def input_size(self, output_size: Sizes) -> Sizes:
+        """The smallest input that gives ``output_size``; up to ``stride - 1`` more samples give the same."""
+        return tuple(
+            (m - 1) * s + e - before - after
+            for m, (before, after), e, s in zip(output_size, self.padding, self.extent, self.stride, strict=True)
+        )
+
+    def samples(self, offset: Sizes, output_size: Sizes) -> tuple[slice, ...]:
+        """The samples of a padded input that all the windows see at ``offset``, to index (batch, channel, ...)."""
+        return (
+            slice(None),
+            slice(None),
+            *(
+                slice(d * k, d * k + s * (m - 1) + 1, s)
+                for k, d, s, m in zip(offset, self.dilation, self.stride, output_size, strict=True)
+            ),
+        )
+
+    def places_before(self, bounds: Sizes, output_size: Sizes, device: torch.device) -> list[Tensor]:
+        """For each axis: how many places of each window along it come before sample ``bound`` of the padded input.
+
+        int64 tensors that broadcast against the output's spatial shape.
+        """
+        counts = []
+        for axis, (bound, m) in enumerate(zip(bounds, output_size, strict=True)):
+            first = torch.arange(m, device=device) * self.stride[axis]
+            count = (-((first - bound) // self.dilation[axis])).clamp(0, self.kernel[axis])
+            counts.append(count.reshape(-1, *[1] * (self.ndim - 1 - axis)))
+        return counts
+
+    def blind_axis(self, size: Sizes) -> int | None:
+        """The first axis with a window that sees nothing but padding, if there is one."""
+        for axis, m in enumerate(self.output_size(size)):
+            before, after = self.padding[axis]
+            if max(before, after) * 2 <= self.kernel[axis] and self.dilation[axis] == 1:
+                continue  # the usual case: at most half of a window is padding
+            inside = range(before, before + size[axis])
+            starts = (o * self.stride[axis] for o in range(m))
+            if not all(any(o + self.dilation[axis] * k in inside for k in range(self.kernel[axis])) for o in starts):
+                return axis
+        return None
+
+    def grown_to_ceil(self, size: Sizes) -> Window:
+        """The window with so much more padding behind that a last, partial window fits, as ``ceil_mode`` asks.
+
+        As in torch, a window that would start in the padding behind the input is left out.
+        """
+        padding = []
+        for n, e, s, (before, after) in zip(size, self.extent, self.stride, self.padding, strict=True):
+            last = -(-(n + before + after - e) // s)
+            if last * s >= n + before:
+                last -= 1
+            padding.append((before, max(after, last * s + e - n - before)))
+        return replace(self, padding=tuple(padding))
+
+    def without_padding(self, axes: Sequence[int] | None = None) -> Window:
+        """The window for an input whose ``axes`` (all, if None) are padded already."""
+        kept = [(0, 0) if axes is None or axis in axes else pair for axis, pair in enumerate(self.padding)]
+        return replace(self, padding=tuple(kept))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """All that an operation must know beside its tensors: the window, the input's spatial size, the channel groups."""
+
+    window: Window
+    size: Sizes
+    groups: int = 1
+
+    @property
+    def output_size(self) -> Sizes:
+        return self.window.output_size(self.size)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What one place of a feature map sees of the network's input, per axis.
+
+    ``size`` is in input samples, ``jump`` the input samples between neighbouring places, ``start`` the first input
+    sample that place 0 sees (negative: in the padding). Araujo, Norris & Sim, "Computing receptive fields of
+    convolutional neural networks", Distill 2019.
+    """
+
+    size: Sizes
+    jump: Sizes
+    start: Sizes
+
+    @classmethod
+    def of_input(cls, ndim: int) -> ReceptiveField:
+        return cls((1,) * ndim, (1,) * ndim, (0,) * ndim)
+
+    def through(self, window: Window) -> ReceptiveField:
+        """The receptive field behind one more layer."""
+        return ReceptiveField(
+            tuple(r + (e - 1) * j for r, j, e in zip(self.size, self.jump, window.extent, strict=True)),
+            tuple(j * s for j, s in zip(self.jump, window.stride, strict=True)),
+            tuple(a - j * before for a, j, (before, _) in zip(self.start, self.jump, window.padding, strict=True)),
+        )
+
+
+def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) -> Sizes:
+    """``value`` as ``ndim`` integers, none under ``least``."""
+    values = (value,) * ndim if isinstance(value, int) else tuple(value)
+    if len(values) == 1:
+        values *= ndim
+    if len(values) != ndim:
+        raise UsageError(f"{owner}: {what} has {len(values)} entries {values} for {ndim} spatial axes")
+    for axis, number in enumerate(values):
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number!r}, not a whole number")
+        if number < least:
+            raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number}; the least is {least}")
+    return values
+
+
+def _parse_padding(padding: Padding, extents: Sizes, owner: object) -> tuple[tuple[int, int], ...]:
+    ndim = len(extents)
+    if isinstance(padding, int | str):
+        axes: Sequence[AxisPadding] = (padding,) * ndim
+    elif len(padding) in (1, ndim) and not (ndim == 1 and len(padding) == 2):
+        axes = tuple(padding) * (ndim // len(padding))
+    elif len(padding) == 2:
+        axes = (tuple(padding),) * ndim  # type: ignore[assignment]
+    else:
+        raise UsageError(f"{owner}: padding has {len(padding)} entries {padding!r} for {ndim} spatial axes")
+    return tuple(_axis_padding(p, e, axis, owner) for axis, (p, e) in enumerate(zip(axes, extents, strict=True)))
+
+
+def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -> tuple[int, int]:
+    named = {"valid": (0, 0), "same": ((extent - 1) // 2, extent // 2), "causal": (extent - 1, 0)}
+    if isinstance(padding, str):
+        if padding not in named:
+            raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis}; the words are {', '.join(named)}")
+        return named[padding]
+    pair = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    if len(pair) != 2 or not all(isinstance(p, int) and not isinstance(p, bool) for p in pair):
+        raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is no number, pair or word")
+    if min(pair) < 0:
+        raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; the least is 0")
+    return pair
