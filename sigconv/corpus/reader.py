@@ -1,0 +1,144 @@
+"""Reads a corpus, memory-mapped: opening one of any size takes no time and no memory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from sigconv.corpus.form import CorpusInfo, file_checksum, read_sidecar, split_path
+from sigconv.errors import UsageError
+
+
+class Split:
+    """The examples of one split. It travels to the workers of a DataLoader as a path, not as data."""
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self.path = path
+        self.name = path.stem
+        self.dtype = np.dtype(dtype)
+        self.table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+
+    def __reduce__(self) -> tuple[type["Split"], tuple[Path, str]]:
+        return Split, (self.path, self.dtype.name)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int | str]:
+        """The signal, a tensor of its own shape, and its label (its text in a corpus with texts)."""
+        index = range(len(self))[index]
+        shape, label, text = (self.table[column][index].as_py() for column in ("shape", "label", "text"))
+        signal = np.frombuffer(self.table["signal"][index].as_buffer(), self.dtype).reshape(shape)
+        return torch.from_numpy(signal.copy()), text if label is None else label
+
+    @property
+    def sources(self) -> list[str]:
+        return self.table["source"].to_pylist()
+
+    @property
+    def speakers(self) -> list[str | None]:
+        return self.table["speaker"].to_pylist()
+
+    @property
+    def texts(self) -> list[str]:
+        """Raises UsageError for a corpus with labels."""
+        self._require("text")
+        return self.table["text"].to_pylist()
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64. Raises UsageError for a corpus with texts."""
+        self._require("label")
+        return _integers(self.table["label"].combine_chunks())
+
+    @property
+    def shapes(self) -> Tensor:
+        """(N, axes) int64: the shape of each signal."""
+        return _integers(self.table["shape"].combine_chunks().flatten()).reshape(len(self), -1)
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """The whole split in memory: signals (N, *shape) in the corpus' dtype, and labels (N,) int64.
+
+        Raises UsageError where the signals differ in shape, or have texts.
+        """
+        shapes = self.shapes
+        smallest, largest = tuple(shapes.amin(0).tolist()), tuple(shapes.amax(0).tolist())
+        if smallest != largest:
+            raise UsageError(
+                f"The signals in {self.path} differ in shape, between {smallest} and {largest}, and so make no "
+                "single tensor: take them one by one, and crop or pad each batch."
+            )
+        # An Arrow array of bytes is three buffers: which are valid, where each begins, and all of them end to end.
+        batches = [np.frombuffer(batch.buffers()[2], self.dtype) for batch in self.table["signal"].chunks]
+        return torch.from_numpy(np.concatenate(batches).reshape(len(self), *smallest)), self.labels
+
+    def _require(self, column: str) -> None:
+        if self.table[column].null_count:
+            raise UsageError(f"The examples in {self.path} have no {column}.")
+
+
+class Corpus:
+    """A corpus on disk: `Corpus.load("data/mnist").split("train")`."""
+
+    def __init__(self, folder: Path, info: CorpusInfo, splits: Mapping[str, Split]) -> None:
+        self.folder = folder
+        self.info = info
+        self._splits = splits
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Corpus":
+        """Opens a corpus; its signals are not read before they are asked for.
+
+        Raises UsageError: it names what is missing or damaged, and the command that makes the corpus.
+        """
+        folder = Path(folder)
+        info = read_sidecar(folder)
+        splits = {name: _open_split(folder, name, info) for name in info.counts}
+        return cls(folder, info, splits)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names, in the order of the label numbers."""
+        return self.info.labels
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self._splits)
+
+    def split(self, name: str) -> Split:
+        if name not in self._splits:
+            raise UsageError(f"The corpus in {self.folder} has no split {name!r}, but {', '.join(self.splits)}.")
+        return self._splits[name]
+
+    def verify(self) -> "Corpus":
+        """Reads every byte: raises UsageError where a file is not as it was written."""
+        for name, split in self._splits.items():
+            found, expected = file_checksum(split.path), self.info.checksums.get(name)
+            if found != expected:
+                raise _damaged(self.folder, self.info, f"{split.path} is damaged (sha256 {found}, not {expected})")
+        return self
+
+
+def _open_split(folder: Path, name: str, info: CorpusInfo) -> Split:
+    path = split_path(folder, name)
+    try:
+        split = Split(path, info.dtype)
+    except FileNotFoundError:
+        raise _damaged(folder, info, f"{path} is missing") from None
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(folder, info, f"{path} is damaged ({error})") from error
+    if len(split) != info.counts[name]:
+        raise _damaged(folder, info, f"{path} is damaged ({len(split)} examples, not {info.counts[name]})")
+    return split
+
+
+def _damaged(folder: Path, info: CorpusInfo, what: str) -> UsageError:
+    return UsageError(f"{what}. Delete {folder} and make it anew: {info.command} --folder {folder}")
+
+
+def _integers(array: pa.Array) -> Tensor:
+    """An int64 tensor of its own memory; by DLPack, since pyarrow's to_numpy takes a second to import pandas."""
+    return torch.from_numpy(np.from_dlpack(array).copy())

@@ -1,0 +1,161 @@
+"""What is verified: every operation in many geometries, beside torch's operator that it must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import functional as ours
+from ..window import Window
+
+BATCH, CHANNELS = 2, 2
+RANKS = (1, 2, 3)
+SIZE = (5, 4, 3)
+"""Small, and odd and even, so that strides leave samples over; the first entries are taken for fewer axes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """``function`` must equal ``torch_function``, both of tensors of ``shapes``.
+
+    ``linear_in`` are the groups of operands in which the function is linear (for max pooling: homogeneous), and
+    ``divisor`` a multiple of all that it divides by.
+    """
+
+    name: str
+    function: Callable[..., Tensor]
+    torch_function: Callable[..., Tensor]
+    shapes: tuple[tuple[int, ...], ...]
+    linear_in: tuple[tuple[int, ...], ...]
+    divisor: int = 1
+
+
+def _torch(name: str, ndim: int) -> Callable[..., Any]:
+    return getattr(torch.nn.functional, f"{name}{ndim}d")
+
+
+def _name(ndim: int, options: dict[str, Any]) -> str:
+    return ", ".join([f"{ndim}-D", *(f"{key} {value}" for key, value in options.items())])
+
+
+def _torch_pad(x: Tensor, pairs: tuple[tuple[int, int], ...], mode: str, value: float | None = None) -> Tensor:
+    sides = [side for pair in reversed(pairs) for side in pair]
+    return torch.nn.functional.pad(x, sides, mode="constant" if mode == "zeros" else mode, value=value)
+
+
+def _conv_cases() -> Iterator[Case]:
+    windows: tuple[dict[str, Any], ...] = (
+        {},
+        {"bias": True, "stride": 2, "padding": 1},
+        {"stride": 2, "padding": "same"},
+        {"padding": "causal", "groups": 2},
+        {"padding": 2, "stride": 3, "padding_mode": "reflect"},
+        {"padding": "same", "padding_mode": "replicate"},
+    )
+    for ndim in RANKS:
+        for options in windows:
+            yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
+        uneven = {"padding": ((2, 1),) * ndim, "dilation": 2, "groups": 2}
+        around = {"padding": ((0, 2),) * ndim, "padding_mode": "circular"}
+        yield _conv_case(ndim, (2, 2, 2)[:ndim], uneven)
+        yield _conv_case(ndim, (2, 3, 2)[:ndim], around)
+        yield _conv_case(ndim, (1, 1, 1)[:ndim], {"stride": 2, "padding": 1})
+
+
+def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any]) -> Case:
+    name = f"{_name(ndim, options)}, kernel {kernel}"
+    biased = options.pop("bias", False)
+    stride, dilation, groups = (options.get(key, 1) for key in ("stride", "dilation", "groups"))
+    window = Window.parse(kernel, stride, options.get("padding", 0), dilation)
+
+    def torch_function(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+        padded = _torch_pad(x, window.padding, options.get("padding_mode", "zeros"))
+        return _torch("conv", ndim)(padded, w, bias, stride, 0, dilation, groups)
+
+    shapes = ((BATCH, CHANNELS, *SIZE[:ndim]), (2 * CHANNELS, CHANNELS // groups, *kernel))
+    if biased:
+        return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (2 * CHANNELS,)), ((1, 2),))
+    return Case(name, partial(ours.conv, **options), torch_function, shapes, ((0,), (1,)))
+
+
+def _conv_transpose_cases() -> Iterator[Case]:
+    for ndim in RANKS:
+        kernel = (3, 2, 2)[:ndim]
+        windows: tuple[dict[str, Any], ...] = (
+            {},
+            {"stride": 2, "padding": 1, "output_padding": 1},
+            {"stride": 3, "groups": 2},
+            {"dilation": 2, "padding": 1, "stride": 2},
+            {"dilation": 3, "output_padding": 2},
+        )
+        for options in windows:
+            yield Case(
+                _name(ndim, options),
+                partial(ours.conv_transpose, **options),
+                partial(_torch("conv_transpose", ndim), **options),
+                ((BATCH, CHANNELS, *(4, 3, 2)[:ndim]), (CHANNELS, CHANNELS, *kernel)),
+                ((0,), (1,)),
+            )
+
+
+def _max_pool_cases() -> Iterator[Case]:
+    for ndim in RANKS:
+        for options in MAX_POOL_WINDOWS:
+            yield _pool_case(ndim, options, ours.max_pool, _torch("max_pool", ndim))
+        padding = ((1, 0), (0, 2), (2, 1))[:ndim]
+
+        def padded(x: Tensor, ndim: int = ndim, padding: Any = padding) -> Tensor:
+            return _torch("max_pool", ndim)(_torch_pad(x, padding, "zeros", float("-inf")), 3, 2)
+
+        yield _pool_case(ndim, {"kernel_size": 3, "stride": 2, "padding": padding}, ours.max_pool, padded)
+
+
+def _avg_pool_cases() -> Iterator[Case]:
+    for ndim in RANKS:
+        for options in (
+            {"kernel_size": 2},
+            {"kernel_size": 3, "stride": 2, "padding": 1},
+            {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False, "ceil_mode": True},
+            {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True},
+        ):
+            yield _pool_case(ndim, options, ours.avg_pool, _torch("avg_pool", ndim))
+
+
+def _adaptive_cases(kind: str) -> Iterator[Case]:
+    for ndim in RANKS:
+        for size in ((1, 1, 1), (3, 5, 2), (4, 3, 3)):
+            options = {"output_size": size[:ndim]}
+            name = f"adaptive_{kind}_pool"
+            yield _pool_case(ndim, options, getattr(ours, name), _torch(name, ndim))
+
+
+def _pool_case(
+    ndim: int, options: dict[str, Any], function: Callable[..., Any], torch_function: Callable[..., Any]
+) -> Case:
+    with_options = torch_function if torch_function.__name__ == "padded" else partial(torch_function, **options)
+    shape = (BATCH, CHANNELS, *SIZE[:ndim])
+    divisor = 1080 if "avg" in function.__name__ else 1  # windows hold products of 1, 2, 3 and, adaptive ones, 5
+    return Case(_name(ndim, options), partial(function, ndim=ndim, **options), with_options, (shape,), ((0,),), divisor)
+
+
+MAX_POOL_WINDOWS: tuple[dict[str, Any], ...] = (
+    {"kernel_size": 2},
+    {"kernel_size": 3, "stride": 1},
+    {"kernel_size": 3, "stride": 2, "padding": 1},
+    {"kernel_size": 2, "stride": 1, "dilation": 2, "padding": 1},
+    {"kernel_size": 3, "stride": 2, "ceil_mode": True},
+)
+
+CASES: dict[str, tuple[Case, ...]] = {
+    "conv": tuple(_conv_cases()),
+    "conv_transpose": tuple(_conv_transpose_cases()),
+    "max_pool": tuple(_max_pool_cases()),
+    "avg_pool": tuple(_avg_pool_cases()),
+    "adaptive_max_pool": tuple(_adaptive_cases("max")),
+    "adaptive_avg_pool": tuple(_adaptive_cases("avg")),
+}

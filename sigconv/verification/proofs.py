@@ -1,0 +1,185 @@
+"""The proofs. Each gives the worst error that it found, and the most that rounding explains.
+
+exact        On inputs of -1, 0 and 1 every sum is exact in every dtype, so each kernel must give the reference's output
+             and gradients bit for bit. (Averages divide: their errors are multiples of every divisor.)
+identity     <g, f(x)> = <gradient by x, x> wherever f is linear in x; for a convolution this is
+             <g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>. Max pooling is linear once the winners
+             are known. The error is relative to the same form of the absolute values, which bounds its rounding.
+differences  First and second derivatives against finite differences, by torch's gradcheck and gradgradcheck.
+autograd     Output and gradients against torch's own operators and their autograd, these computed in float64.
+winners      Ties, NaN and infinities are won by the same samples as in torch, and each output has just one winner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+from .. import functional as ours
+from .. import plan
+from .cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
+
+NAMES = ("exact", "identity", "differences", "autograd", "winners")
+
+STEP = 0.25
+"""Of the finite differences. The inputs are distinct whole numbers: within the step no winner changes, and along each
+direction every operation is a polynomial of degree two at most, whose central differences are exact."""
+
+Function = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """``worst`` says in which case the worst error was found."""
+
+    name: str
+    error: float
+    bound: float
+    worst: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.error <= self.bound  # NaN does not hold
+
+
+def worst_of(name: str, bound: float, errors: dict[str, float]) -> Proof:
+    """One proof of many cases. NaN is worse than any number."""
+    worst = max(errors, key=lambda case: math.inf if math.isnan(errors[case]) else errors[case])
+    return Proof(name, errors[worst], bound, worst)
+
+
+def exact(cases: Sequence[Case], kernel: str, dtype: torch.dtype, device: torch.device) -> Proof:
+    errors = {}
+    for case in cases:
+        inputs = [torch.randint(-1, 2, shape, device=device).to(dtype) for shape in case.shapes]
+        with plan.use_kernel("reference"):
+            expected = output_and_gradients(case.function, inputs, case.divisor)
+        with plan.use_kernel(kernel):
+            found = output_and_gradients(case.function, inputs, case.divisor)
+        errors[case.name] = max(_largest_difference(f, e) for f, e in zip(found, expected, strict=True))
+    return worst_of("exact", 0.0, errors)
+
+
+def identity(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) -> Proof:
+    errors = {}
+    for case in cases:
+        inputs = [torch.randn(shape, device=device).to(dtype) for shape in case.shapes]
+        y, *gradients = output_and_gradients(case.function, inputs)
+        g = _cotangent(y)
+        form = _dot(g, y)
+        scale = _dot(g.abs(), case.function(*(x.abs() for x in inputs)))
+        by_operands = [sum(_dot(gradients[i], inputs[i]) for i in group) for group in case.linear_in]
+        errors[case.name] = max(abs(form - other) for other in by_operands) / scale
+    return worst_of("identity", 4 * torch.finfo(dtype).eps, errors)
+
+
+def autograd(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) -> Proof:
+    errors = {}
+    for case in cases:
+        inputs = [torch.randn(shape, device=device).to(dtype) for shape in case.shapes]
+        # The same sums of absolute values: what rounding is in proportion to, however much of a sum cancels.
+        whole = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
+        scales = [x.max().item() for x in whole]
+        errors[case.name] = disagreement(case.function, case.torch_function, inputs, scales)
+    return worst_of("autograd", 4 * torch.finfo(dtype).eps, errors)
+
+
+def disagreement(
+    function: Function, oracle: Function, inputs: Sequence[Tensor], scales: Sequence[float] | None = None
+) -> float:
+    """The largest difference of outputs and gradients from the oracle's, which computes in float64.
+
+    Relative to ``scales``, or else to the oracle's largest number (at least 1).
+    """
+    found = output_and_gradients(function, inputs)
+    expected = output_and_gradients(oracle, [x.double() for x in inputs])
+    if scales is None:
+        scales = [max([1.0, *e.abs().flatten().tolist()]) for e in expected]
+    return max(_largest_difference(f, e) / scale for f, e, scale in zip(found, expected, scales, strict=True))
+
+
+def differences(cases: Sequence[Case], device: torch.device) -> Proof:
+    errors = {}
+    for case in cases:
+        sizes = [math.prod(shape) for shape in case.shapes]
+        inputs = [
+            (torch.randperm(n, device=device).double() - n // 2).reshape(shape)
+            for n, shape in zip(sizes, case.shapes, strict=True)
+        ]
+        errors[case.name] = difference_error(case.function, inputs, STEP, 1e-12)
+    return worst_of("differences", 1e-12, errors)
+
+
+def difference_error(function: Function, inputs: Sequence[Tensor], step: float, bound: float) -> float:
+    """How far the derivatives are from central differences, relative to the largest derivative (at least 1).
+
+    The number is that of the first derivative along one random direction; gradcheck tries every coordinate and
+    gradgradcheck the second derivatives, and where they object it is infinite.
+    """
+    leaves = [x.detach().clone().requires_grad_() for x in inputs]
+    y, *gradients = output_and_gradients(function, leaves)
+    size = max([1.0, *(x.abs().max().item() for x in gradients)])
+    directions = [torch.randn_like(x) / math.sqrt(x.numel()) for x in leaves]
+    ahead, behind = (function(*(x + h * d for x, d in zip(leaves, directions, strict=True))) for h in (step, -step))
+    slope = sum(_dot(x, d) for x, d in zip(gradients, directions, strict=True))
+    error = abs(_dot(_cotangent(y), (ahead - behind) / (2 * step)) - slope) / size
+    settings: dict[str, Any] = {"eps": step, "atol": bound * size, "rtol": bound, "raise_exception": False}
+    first, second = partial(gradcheck, **settings), partial(gradgradcheck, fast_mode=True, **settings)
+    agreed = first(func=function, inputs=leaves) and second(func=function, inputs=leaves)
+    return error if agreed else math.inf
+
+
+def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof:
+    """The error is the number of outputs whose value, winner or share of the gradient is not torch's."""
+    special = torch.tensor([-1.0, 0.0, 1.0, math.nan, math.inf, -math.inf], device=device).to(dtype)
+    chance = torch.tensor([3.0, 3.0, 3.0, 0.3, 0.3, 3.0], device=device)
+    errors = {}
+    for ndim in RANKS:
+        torch_max_pool = getattr(torch.nn.functional, f"max_pool{ndim}d")
+        for options in MAX_POOL_WINDOWS:
+            shape = (BATCH, CHANNELS, *SIZE[:ndim])
+            x = special[torch.multinomial(chance, math.prod(shape), replacement=True)].reshape(shape).requires_grad_()
+            with plan.use_kernel(kernel):
+                found, winner = ours.max_pool(x, ndim=ndim, return_indices=True, **options)
+                shares = torch.autograd.grad(found.sum(), x)[0].double()
+            expected, expected_winner = torch_max_pool(x, return_indices=True, **options)
+            same = (found == expected) | (found.isnan() & expected.isnan())
+            wrong = (~same | (winner != expected_winner)).sum().item()
+            won = torch.zeros(BATCH, CHANNELS, math.prod(SIZE[:ndim]), dtype=torch.float64, device=device)
+            won.scatter_add_(2, expected_winner.flatten(2), torch.ones_like(expected, dtype=torch.float64).flatten(2))
+            errors[f"{ndim}-D, {options}"] = wrong + (shares - won.reshape(shape)).abs().sum().item()
+    return worst_of("winners", 0.0, errors)
+
+
+def output_and_gradients(
+    function: Function, inputs: Sequence[Tensor], scale: int = 1, absolute: bool = False
+) -> list[Tensor]:
+    """The output, and the gradient by each input of a fixed form of the output; zeros for what has no influence."""
+    leaves = [x.detach().clone().requires_grad_() for x in inputs]
+    y = function(*leaves)
+    g = _cotangent(y) * scale
+    gradients = torch.autograd.grad(y, leaves, g.abs() if absolute else g, materialize_grads=True)
+    return [y.detach(), *gradients]
+
+
+def _cotangent(y: Tensor) -> Tensor:
+    """-1, 0 and 1 in a fixed disorder, so that other implementations can be given the same."""
+    places = torch.arange(y.numel(), device=y.device)
+    return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return (a.double() * b.double()).sum().item()
+
+
+def _largest_difference(a: Tensor, b: Tensor) -> float:
+    if a.shape != b.shape:
+        return math.inf
+    return (a.double() - b.double()).abs().max().item() if a.numel() else 0.0

@@ -1,0 +1,72 @@
+"""What was verified, as a table and as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from .proofs import NAMES, Proof
+
+
+@dataclass(frozen=True)
+class Row:
+    operation: str
+    kernel: str
+    dtype: str
+    device: str
+    proofs: tuple[Proof, ...]
+
+    @property
+    def holds(self) -> bool:
+        return all(proof.holds for proof in self.proofs)
+
+    def cells(self, names: list[str]) -> list[str]:
+        """The row's text: the worst error of each proof, or a dash where the proof says nothing here."""
+        found = {proof.name: proof for proof in self.proofs}
+        return [self.operation, self.kernel, self.dtype, self.device, *(_cell(found.get(name)) for name in names)]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """It is true, and ``holds``, where every proof does. Print it to see the worst error of each."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.rows) and all(row.holds for row in self.rows)
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+    def failures(self) -> list[str]:
+        return [
+            f"{row.operation} ({row.kernel}, {row.dtype}, {row.device}): {proof.name} is off by {proof.error:.3g} "
+            f"where rounding explains {proof.bound:.3g}, at {proof.worst}"
+            for row in self.rows
+            for proof in row.proofs
+            if not proof.holds
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = [asdict(row) | {"holds": row.holds} for row in self.rows]
+        return {"holds": self.holds, "torch": torch.__version__, "rows": rows}
+
+    def __str__(self) -> str:
+        present = {proof.name for row in self.rows for proof in row.proofs}
+        names = [name for name in NAMES if name in present]
+        header = ["operation", "kernel", "dtype", "device", *names]
+        body = [row.cells(names) for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+        rule = ["-" * width for width in widths]
+        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (header, rule, *body)]
+        verdict = ["All proofs hold."] if self.holds else ["NOT PROVED:", *self.failures()]
+        return "\n".join([*lines, "", *verdict])
+
+
+def _cell(proof: Proof | None) -> str:
+    if proof is None:
+        return "-"
+    return f"{proof.error:.1e}" + ("" if proof.holds else " FAILS") if proof.error else "0"
