@@ -225,7 +225,7 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
         if padding not in named:
             raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis}; the words are {', '.join(named)}")
         return named[padding]
-    pair = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    pair = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
     if len(pair) != 2 or not all(isinstance(p, int) and not isinstance(p, bool) for p in pair):
         raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is no number, pair or word")
     if min(pair) < 0:

@@ -24,7 +24,10 @@ def supports(operation: str, geometry: Geometry) -> bool:
     if operation in ("max_pool", "route"):
         return _can_pool(geometry)
     if operation in ("sum_pool", "spread"):
-        return all(d == 1 for d in geometry.window.dilation) and _can_pool(geometry)
+        undilated = all(d == 1 for d in geometry.window.dilation)
+        # torch averages no volume smaller than the window, whatever its padding
+        larger = all(n >= k for n, k in zip(geometry.size, geometry.window.kernel, strict=True))
+        return undilated and larger and _can_pool(geometry)
     return True
 
 

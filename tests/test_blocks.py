@@ -1,0 +1,143 @@
+"""Blocks against the same layers of torch.nn, one after another."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from sigconv.blocks import ACTIVATIONS, BatchNorm, ConvBlock, Flatten, ScaledTanh, chain
+from sigconv.errors import UsageError
+from sigconv.layers import AvgPool
+
+RANKS = (1, 2, 3)
+
+
+def signal(ndim: int, channels: int = 3, size: int = 8) -> torch.Tensor:
+    return torch.randn(2, channels, *[size] * ndim, dtype=torch.float64)
+
+
+def torch_layer(name: str, ndim: int) -> type[nn.Module]:
+    return getattr(nn, f"{name}{ndim}d")
+
+
+@pytest.mark.parametrize("ndim", RANKS)
+def test_batch_norm_equals_torch(ndim):
+    ours, theirs = BatchNorm(3, momentum=0.3).double(), torch_layer("BatchNorm", ndim)(3, momentum=0.3).double()
+    nn.init.normal_(theirs.weight)
+    ours.load_state_dict(theirs.state_dict())
+    for _ in range(2):
+        x = 3 + 2 * signal(ndim)
+        assert torch.equal(ours(x), theirs(x))
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert torch.equal(ours.running_var, theirs.running_var)
+    x = signal(ndim)
+    assert torch.equal(ours.eval()(x), theirs.eval()(x))
+
+
+@pytest.mark.parametrize("ndim", [0, 4])
+def test_batch_norm_takes_any_number_of_axes(ndim):
+    x = 5 + signal(ndim, size=3)
+    y = BatchNorm(3).double()(x).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(y.mean(1), torch.zeros(3, dtype=torch.float64))
+    expected = x.transpose(0, 1).flatten(1).var(1, unbiased=False)
+    torch.testing.assert_close(y.var(1, unbiased=False), expected / (expected + 1e-5))
+
+
+def test_batch_norm_is_synchronised_between_processes():
+    assert isinstance(nn.SyncBatchNorm.convert_sync_batchnorm(ConvBlock(1, 3, 3, ndim=2)).norm, nn.SyncBatchNorm)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 8, 8), (2, 4, 8)])
+def test_batch_norm_names_what_it_expects(shape):
+    with pytest.raises(UsageError, match=r"BatchNorm\(5\): input has shape .* must be \(batch, 5, \.\.\.\)"):
+        BatchNorm(5)(torch.randn(shape))
+
+
+@pytest.mark.parametrize("ndim", RANKS)
+@pytest.mark.parametrize("training", [True, False])
+def test_block_is_conv_norm_activation_pool(ndim, training):
+    block = ConvBlock(3, 4, 3, ndim=ndim, stride=2, padding=1, activation="gelu", pool=2).double()
+    conv = torch_layer("Conv", ndim)(3, 4, 3, stride=2, padding=1, bias=False)
+    expected = chain(
+        conv=conv, norm=torch_layer("BatchNorm", ndim)(4), activation=nn.GELU(), pool=torch_layer("MaxPool", ndim)(2)
+    ).double()
+    expected.load_state_dict(block.state_dict())
+    x = signal(ndim)
+    torch.testing.assert_close(block.train(training)(x), expected.train(training)(x))
+    assert [name for name, _ in block.named_children()] == ["conv", "norm", "activation", "pool"]
+
+
+def test_block_without_norm_has_a_bias_and_takes_single_signals():
+    block = ConvBlock(3, 4, (3, 2), norm=None, activation=None)
+    assert list(block.state_dict()) == ["conv.weight", "conv.bias"]
+    x = torch.randn(3, 8, 8)
+    assert torch.equal(block(x), block(x[None])[0])
+
+
+def test_block_hands_its_options_to_the_convolution():
+    options = {"stride": (1, 2), "padding": "same", "dilation": (2, 1), "groups": 2, "padding_mode": "circular"}
+    conv = ConvBlock(4, 6, (3, 5), norm=None, **options).conv
+    text = str(conv)
+    for part in ("stride=(1, 2)", "padding=((2, 2), (2, 2))", "dilation=(2, 1)", "groups=2", "circular"):
+        assert part in text
+
+
+def test_block_in_four_dimensions():
+    block = ConvBlock(1, 2, 2, ndim=4, pool=2)
+    assert block(torch.randn(2, 1, 5, 5, 5, 5)).shape == (2, 2, 2, 2, 2, 2)
+
+
+def test_block_takes_any_pooling():
+    block = ConvBlock(1, 2, 3, ndim=2, norm=None, activation=None, pool=AvgPool(2, ndim=2))
+    x = torch.randn(1, 1, 8, 8)
+    torch.testing.assert_close(block(x), nn.functional.avg_pool2d(block.conv(x), 2))
+
+
+def test_layer_norm_looks_at_one_signal_only():
+    block = ConvBlock(3, 4, 3, ndim=1, norm="layer", activation=None).double()
+    x = signal(1)
+    both = block(x)
+    torch.testing.assert_close(block(x[:1]), both[:1])
+    torch.testing.assert_close(both.flatten(1).mean(1), torch.zeros(2, dtype=torch.float64))
+
+
+def test_block_is_copied_and_pickled():
+    block, x = ConvBlock(3, 4, 3, ndim=1, activation="scaled_tanh").eval(), torch.randn(2, 3, 8)
+    for twin in (copy.deepcopy(block), pickle.loads(pickle.dumps(block))):
+        assert torch.equal(twin(x), block(x))
+
+
+def test_scaled_tanh_keeps_plus_and_minus_one():
+    ones = torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(ScaledTanh()(ones), ones, atol=1e-4, rtol=0)
+    assert ScaledTanh()(torch.tensor(100.0)).item() == pytest.approx(1.7159)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_runs(name):
+    assert torch.isfinite(ConvBlock(1, 1, 3, ndim=1, activation=name)(torch.randn(2, 1, 9))).all()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"activation": "relo"}, r"no activation 'relo'\. Did you mean relu\? There are relu, gelu, "),
+        ({"activation": "xyz"}, r"no activation 'xyz'\. There are"),
+        ({"norm": "batchnorm"}, r"no norm 'batchnorm'\. Did you mean batch\?"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(option, message):
+    with pytest.raises(UsageError, match=message):
+        ConvBlock(1, 1, 3, ndim=1, **option)
+
+
+def test_flatten_takes_batches_and_single_signals_of_one_shape():
+    flatten = Flatten((3, 4, 5))
+    x = torch.randn(2, 3, 4, 5)
+    assert torch.equal(flatten(x), x.flatten(1))
+    assert torch.equal(flatten(x[0]), x[0].flatten())
+    assert flatten(x[:0]).shape == (0, 60)
+    with pytest.raises(UsageError, match=r"receives \(4, 5, 3\) but .* built for \(3, 4, 5\)"):
+        flatten(torch.randn(2, 4, 5, 3))
