@@ -23,11 +23,12 @@ def pad_constant(x: Tensor, padding: Pairs, value: float = 0.0) -> Tensor:
 
 
 def crop(x: Tensor, padding: Pairs) -> Tensor:
-    """Cut the padding off again: the adjoint of zero padding."""
+    """Cut the padding off again: the adjoint of zero padding. A copy, so that what is cut off is freed."""
+    if not any(map(any, padding)):
+        return x
     for axis, (before, after) in enumerate(padding, start=2):
-        if before or after:
-            x = x.narrow(axis, before, x.shape[axis] - before - after)
-    return x
+        x = x.narrow(axis, before, x.shape[axis] - before - after)
+    return x.clone()
 
 
 def pad(x: Tensor, padding: Pairs, modes: Sequence[str], owner: object = "pad") -> Tensor:

@@ -15,11 +15,12 @@ from ..padding import crop, pad_constant
 from ..window import Geometry
 
 _RANKS = (1, 2, 3)
+_OPERATIONS = ("forward", "grad_input", "grad_weight", "max_pool", "route", "sum_pool", "spread")
 
 
 def supports(operation: str, geometry: Geometry) -> bool:
     """Whether the vendor has a kernel of this name for such a geometry."""
-    if operation not in globals() or geometry.window.ndim not in _RANKS:
+    if operation not in _OPERATIONS or geometry.window.ndim not in _RANKS:
         return False
     if operation in ("max_pool", "route"):
         return _can_pool(geometry)

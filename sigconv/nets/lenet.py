@@ -1,0 +1,34 @@
+"""LeNet-5 of LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..architecture import times
+from ..errors import UsageError
+from ..notation import build, parse_input
+
+LAYERS = "6C5-AP2-16C5-AP2-120C5-84N"  # the paper's C1, S2, C3, S4, C5 and F6
+
+
+def lenet5(
+    input: str | Sequence[int] = "1x28x28", classes: int = 10, activation: str | None = "scaled_tanh"
+) -> nn.Sequential:
+    """LeNet-5 as it is usually built today: (batch, \\*input) -> (batch, classes).
+
+    The picture gets a border of two zeros, which makes MNIST's 28x28 the paper's 32x32. With 10 classes there are
+    61,706 parameters and 423,038 connections. The paper has 60,000 and 340,908, because there
+
+    - C3 connects each of its maps to 3, 4 or 6 of the 6 maps before, by a table (1,516 weights, here 2,416);
+    - S2 and S4 scale each map by a trainable weight, add a bias and squash (12 and 32 weights, here none);
+    - the output is 10 radial basis functions with fixed centres, drawn as 7x12 bitmaps (no trainable weights, here
+      850 in 10 linear neurons, for cross entropy).
+    """
+    channels, *size = shape = parse_input(input)
+    if len(size) != 2:
+        raise UsageError(f"LeNet-5 takes pictures, channels x height x width; {times(shape)} has {len(size)} axes")
+    layers = build(f"{LAYERS}-{classes}N", (channels, *(n + 4 for n in size)), activation=activation)
+    return nn.Sequential(OrderedDict([("border", nn.ConstantPad2d(2, 0.0)), *layers.named_children()]))

@@ -1,0 +1,205 @@
+"""Layers stand in for torch's: parameters, initialisation, state, and whole models converted."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+import sigconv
+
+CONVOLUTIONS = [(name, rank) for name in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
+CONV_OPTIONS: list[dict] = [
+    {},
+    {"bias": False, "stride": 2},
+    {"groups": 2, "padding": 1, "dilation": 2},
+    {"padding_mode": "circular", "padding": 1},
+]
+
+
+def _pair(name: str, *args: object, **kwargs: object) -> tuple[nn.Module, nn.Module]:
+    layers = []
+    for library in (sigconv, nn):
+        torch.manual_seed(0)
+        layers.append(getattr(library, name)(*args, **kwargs))
+    return layers[0], layers[1]
+
+
+@pytest.mark.parametrize("options", CONV_OPTIONS)
+@pytest.mark.parametrize(("name", "rank"), CONVOLUTIONS)
+def test_initialised_and_computed_as_torchs(name: str, rank: int, options: dict) -> None:
+    if name == "ConvTranspose" and "padding_mode" in options:
+        options = {"padding": 1, "stride": 2, "output_padding": 1}
+    ours, theirs = _pair(f"{name}{rank}d", 4, 6, 3, **options)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for found, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(found, expected)
+    x = torch.randn(2, 4, *(9, 8, 7)[:rank])
+    assert_close(ours(x), theirs(x))
+    theirs.load_state_dict(ours.state_dict())
+    ours.load_state_dict(theirs.state_dict())
+
+
+def test_positional_arguments_are_those_of_torch() -> None:
+    for name, arguments, x in (
+        ("Conv2d", (4, 6, 3, 2, 1, 1, 2, False, "reflect"), torch.randn(2, 4, 8, 8)),
+        ("ConvTranspose2d", (4, 6, 3, 2, 1, 1, 2, True, 1), torch.randn(2, 4, 8, 8)),
+        ("MaxPool2d", (3, 2, 1, 1, False, True), torch.randn(2, 4, 8, 8)),
+        ("AvgPool2d", (3, 2, 1, True, False), torch.randn(2, 4, 8, 8)),
+        ("AdaptiveMaxPool1d", (3,), torch.randn(2, 4, 8)),
+        ("AdaptiveAvgPool3d", ((3, None, 1),), torch.randn(2, 4, 8, 5, 6)),
+    ):
+        ours, theirs = _pair(name, *arguments)
+        assert_close(ours(x), theirs(x))
+
+
+def test_rank_from_the_kernel_or_from_ndim() -> None:
+    assert sigconv.Conv(1, 2, (3, 3, 3)).weight.shape == (2, 1, 3, 3, 3)
+    assert sigconv.Conv(1, 2, 3, ndim=2).weight.shape == (2, 1, 3, 3)
+    assert sigconv.Conv(1, 2, 2, ndim=5).weight.shape == (2, 1, 2, 2, 2, 2, 2)
+    assert sigconv.MaxPool((1, 2)).window.ndim == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: sigconv.Conv(1, 2, 3), ["Conv:", "ndim"]),
+        (lambda: sigconv.Conv1d(1, 2, 3, ndim=2), ["Conv1d:", "1 spatial", "ndim=2"]),
+        (lambda: sigconv.Conv2d(1, 2, (3, 3, 3)), ["Conv2d:", "3 entries", "2 spatial"]),
+        (lambda: sigconv.Conv2d(3, 4, 3, groups=2), ["3 in_channels", "2 groups"]),
+        (lambda: sigconv.Conv2d(4, 3, 3, groups=2), ["3 out_channels", "2 groups"]),
+        (lambda: sigconv.Conv2d(0, 3, 3), ["in_channels is 0", "1"]),
+        (lambda: sigconv.Conv2d(1, 3, 3, stride=-1), ["stride", "axis 0", "-1"]),
+        (lambda: sigconv.Conv2d(1, 3, 3, padding_mode="wrap"), ["'wrap'", "circular"]),
+        (lambda: sigconv.ConvTranspose2d(1, 3, 3, output_padding=1), ["output_padding", "1", "0"]),
+        (lambda: sigconv.ConvTranspose2d(1, 3, 3, padding_mode="reflect"), ["'reflect'", "'zeros'"]),
+        (lambda: sigconv.MaxPool2d((2, 2, 2)), ["MaxPool2d:", "3 entries"]),
+        (lambda: sigconv.AdaptiveAvgPool2d((1, 2, 3)), ["3 entries", "2"]),
+    ],
+)
+def test_wrong_arguments_are_named(make, words: list[str]) -> None:
+    with pytest.raises(sigconv.UsageError) as error:
+        make()
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_errors_of_a_layer_name_the_layer() -> None:
+    layer = sigconv.Conv2d(3, 4, 5, dilation=2)
+    with pytest.raises(ValueError, match=r"^Conv2d\(3, 4, kernel_size=\(5, 5\).*axis 1.*spans 9.*has 8"):
+        layer(torch.randn(1, 3, 9, 8))
+
+
+def test_transposed_output_size() -> None:
+    ours, theirs = _pair("ConvTranspose2d", 2, 3, 3, 2)
+    x = torch.randn(1, 2, 4, 4)
+    assert_close(ours(x, (10, 9)), theirs(x, (10, 9)))
+    with pytest.raises(ValueError, match=r"axis 1 is 11.*9 to 10"):
+        ours(x, (9, 11))
+
+
+class Residual(nn.Module):
+    """The basic block of torchvision's ResNets."""
+
+    def __init__(self, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        out = channels * stride
+        self.conv1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out)
+        self.downsample = None
+        if stride != 1:
+            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+        return (y + (x if self.downsample is None else self.downsample(x))).relu()
+
+
+def _resnet() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        Residual(16),
+        Residual(16, 2),
+        Residual(32, 2),
+        nn.AdaptiveAvgPool2d((1, 1)),
+        nn.Flatten(),
+        nn.Linear(64, 10),
+    )
+
+
+def test_converted_resnet_has_equal_outputs_and_gradients() -> None:
+    theirs, ours = _resnet().double(), sigconv.convert(_resnet().double())
+    assert not [m for m in ours.modules() if type(m) in (nn.Conv2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d)]
+    assert len([m for m in ours.modules() if isinstance(m, sigconv.Conv2d)]) == 9
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    found, expected = ours(x), theirs(x)
+    assert_close(found, expected)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_close(p.grad, q.grad)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Conv1d(2, 4, 3, padding="same", padding_mode="reflect"), (2, 2, 9)),
+        (nn.Conv3d(2, 4, (3, 2, 1), stride=(1, 2, 1), groups=2), (2, 2, 5, 6, 4)),
+        (nn.ConvTranspose3d(2, 4, 3, stride=2, output_padding=1), (2, 2, 3, 3, 3)),
+        (nn.MaxPool1d(3, return_indices=True, ceil_mode=True, stride=2), (2, 2, 8)),
+        (nn.MaxPool3d((1, 2, 2), dilation=(1, 2, 1)), (2, 2, 4, 6, 4)),
+        (nn.AvgPool1d(3, padding=1, count_include_pad=False), (2, 2, 9)),
+        (nn.AvgPool2d(3, divisor_override=5, ceil_mode=True, stride=2), (2, 2, 8, 8)),
+        (nn.AdaptiveMaxPool2d((3, None), return_indices=True), (2, 2, 8, 5)),
+        (nn.AdaptiveAvgPool1d(3), (2, 2, 8)),
+    ],
+    ids=str,
+)
+def test_every_kind_of_layer_is_converted(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    ours, x = sigconv.convert(layer), torch.randn(shape)
+    assert type(ours).__module__ == "sigconv.layers"
+    assert_close(ours(x), layer(x))
+
+
+def test_conversion_keeps_parameters_hooks_mode_and_sharing() -> None:
+    shared = nn.Conv1d(2, 2, 1)
+    model = nn.Sequential(shared, nn.ReLU(), shared).eval()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+    heard = []
+    shared.register_forward_hook(lambda *_: heard.append(1))
+    weight = shared.weight
+    assert sigconv.convert(model) is model
+    assert model[0] is model[2]
+    assert model[0].weight is weight
+    assert not model[0].training
+    before = weight.clone()
+    model(torch.randn(1, 2, 4)).sum().backward()
+    optimiser.step()
+    assert len(heard) == 2
+    assert not torch.equal(model[0].weight, before)
+
+
+def test_somebodys_own_layers_are_left_alone() -> None:
+    class Own(nn.Conv2d):
+        pass
+
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 1, 1))
+    model = sigconv.convert(nn.Sequential(Own(1, 1, 1), normed))
+    assert type(model[0]) is Own
+    assert model[1] is normed
+
+
+def test_importing_the_layers_loads_torch_only() -> None:
+    code = (
+        "import sigconv, sys; print(*{'lightning', 'hydra', 'librosa', 'cv2', 'datasets', 'typer'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""

@@ -1,0 +1,180 @@
+"""The operations under everything that torch does to functions and models."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, hessian, jvp, vmap
+from torch.testing import assert_close
+
+import sigconv
+import sigconv.functional as F
+
+SIZE = (6, 5, 4)
+RANKS = (1, 2, 3)
+
+# Of a signal x and a weight w that fits every one of them.
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "conv": lambda x, w: F.conv(x, w, stride=2, padding=((1, 2),) * (w.ndim - 2)),
+    "conv, reflected": lambda x, w: F.conv(x, w, padding="same", padding_mode="reflect"),
+    "conv_transpose": lambda x, w: F.conv_transpose(x, w, stride=2, padding=1, output_padding=1),
+    "max_pool": lambda x, w: F.max_pool(F.conv(x, w), 2, ndim=w.ndim - 2, stride=1),
+    "max_pool, uneven": lambda x, w: F.max_pool(F.conv(x, w), 2, ndim=w.ndim - 2, padding=((1, 0),) * (w.ndim - 2)),
+    "avg_pool": lambda x, w: F.avg_pool(F.conv(x, w), 2, ndim=w.ndim - 2, padding=1, count_include_pad=False),
+    "adaptive_max_pool": lambda x, w: F.adaptive_max_pool(F.conv(x, w), 2, ndim=w.ndim - 2),
+    "adaptive_avg_pool": lambda x, w: F.adaptive_avg_pool(F.conv(x, w), 2, ndim=w.ndim - 2),
+}
+every_operation = pytest.mark.parametrize("name", OPERATIONS)
+every_rank = pytest.mark.parametrize("ndim", RANKS)
+
+
+def _operands(ndim: int) -> tuple[Tensor, Tensor]:
+    x = torch.randn(2, 2, *SIZE[:ndim], dtype=torch.float64, requires_grad=True)
+    return x, torch.randn(2, 2, *(2,) * ndim, dtype=torch.float64, requires_grad=True)
+
+
+class Net(nn.Module):
+    """One of every layer."""
+
+    def __init__(self, ndim: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            sigconv.Conv(1, 4, 3, padding="same", stride=1, ndim=ndim),
+            sigconv.MaxPool(2, ndim=ndim),
+            sigconv.ConvTranspose(4, 4, 2, groups=2, ndim=ndim),
+            sigconv.AvgPool(2, 1, ndim=ndim),
+            sigconv.AdaptiveMaxPool(3, ndim=ndim),
+            sigconv.AdaptiveAvgPool(1, ndim=ndim),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).flatten(1)
+
+
+@every_rank
+@every_operation
+def test_first_and_second_derivatives_and_forward_mode(name: str, ndim: int) -> None:
+    operands = _operands(ndim)
+    torch.autograd.gradcheck(OPERATIONS[name], operands, check_forward_ad=True, fast_mode=True)
+    torch.autograd.gradgradcheck(OPERATIONS[name], operands, check_fwd_over_rev=True, fast_mode=True)
+
+
+@every_rank
+@every_operation
+def test_per_sample_gradients(name: str, ndim: int) -> None:
+    x, w = _operands(ndim)
+
+    def loss(w: Tensor, sample: Tensor) -> Tensor:
+        return OPERATIONS[name](sample[None], w).square().sum()
+
+    found = vmap(grad(loss), in_dims=(None, 0))(w, x)
+    assert_close(found, torch.stack([grad(loss)(w, sample) for sample in x]))
+
+
+@every_rank
+@every_operation
+def test_many_weights_at_once(name: str, ndim: int) -> None:
+    x, w = _operands(ndim)
+    weights = torch.stack([w, -2 * w])
+    found = vmap(OPERATIONS[name], in_dims=(None, 0))(x, weights)
+    assert_close(found, torch.stack([OPERATIONS[name](x, one) for one in weights]))
+
+
+@pytest.mark.parametrize("kernel", ["vendor", "reference"])
+@every_operation
+def test_jvp_and_hessian(name: str, kernel: str) -> None:
+    x, w = (t.detach() for t in _operands(1))
+    with sigconv.use_kernel(kernel):
+        value, slope = jvp(lambda w: OPERATIONS[name](x, w), (w,), (w,))
+        assert_close(slope, value)  # each is homogeneous of degree one in w
+        curvature = hessian(lambda w: OPERATIONS[name](x, w).square().sum())(w)
+        # and the square is of degree two: w' H w = 2 f(w)
+        assert_close(torch.einsum("abc,abcdef,def->", w, curvature, w), 2 * value.square().sum())
+
+
+@every_operation
+def test_compiles_whole(name: str) -> None:
+    operands = _operands(2)
+    torch.compiler.reset()
+    compiled = torch.compile(OPERATIONS[name], fullgraph=True, backend="aot_eager")
+    found, expected = compiled(*operands), OPERATIONS[name](*operands)
+    assert_close(found, expected)
+    assert_close(
+        torch.autograd.grad(found.square().sum(), operands), torch.autograd.grad(expected.square().sum(), operands)
+    )
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_network_compiles_to_code(dynamic: bool) -> None:
+    """Through the compiler's own back end, with sizes fixed or left open."""
+    torch.compiler.reset()
+    net = Net()
+    compiled = torch.compile(net, fullgraph=True, dynamic=dynamic)
+    for size in ((2, 1, 12, 12), (3, 1, 14, 12)):
+        x = torch.randn(size)
+        assert_close(compiled(x), net(x))
+    found = torch.autograd.grad(compiled(x).sum(), list(net.parameters()))
+    assert_close(found, torch.autograd.grad(net(x).sum(), list(net.parameters())))
+
+
+@every_rank
+def test_exports(ndim: int) -> None:
+    net, x = Net(ndim).eval(), torch.randn(2, 1, *(12,) * ndim)
+    batch = torch.export.Dim("batch", min=2, max=64)
+    program = torch.export.export(net, (x,), dynamic_shapes=({0: batch},))
+    other = torch.randn(5, 1, *(12,) * ndim)
+    assert_close(program.module()(other), net(other))
+
+
+@every_rank
+def test_copies_and_pickles(ndim: int) -> None:
+    net, x = Net(ndim), torch.randn(2, 1, *(12,) * ndim)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert_close(other(x), net(x), rtol=0, atol=0)
+        assert str(other) == str(net)
+    assert all(a is not b for a, b in zip(net.parameters(), copy.deepcopy(net).parameters(), strict=True))
+
+
+def test_functional_call() -> None:
+    net, x = Net(), torch.randn(2, 1, 12, 12)
+    doubled = {name: 2 * p for name, p in net.named_parameters()}
+    other = copy.deepcopy(net)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.mul_(2)
+    assert_close(functional_call(net, doubled, (x,)), other(x))
+
+
+def _train_in_parallel(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    parallel = nn.parallel.DistributedDataParallel(Net())
+    data = torch.randn(4, 1, 12, 12)[2 * rank : 2 * rank + 2]
+    parallel(data).square().mean().backward()
+    if rank == 0:
+        torch.save([p.grad for p in parallel.parameters()], f"{folder}/gradients.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_distributed_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
+    torch.multiprocessing.start_processes(_train_in_parallel, (str(tmp_path),), nprocs=2, start_method="fork")
+    net = Net()
+    torch.manual_seed(0)
+    net = Net()
+    net(torch.randn(4, 1, 12, 12)).square().mean().backward()
+    found = torch.load(tmp_path / "gradients.pt")
+    assert_close(found, [p.grad for p in net.parameters()])
+
+
+def test_weight_gradients_have_the_strides_of_the_weight() -> None:
+    """Otherwise DistributedDataParallel warns, and copies every gradient."""
+    for layout in (torch.contiguous_format, torch.channels_last):
+        layer = sigconv.Conv2d(3, 8, 3).to(memory_format=layout)
+        layer(torch.randn(2, 3, 8, 8).to(memory_format=layout)).sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.stride() == layer.weight.stride()
