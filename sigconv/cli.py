@@ -1,0 +1,131 @@
+"""The command line: sigconv verify | describe | predict | doctor. What each needs is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from .errors import UsageError
+
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("the sigconv command needs more than the layers do: pip install 'sigconv[recipes]'")
+
+if TYPE_CHECKING:
+    from .train.predict import Prediction
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Convolution for signals of any dimension: verify it, describe networks, use what was trained.",
+)
+
+
+@app.command()
+def verify(
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all to FILE.")] = None,
+) -> None:
+    """Prove the backward pass of every operation, with every kernel and dtype. Exit status 0 only if all proofs hold."""
+    from .verification import verify_all
+
+    _check_device(device)
+    found = verify_all(device, progress=_show_progress)
+    _show_progress("")
+    typer.echo(str(found))
+    if json_file is not None:
+        _write_json(json_file, found.to_dict())
+    raise typer.Exit(0 if found else 1)
+
+
+@app.command()
+def describe(
+    architecture: Annotated[str, typer.Argument(help="Such as 1x28x28-20C4-MP2-40C5-MP3-150N-10N.")],
+    padding: Annotated[str, typer.Option(help="Of every convolution: valid, same, causal or a number.")] = "valid",
+    input_rate: Annotated[float | None, typer.Option(help="Samples a second, to give receptive fields in ms.")] = None,
+    time_axis: Annotated[int, typer.Option(help="The axis that the rate belongs to.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Count a network's weights and connections, its work and what each place sees."""
+    from .describe import describe as count
+
+    padded = int(padding) if padding.isdecimal() else padding
+    description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)
+    typer.echo(json.dumps(description.as_dict(), indent=2) if as_json else str(description))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/mnist/2026-11-22_12-00-00.")],
+    files: Annotated[list[Path], typer.Argument(help="Pictures to classify.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
+) -> None:
+    """Say what a trained network sees in FILES. Exit status 1 if one of them cannot be read; the others are told."""
+    from .train.predict import predict as classify
+
+    failed = False
+    for prediction in classify(run, files):
+        failed |= prediction.error is not None
+        if as_json:
+            typer.echo(json.dumps(asdict(prediction)))
+        else:
+            typer.echo(_in_words(prediction), err=prediction.error is not None)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at what this machine has, and say the fix for each thing that is missing."""
+    from . import doctor as clinic
+
+    findings = clinic.examine()
+    typer.echo(clinic.format(findings))
+    raise typer.Exit(1 if any(finding.fatal for finding in findings) else 0)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit status 2."""
+    try:
+        app()
+    except UsageError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; try --device cpu") from None
+
+
+def _show_progress(doing: str) -> None:
+    """One line that overwrites itself, where somebody is looking."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r\033[K{doing}", err=True, nl=False)
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(data, indent=2) + "\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _in_words(prediction: Prediction) -> str:
+    if prediction.error is not None:
+        return f"{prediction.file}: {prediction.error}"
+    likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
+    asides = [f"then {', '.join(others)}"] if others else []
+    return f"{prediction.file}: {likeliest}" + "".join(f"; {aside}" for aside in asides + prediction.notes)
+
+
+if __name__ == "__main__":
+    main()
