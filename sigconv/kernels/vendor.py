@@ -5,6 +5,7 @@ The vendor pads alike on both sides of an axis; what is more on one side is padd
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -73,8 +74,16 @@ def _arguments(geometry: Geometry, padding: list[int]) -> tuple:
 
 
 def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A tensor that costs one number: the vendor's backward asks for operands whose values it does not read."""
-    return like.new_empty(1).expand(shape)
+    """A tensor for its shape and layout: the vendor's backward asks for operands whose values it does not read.
+
+    In the contiguous layout it costs one number. In channels-last it is whole but never touched, since the vendor
+    lays out its result alike, and copies where that is not the layout of the other operands.
+    """
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(like.ndim)
+    if layout is None or like.is_contiguous() or not like.is_contiguous(memory_format=layout):
+        return like.new_empty(1).expand(shape)
+    strides = [math.prod(shape[1:]), 1, *(shape[1] * math.prod(shape[d + 1 :]) for d in range(2, len(shape)))]
+    return like.new_empty_strided(shape, strides)
 
 
 def _backward(

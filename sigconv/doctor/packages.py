@@ -1,0 +1,102 @@
+"""Python and the packages: there, of versions that fit each other, and loading."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import platform
+from collections.abc import Iterator
+
+from .finding import Finding, Status, reason
+from .requirements import EXTRA, OURS, all_requirements, fits, install, installed, packaging, pip, plain, reinstall
+
+# The packages, ours and some below them, whose compiled parts must fit those of others: that shows in loading them.
+# Of the rest the versions say enough, and Lightning alone would take longer to load than all of these.
+COMPILED = {
+    "torchaudio": "torchaudio",
+    "numba": "numba",
+    "pyarrow": "pyarrow",
+    "opencv-python": "cv2",
+    "soundfile": "soundfile",
+}
+
+
+def python() -> Iterator[Finding]:
+    here = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    ours = installed(OURS)
+    if ours is None:
+        fix = "Nothing tells which versions it needs. In the folder of its pyproject.toml:"
+        command = pip("install", "-e", f".[{EXTRA}]")
+        yield Finding(Status.NOTE, f"{here}; sigconv runs without being installed", fix, command)
+        return
+    needed = ours.metadata["Requires-Python"] or ""
+    if packaging("specifiers").SpecifierSet(needed).contains(platform.python_version(), prereleases=True):
+        yield Finding(Status.OK, f"{here}, sigconv {ours.version}")
+    else:
+        fix = f"Make an environment with a Python {needed} and install sigconv there."
+        yield Finding(Status.BROKEN, f"{here}; sigconv needs {needed}", fix)
+
+
+def versions() -> Iterator[Finding]:
+    """What sigconv itself requires, in few lines; then whatever is not met further down."""
+    present, absent, unmet = _compared()
+    if present:
+        text = ", ".join(f"{name}\N{NO-BREAK SPACE}{version}" for name, version in present)
+        yield Finding(Status.OK, text)
+    if absent:
+        text = f"not installed, needed by the recipes: {', '.join(absent)}"
+        yield Finding(Status.MISSING, text, command=install())
+    yield from unmet
+
+
+@functools.cache
+def _compared() -> tuple[list[tuple[str, str]], list[str], list[Finding]]:
+    """Names and versions of what sigconv requires and has, the names of what it has not, and what does not fit."""
+    present, absent, unmet = [], [], []
+    for owner, requirement in all_requirements():
+        found, needs = installed(requirement.name), f"{owner} needs {plain(requirement)}"
+        ours = owner == OURS
+        if found is None and ours:
+            absent.append(requirement.name)
+        elif found is None:
+            unmet.append(Finding(Status.MISSING, f"{needs}, which is not installed", command=install()))
+        elif not fits(requirement, found):
+            status = Status.BROKEN if ours else Status.NOTE  # further down it may be harmless: loading tells
+            unmet.append(Finding(status, f"{needs}; {found.version} is here", command=install()))
+        elif ours:
+            present.append((requirement.name, found.version))
+    return present, absent, unmet
+
+
+def loading(package: str) -> Iterator[Finding]:
+    """Nothing where it is not installed: :func:`versions` says so."""
+    found = installed(package)
+    if found is None:
+        return
+    error = load_error(package)
+    if error is None:
+        yield Finding(Status.OK, f"{COMPILED[package]} {found.version} loads")
+    else:
+        text = f"{COMPILED[package]} {found.version} does not load: {reason(error)}"
+        yield Finding(Status.BROKEN, text, *_loading_fix(package))
+
+
+def _loading_fix(package: str) -> tuple[str, str]:
+    torch = installed("torch")
+    release, _, build = torch.version.partition("+") if torch else ("", "", "")
+    if package == "torchaudio" and build:
+        fix = f"It goes with the plain build of torch; here is the build {build!r}. Install the plain one:"
+        return fix, pip("install", f"torch==={release}")
+    if _compared()[2]:
+        return "The versions above may be why:", install()
+    return "Install it anew:", reinstall(package)
+
+
+@functools.cache
+def load_error(package: str) -> BaseException | None:
+    """What loading its module raises."""
+    try:
+        importlib.import_module(COMPILED[package])
+    except (Exception, SystemExit) as error:
+        return error
+    return None
