@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -225,9 +226,9 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
         if padding not in named:
             raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis}; the words are {', '.join(named)}")
         return named[padding]
-    pair = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
+    pair: tuple[Any, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
     if len(pair) != 2 or not all(isinstance(p, int) and not isinstance(p, bool) for p in pair):
         raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is no number, pair or word")
     if min(pair) < 0:
         raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; the least is 0")
-    return pair
+    return pair[0], pair[1]

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401  (torch's test tools import it, and it must come before anything imports distutils)
 import torch
 
 # Tests run in several processes; more threads than cores would only make them wait for each other.

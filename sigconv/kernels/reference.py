@@ -29,7 +29,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     seen = _views(_wide(x), geometry)
     w_groups = _grouped(_wide(w), 0, geometry.groups)
     terms = (
-        einsum("bgi...,goi->bgo...", _grouped(seen(k), 1, geometry.groups), w_groups[..., *k])
+        einsum("bgi...,goi->bgo...", _grouped(seen(k), 1, geometry.groups), _weights_at(w_groups, k))
         for k in geometry.window.offsets()
     )
     y = _sum(terms).flatten(1, 2)
@@ -42,7 +42,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gx[s*o + d*k] = sum over all such o and k of g[o] w[k]."""
     g_groups = _grouped(_wide(g), 1, geometry.groups)
     w_groups = _grouped(_wide(w), 0, geometry.groups)
-    return _scatter(lambda k: einsum("bgo...,goi->bgi...", g_groups, w_groups[..., *k]).flatten(1, 2), geometry).to(
+    return _scatter(lambda k: einsum("bgo...,goi->bgi...", g_groups, _weights_at(w_groups, k)).flatten(1, 2), geometry).to(
         g.dtype
     )
 
@@ -102,6 +102,10 @@ def _wide(x: Tensor) -> Tensor:
 def _grouped(x: Tensor, dim: int, groups: int) -> Tensor:
     """Split the channels at ``dim`` into (groups, channels of a group)."""
     return x.reshape(*x.shape[:dim], groups, x.shape[dim] // groups, *x.shape[dim + 1 :])
+
+
+def _weights_at(w_groups: Tensor, k: Sizes) -> Tensor:
+    return w_groups[(..., *k)]  # type: ignore[index]
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,8 @@ def verify_all(
 ) -> Verification:
     """Prove every operation with every kernel and dtype on ``device``; ``progress`` hears what comes next."""
     rows = []
-    with _plain_float32():
+    # float32 in full: a GPU's TF32 rounds operands to 10 bits, which is no error of the operation.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for operation in CASES:
             for kernel in plan.KERNELS:
                 for dtype in dtypes:
@@ -106,14 +106,3 @@ def _prove(operation: str, kernel: str, dtype: torch.dtype, device: torch.device
         if operation == "max_pool":
             found.append(proofs.winners(kernel, dtype, device))
     return Row(operation, kernel, str(dtype).removeprefix("torch."), str(device), tuple(found))
-
-
-@contextmanager
-def _plain_float32() -> Iterator[None]:
-    """float32 in full: a GPU's TF32 rounds operands to 10 bits, which is no error of the operation."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

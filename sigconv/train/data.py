@@ -1,0 +1,167 @@
+"""A corpus as batches on the training device."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from sigconv.corpus import Corpus, Split
+from sigconv.errors import UsageError
+
+IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
+
+
+class Batch(NamedTuple):
+    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: where in the split."""
+
+    signal: Tensor
+    label: Tensor
+    place: Tensor
+
+
+def derive_seed(*parts: int) -> int:
+    """One 64-bit seed from several numbers, such as (seed, epoch); neighbours give unrelated streams."""
+    return int(np.random.SeedSequence((len(parts), *parts)).generate_state(1, np.uint64)[0])
+
+
+class BatchOrder:
+    """The batches of one epoch, as tensors of indices, for one of `world` processes.
+
+    With a `seed` the order is a permutation that follows from (seed, epoch) alone; without one it is the split's own.
+    Every example comes exactly once, over all processes together: batches differ in size by one at most, in place of
+    a short last batch, and no process repeats an example to even out the shares.
+    """
+
+    def __init__(
+        self, examples: int, batch_size: int, *, seed: int | None = None, rank: int = 0, world: int = 1
+    ) -> None:
+        if not 1 <= batch_size <= max(1, examples // world):
+            raise UsageError(
+                f"batch_size is {batch_size}; it is between 1 and the {examples // world} examples of a process."
+            )
+        self.examples, self.batch_size = examples, batch_size
+        self.seed, self.rank, self.world = seed, rank, world
+        self.epoch = 0
+
+    @property
+    def sampler(self) -> "BatchOrder":
+        """Where Lightning looks for `set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        wanted = -(-self.examples // (self.world * self.batch_size))
+        return min(wanted, self.examples // self.world)  # so that the smallest share has an example for each batch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.seed is None:
+            order = torch.arange(self.examples)
+        else:
+            generator = torch.Generator().manual_seed(derive_seed(self.seed, self.epoch))
+            order = torch.randperm(self.examples, generator=generator)
+        return iter(order[self.rank :: self.world].tensor_split(len(self)))
+
+
+class MemoryLoader:
+    """Batches cut out of a split that lies on the device as a whole: no worker, no copy, no Python per example."""
+
+    def __init__(self, signals: Tensor, labels: Tensor, order: BatchOrder) -> None:
+        self.signals, self.labels = signals, labels
+        self.batch_sampler = order
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index in self.batch_sampler:
+            index = index.to(self.signals.device, non_blocking=True)
+            yield Batch(self.signals[index], self.labels[index], index)
+
+
+class DiskDataset(Dataset[Batch]):
+    """Whole batches read from a memory-mapped split, for the workers of a DataLoader."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitems__(self, index: Tensor) -> Batch:
+        signals, labels = zip(*(self.split[i] for i in index.tolist()), strict=True)
+        return Batch(torch.stack(signals), torch.tensor(labels), index)
+
+
+class CorpusData(LightningDataModule):
+    """The splits "train", "validation" and "test" of a corpus with labels and signals of one shape.
+
+    Args:
+        corpus: where the splits are.
+        batch_size: examples a step, in each process.
+        seed: of the order in which training goes through its examples.
+        in_memory: True loads each split once onto the training device and cuts batches out of it; False reads batches
+            from disk as they are needed; "auto" loads a split of up to `IN_MEMORY_BYTES`. The batches are the same.
+        workers: processes that read from disk; 0 reads in the training process.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        batch_size: int,
+        seed: int,
+        in_memory: bool | Literal["auto"] = "auto",
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        if in_memory not in (True, False, "auto"):
+            raise UsageError(f"in_memory is {in_memory}; it is true, false or auto")
+        self.corpus, self.batch_size, self.seed = corpus, batch_size, seed
+        self.in_memory, self.workers = in_memory, workers
+        self.loaders: dict[str, MemoryLoader | DataLoader] = {}
+
+    def setup(self, stage: str) -> None:
+        for split in ("train", "validation") if stage == "fit" else ("test",):
+            if split not in self.loaders:
+                self.loaders[split] = self._loader(self.corpus.split(split))
+
+    def train_dataloader(self) -> "MemoryLoader | DataLoader":
+        return self.loaders["train"]
+
+    def val_dataloader(self) -> "MemoryLoader | DataLoader":
+        return self.loaders["validation"]
+
+    def test_dataloader(self) -> "MemoryLoader | DataLoader":
+        return self.loaders["test"]
+
+    def _loader(self, split: Split) -> "MemoryLoader | DataLoader":
+        assert self.trainer is not None
+        seed = self.seed if split.name == "train" else None
+        size = min(self.batch_size, len(split) // self.trainer.world_size) if seed is None else self.batch_size
+        order = BatchOrder(len(split), size, seed=seed, rank=self.trainer.global_rank, world=self.trainer.world_size)
+        if self.in_memory is True or (self.in_memory == "auto" and _bytes(split) <= IN_MEMORY_BYTES):
+            device = self.trainer.strategy.root_device
+            signals, labels = split.tensors()
+            return MemoryLoader(signals.to(device), labels.to(device), order)
+        return DataLoader(
+            DiskDataset(split),
+            batch_sampler=order,  # type: ignore[arg-type]
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=self.trainer.strategy.root_device.type == "cuda",
+        )
+
+
+def _bytes(split: Split) -> int:
+    return int(split.shapes.prod(1).sum()) * split.dtype.itemsize
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

@@ -1,0 +1,108 @@
+"""From a command line to a recipe: Hydra composes, and a user's mistake is answered in a line."""
+
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from filelock import FileLock
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from sigconv.corpus import is_free
+from sigconv.errors import UsageError
+from sigconv.train.console import is_first_process, quiet_lightning, say
+from sigconv.train.overrides import check_overrides
+from sigconv.train.run import Run, run_folder
+
+Recipe = Callable[[DictConfig, Run], None]
+
+
+def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
+    """Decorates a recipe, main(config, run), to be called without arguments: those come from the command line.
+
+    Its config is `<name of its file>.yaml` in the folder `conf`. Exit codes: 1 for a mistake found while it runs, 2
+    for one on the command line, 130 when interrupted.
+    """
+
+    def decorate(main: Recipe) -> Callable[[], None]:
+        name = Path(main.__code__.co_filename).stem
+
+        @functools.wraps(main)
+        def task(config: DictConfig) -> None:
+            _run(main, name, config)
+
+        def launch() -> None:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
+            quiet_lightning()
+            sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # anywhere will do
+            try:
+                check_overrides(conf, name, get_args_parser().parse_args().overrides)
+                hydra.main(version_base="1.3", config_path=str(conf), config_name=name)(task)()
+            except UsageError as error:
+                _fail(str(error), 2)
+            except HydraException as error:
+                _fail(f"{error} {error.__cause__ or ''}".strip(), 2)
+
+        return launch
+
+    return decorate
+
+
+def one_at_a_time(folder: str | Path) -> AbstractContextManager[object]:
+    """Lets one process after the other make what belongs into `folder`; no waiting where something is in it."""
+    folder = Path(folder)
+    if not is_free(folder):
+        return nullcontext()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{folder}.lock")
+
+
+def _run(main: Recipe, name: str, config: DictConfig) -> None:
+    run = None
+    try:
+        run = _open(name, config)
+        main(run.config, run)
+    except UsageError as error:
+        if run is not None and config.resume is None and is_first_process():
+            run.discard()
+        _fail(str(error), 1)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Lightning turns an interruption of the training into an exit.
+        if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        if run is not None:
+            say(f"\nInterrupted. To go on after the last whole epoch:\n  {run.resume_command}")
+        sys.exit(130)
+
+
+def _open(name: str, config: DictConfig) -> Run:
+    """The run to resume, or a new one. In a distributed run only the first process makes a folder."""
+    settings = HydraConfig.get()
+    overrides = list(settings.overrides.task)
+    if config.resume is not None:
+        if len(overrides) > 1:
+            others = [override for override in overrides if not override.startswith("resume=")]
+            raise UsageError(f"A resumed run keeps its config: leave out {shlex.join(others)}.")
+        run = Run.open(config.resume)
+        if run.finished:
+            raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
+        return run
+    many = settings.mode == RunMode.MULTIRUN
+    if not is_first_process():
+        return Run(Path("runs", name, "of_the_first_process"), config)
+    folder = Path(os.path.relpath(settings.runtime.output_dir)) if many else run_folder(name)
+    return Run.create(folder, config, overrides)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,99 @@
+"""Looks at what was typed before Hydra does: a mistyped name is answered with the nearest valid ones."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import product
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
+
+from sigconv.errors import UsageError
+
+
+def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
+    """Raises UsageError for an override of a group, an option or a key that is not there, or with a value of no use.
+
+    Args:
+        conf: folder of the configs.
+        root: name of the recipe's own config in it.
+        overrides: as typed, such as "model=mlp" or "seed=0,1,2". Those of Hydra itself are left to it.
+    """
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        try:
+            parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
+        except OverrideParseException as error:
+            raise UsageError(f"{error.override!r} is no override: write key=value, or group=option.") from None
+        parsed = [override for override in parsed if not override.is_hydra_override() and not override.is_add()]
+        groups = [group for group in loader.list_groups("") if group != "hydra"]
+        choices = [override for override in parsed if override.key_or_group in groups]
+        for choice in choices:
+            _check_choice(choice, loader)
+        values = [override for override in parsed if override not in choices]
+        if values:
+            defaults = _all_defaults(root, choices)
+            for override in values:
+                _check_value(override, defaults, groups)
+
+
+def _check_choice(choice: Override, loader: ConfigLoader) -> None:
+    group = choice.key_or_group
+    options = loader.get_group_options(group)
+    for option in _values(choice):
+        if option is not None and str(option) not in options:
+            raise UsageError(f"{group}={option}: there is no such {group}. {_nearest(str(option), options)}")
+
+
+def _check_value(override: Override, defaults: dict[str, Any], groups: Sequence[str]) -> None:
+    key = override.key_or_group
+    if key not in defaults:
+        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}")
+    default = defaults[key]
+    for value in _values(override):
+        if isinstance(default, Number) and isinstance(value, str) and "${" not in value:
+            kind = "true or false" if isinstance(default, bool) else f"a number, such as {default}"
+            raise UsageError(f"{key}={value}: it must be {kind}.")
+
+
+def _all_defaults(root: str, choices: Sequence[Override]) -> dict[str, Any]:
+    """Every dotted key of the config and its value, with the groups chosen (in a sweep: of every choice)."""
+    combinations = product(*([f"{choice.key_or_group}={value}" for value in _values(choice)] for choice in choices))
+    defaults: dict[str, Any] = {}
+    for combination in combinations:
+        config = OmegaConf.to_container(compose(root, list(combination)))
+        defaults |= dict(_flatten(config))
+    return defaults
+
+
+def _flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        yield f"{prefix}{key}", value
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+
+
+def _values(override: Override) -> Iterator[Any]:
+    if override.is_delete():
+        return
+    values: Iterable[Any]
+    values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
+    for value in values:
+        yield value.text if isinstance(value, QuotedString) else value
+
+
+def _nearest(name: str, valid: Sequence[str]) -> str:
+    """Names like `name`: as a whole, or by their last part, so that lr=... finds optim.lr."""
+    near = get_close_matches(name, valid, n=3)
+    last = {key.rsplit(".", 1)[-1]: key for key in reversed(valid)}
+    near += [last[part] for part in get_close_matches(name.rsplit(".", 1)[-1], last, n=3, cutoff=0.7)]
+    names = list(dict.fromkeys(near)) or valid
+    start = "Did you mean" if near else "There are"
+    return f"{start} {' or '.join(names) if near else ', '.join(names)}{'?' if near else '.'}"

@@ -1,0 +1,187 @@
+"""A run's folder: everything to rebuild, resume, explain and use what was trained."""
+
+import json
+import os
+import platform
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from sigconv.errors import UsageError
+
+PACKAGES = ("sigconv", "torch", "torchaudio", "lightning", "torchmetrics", "hydra-core", "numpy")
+CONFIG, METRICS, MODEL = "config.yaml", "metrics.json", "model.safetensors"
+
+
+def new_folder(wanted: Path) -> Path:
+    """Makes `wanted`, or the first of wanted_2, wanted_3, ... that is not there: never a folder of somebody else."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    number, folder = 1, wanted
+    while True:
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+            folder = wanted.with_name(f"{wanted.name}_{number}")
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Calls `write` with a neighbouring name and moves the result to `path`: it is never there in part."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class Run:
+    """One training and its folder. Of the processes of a distributed run only the first may write."""
+
+    def __init__(self, folder: Path, config: DictConfig) -> None:
+        self.folder, self.config = folder, config
+
+    @classmethod
+    def create(cls, folder: Path, config: DictConfig, overrides: Sequence[str]) -> "Run":
+        """A new run in an existing, empty folder."""
+        run = cls(folder, DictConfig(OmegaConf.to_container(config, resolve=True)))
+        run.write_text(CONFIG, OmegaConf.to_yaml(run.config))
+        run.write_text("overrides.yaml", OmegaConf.to_yaml(list(overrides)))
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Raises UsageError where `folder` is not that of a run."""
+        folder = Path(folder)
+        if not (folder / CONFIG).is_file():
+            raise UsageError(f"{folder} is no run's folder: it holds no {CONFIG}.{_neighbours(folder)}")
+        config = OmegaConf.load(folder / CONFIG)
+        assert isinstance(config, DictConfig)
+        return cls(folder, config)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where training goes on: the state after the last whole epoch, or None before the first."""
+        path = self.checkpoints / "last.ckpt"
+        return path if path.is_file() else None
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / METRICS).is_file()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What the finished run measured."""
+        return json.loads((self.folder / METRICS).read_text("utf-8"))
+
+    @property
+    def overrides(self) -> list[str]:
+        return list(OmegaConf.load(self.folder / "overrides.yaml"))
+
+    @property
+    def command(self) -> str:
+        """What starts the same run again."""
+        return shlex.join(["python", f"recipes/{self.config.recipe}.py", *self.overrides])
+
+    @property
+    def resume_command(self) -> str:
+        return shlex.join(["python", f"recipes/{self.config.recipe}.py", f"resume={self.folder}"])
+
+    def discard(self) -> None:
+        """Deletes the folder of a run that came to nothing: no whole epoch is in it."""
+        if (self.folder / CONFIG).is_file() and self.checkpoint is None and not self.finished:
+            shutil.rmtree(self.folder)
+
+    def write_text(self, name: str, text: str) -> None:
+        write_whole(self.folder / name, lambda path: path.write_text(text, "utf-8"))
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def write_model(self, weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """`about` the corpus: what is needed to read a file and to name a class; kept in the header of the weights."""
+        tensors = {name: weight.detach().cpu().contiguous().clone() for name, weight in weights.items()}
+        metadata = {name: json.dumps(value) for name, value in about.items()}
+        write_whole(self.folder / MODEL, lambda path: path.write_bytes(save(tensors, metadata)))
+
+    def read_model(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The weights and what `write_model` was told about the corpus."""
+        path = self.folder / MODEL
+        if not path.is_file():
+            raise UsageError(f"{self.folder} holds no {MODEL}: its training is not finished. Resume it first.")
+        with safe_open(path, "pt") as file:
+            about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+
+
+def run_folder(recipe: str, root: Path = Path("runs")) -> Path:
+    return new_folder(root / recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What the numbers of a run depend on beside its config."""
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "threads": torch.get_num_threads(),
+        "commit": _commit(),
+        "peak_memory_mb": peak_memory(device),
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """In MB: of the process, and of the GPU where it trained on one."""
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB elsewhere
+    peak = {"process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)}
+    if device.type == "cuda":
+        peak["gpu"] = round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+    return peak
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """Of the checkout that sigconv runs from, marked where it has changes; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _neighbours(folder: Path) -> str:
+    runs = sorted(path.parent for path in folder.parent.glob(f"*/{CONFIG}")) if folder.parent.is_dir() else []
+    return f" The latest beside it is {runs[-1]}." if runs else ""

@@ -1,0 +1,102 @@
+"""Several runs by one command line (-m), and what they amount to."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict, read_write
+from scipy.stats import t as student
+
+from sigconv.train.console import say
+from sigconv.train.run import Run, new_folder, write_whole
+
+CONFIDENCE = 0.95
+
+
+class Summary(Callback):
+    """Gives a sweep a folder of its own, says where it stands, and sums it up in `summary.json` and a table."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        folder = new_folder(Path(config.hydra.sweep.dir))
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.sweep.dir = str(folder)
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={folder}")
+
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        if "num" in config.hydra.job:  # one of several
+            say(f"\nrun {config.hydra.job.num}: {' '.join(config.hydra.overrides.task)}")
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        folder = Path(config.hydra.sweep.dir)
+        runs = [Run.open(path) for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name))]
+        summary = summarise([run for run in runs if run.finished])
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
+        if summary["runs"]:
+            say(table(summary))
+        say(f"\nsummary    {folder / 'summary.json'}")
+
+
+def summarise(runs: Sequence[Run]) -> dict[str, Any]:
+    """Each run's result, and the mean of those that differ in the seed alone."""
+    rows = [
+        {
+            "folder": str(run.folder),
+            "overrides": run.overrides,
+            "accuracy": run.metrics["test"]["accuracy"],
+            "train_seconds": run.metrics["train_seconds"],
+        }
+        for run in runs
+    ]
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(override for override in row["overrides"] if not override.startswith("seed="))].append(row)
+    return {
+        "runs": rows,
+        "means": [
+            {"overrides": list(overrides), "runs": len(members)}
+            | {name: _mean(members, name) for name in ("accuracy", "train_seconds")}
+            for overrides, members in groups.items()
+            if len(members) > 1
+        ],
+    }
+
+
+def confidence_interval(values: Sequence[float]) -> float:
+    """Half the 95 % confidence interval of the mean, by Student's t, of two values or more."""
+    return float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The summary for a terminal; what all runs have in common is said once."""
+    rows, means = summary["runs"], summary["means"]
+    shared = [override for override in rows[0]["overrides"] if all(override in row["overrides"] for row in rows)]
+
+    def name(entry: dict[str, Any]) -> str:
+        return " ".join(override for override in entry["overrides"] if override not in shared)
+
+    lines = [("", "test accuracy", "training")]
+    lines += [(name(row), f"{row['accuracy']:.2%}", f"{row['train_seconds']:.1f} s") for row in rows]
+    for group in means:
+        accuracy, seconds = group["accuracy"], group["train_seconds"]
+        lines.append(
+            (
+                f"mean of {group['runs']} {name(group)}",
+                f"{accuracy['mean']:.2%} ± {accuracy['confidence95']:.2%}",
+                f"{seconds['mean']:.1f} ± {seconds['confidence95']:.1f} s",
+            )
+        )
+    width = max(len(first) for first, _, _ in lines)
+    text = [f"{first:{width}}{second:>20}{third:>18}" for first, second, third in lines]
+    if means:
+        text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
+    return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])
+
+
+def _mean(rows: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
+    values = [row[name] for row in rows]
+    return {"mean": mean(values), "confidence95": confidence_interval(values)}

@@ -1,0 +1,151 @@
+"""What is learned, as Lightning modules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.classification import MulticlassAccuracy
+
+from sigconv.errors import UsageError
+from sigconv.train.data import Batch
+
+
+class Outputs(Metric):
+    """The logits of every example of an epoch, gathered over all processes, in the order of the split."""
+
+    logits: list[Tensor]
+    index: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("logits", [], dist_reduce_fx="cat")
+        self.add_state("index", [], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor, index: Tensor) -> None:
+        self.logits.append(logits.float())
+        self.index.append(index)
+
+    def compute(self) -> Tensor:
+        logits, index = (torch.cat(part) if isinstance(part, list) else part for part in (self.logits, self.index))
+        return logits[index.argsort()]
+
+
+class Classification(LightningModule):
+    """A network that gives each signal one of several classes.
+
+    Logs `train/loss`, `train/accuracy`, `validation/...` and `test/...` once an epoch. Losses are cross entropies in
+    nats; the logged ones leave label smoothing out, so that they compare between runs.
+
+    Args:
+        model: features (B, ...) -> logits (B, classes).
+        features: raw signal -> what the network sees; saved with it.
+        classes: their number.
+        augment: changes the features of a training batch, drawing from torch's global generator.
+        optimizer: parameters -> optimiser.
+        schedule: (optimiser, total_steps=number of steps) -> schedule of the learning rate, stepped every batch.
+        label_smoothing: share of the target that is spread over all classes while training.
+
+    Attributes:
+        test_logits: (N, classes), of the examples of the last test in the order of their split.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        features: nn.Module,
+        classes: int,
+        augment: nn.Module | None = None,
+        optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
+        schedule: Callable[..., LRScheduler] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise UsageError(f"label_smoothing is {label_smoothing}; it is a share, from 0 to less than 1")
+        self.features = features
+        self.model = model
+        for weight in model.parameters():
+            weight.data = _channels_last(weight.data)
+        self.augment = augment
+        self.optimizer, self.schedule = optimizer, schedule
+        self.label_smoothing = label_smoothing
+        self.metrics = nn.ModuleDict()
+        for split in ("train", "validation", "test"):
+            # A check for NaN in every step would wait for the device; `Watch` looks at many losses at once.
+            self.metrics[f"{split}/loss"] = MeanMetric(nan_strategy="disable")
+            self.metrics[f"{split}/accuracy"] = MulticlassAccuracy(classes, average="micro", validate_args=False)
+        self.outputs = Outputs()
+        self.test_logits = torch.empty(0, classes)
+
+    @property
+    def weights(self) -> int:
+        """The number of trained parameters."""
+        return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Raw signals (B, *shape) to logits (B, classes)."""
+        return self.model(_channels_last(self.features(signal)))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        if self.schedule is None:
+            return optimizer
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = self.schedule(optimizer, total_steps=total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        inputs = self.features(batch.signal)
+        logits = self.model(_channels_last(inputs if self.augment is None else self.augment(inputs)))
+        self._measure("train", logits.detach(), batch.label)
+        return F.cross_entropy(logits, batch.label, label_smoothing=self.label_smoothing)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._measure("validation", self(batch.signal), batch.label)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        logits = self(batch.signal)
+        self._measure("test", logits, batch.label)
+        self.outputs.update(logits, batch.place)
+
+    def on_train_epoch_end(self) -> None:
+        self._log("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log("validation")
+
+    def on_test_epoch_end(self) -> None:
+        self._log("test")
+        self.test_logits = self.outputs.compute().cpu()
+        self.outputs.reset()
+
+    def _metric(self, split: str, name: str) -> Metric:
+        metric = self.metrics[f"{split}/{name}"]
+        assert isinstance(metric, Metric)
+        return metric
+
+    def _measure(self, split: str, logits: Tensor, labels: Tensor) -> None:
+        self._metric(split, "loss").update(F.cross_entropy(logits, labels), weight=len(labels))
+        self._metric(split, "accuracy").update(logits, labels)
+
+    def _log(self, split: str) -> None:
+        for name in ("loss", "accuracy"):
+            metric = self._metric(split, name)
+            self.log(f"{split}/{name}", metric.compute())
+            metric.reset()
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Pictures and videos with their channels innermost, in which pooling on a CPU is several times faster.
+
+    By ``to``, since ``contiguous`` leaves a single channel's strides as they are, and all that follows with them.
+    """
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
+    return x if layout is None else x.to(memory_format=layout)

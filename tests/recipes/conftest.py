@@ -1,0 +1,1 @@
+from recipe_runs import digits, run_mnist  # noqa: F401

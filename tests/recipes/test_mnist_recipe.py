@@ -1,0 +1,198 @@
+"""`python recipes/mnist.py`, from a command line to a run's folder."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
+from recipe_runs import SMALL, Answer
+
+from sigconv.corpus import Corpus
+from sigconv.train.callbacks import SeedSteps
+from sigconv.train.run import Run
+
+Start = Callable[..., Answer]
+RECIPE = Path(__file__).parents[2] / "recipes" / "mnist.py"
+
+
+def result(run: Run) -> tuple[dict, dict]:
+    """All numbers of a run but the times, and its weights."""
+    metrics = run.metrics
+    metrics.pop("train_seconds")
+    for epoch in metrics["epochs"]:
+        epoch.pop("seconds")
+    return metrics, run.read_model()[0]
+
+
+def same(one: Run, other: Run) -> bool:
+    (metrics, weights), (other_metrics, other_weights) = result(one), result(other)
+    return metrics == other_metrics and all(torch.equal(weights[name], other_weights[name]) for name in other_weights)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
+    """Ctrl-C before this step."""
+    seed = SeedSteps.on_train_batch_start
+
+    def stop(self, trainer, module, examples, index):
+        if (trainer.current_epoch, index) == (epoch, batch):
+            signal.raise_signal(signal.SIGINT)
+        seed(self, trainer, module, examples, index)
+
+    monkeypatch.setattr(SeedSteps, "on_train_batch_start", stop)
+
+
+def test_it_trains_tests_and_leaves_a_folder(run_mnist: Start, digits: Corpus) -> None:
+    answer = run_mnist("trainer.max_epochs=8", "optim.lr=0.02", "augment=none")
+    assert answer.code == 0
+    run = answer.run
+    names = {"config.yaml", "overrides.yaml", "metrics.json", "environment.json", "model.safetensors", "report.html"}
+    assert {path.name for path in run.folder.iterdir()} == names | {"checkpoints"}
+    assert run.metrics["test"]["accuracy"] > 0.9
+    assert f"test       {run.metrics['test']['accuracy']:.2%} right" in answer.out
+    assert str(run.folder / "report.html") in answer.out
+    assert [epoch["epoch"] for epoch in run.metrics["epochs"]] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert run.metrics["train_seconds"] == pytest.approx(sum(epoch["seconds"] for epoch in run.metrics["epochs"]))
+    assert sum(map(sum, run.metrics["confusion"])) == 40
+    assert "trainer.max_epochs=8" in OmegaConf.load(run.folder / "overrides.yaml")
+    assert json.loads((run.folder / "environment.json").read_text())["split_hash"] == digits.info.split_hash
+    checkpoint = torch.load(run.checkpoint, weights_only=True)  # nothing pickled in it
+    assert checkpoint["global_step"] == 8 * 5
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not(run_mnist: Start) -> None:
+    first, second = (run_mnist("trainer.max_epochs=1", "seed=3").run for _ in range(2))
+    assert first.folder != second.folder
+    assert same(first, second)
+    assert not same(first, run_mnist("trainer.max_epochs=1", "seed=4").run)
+
+
+@pytest.mark.parametrize(
+    ("options", "epoch", "batch"),
+    [((), 2, 0), ((), 2, 3), ((), 0, 2), (("average=0.9", "checkpoint=best", "augment=elastic"), 2, 1)],
+    ids=["between epochs", "within one", "within the first", "averaged"],
+)
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], epoch: int, batch: int
+) -> None:
+    whole = run_mnist("trainer.max_epochs=4", *options)
+    with monkeypatch.context() as patch:
+        interrupt(patch, epoch, batch)
+        stopped = run_mnist("trainer.max_epochs=4", *options)
+    assert stopped.code == 130
+    assert f"python recipes/mnist.py resume={stopped.run.folder}" in stopped.out
+    assert not stopped.run.finished
+    resumed = run_mnist(resume=stopped.run.folder)
+    assert resumed.code == 0
+    assert same(whole.run, resumed.run)
+    again = run_mnist(resume=stopped.run.folder)
+    assert again.code == 1
+    assert f"{stopped.run.folder} is finished" in again.err
+
+
+@pytest.mark.parametrize("options", [(), ("average=0.9", "checkpoint=best")], ids=["plain", "averaged"])
+def test_a_run_interrupted_after_its_training_is_only_finished(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    whole = run_mnist("trainer.max_epochs=2", *options)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sigconv.train.finish.write_report", stop)
+        stopped = run_mnist("trainer.max_epochs=2", *options)
+    assert stopped.code == 130
+    resumed = run_mnist(resume=stopped.run.folder)
+    assert resumed.code == 0
+    assert "epoch" not in resumed.out
+    assert same(whole.run, resumed.run)
+
+
+def test_several_processes_make_one_folder_and_see_every_example_once(digits: Corpus, tmp_path: Path) -> None:
+    """Two processes, started as torchrun starts them."""
+    words = [f"data.root={digits.folder}", *SMALL, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    world |= {"TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, RECIPE, *words, "trainer.max_epochs=1"],
+            cwd=tmp_path,
+            env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0"},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    (folder,) = (tmp_path / "runs" / "mnist").iterdir()
+    metrics = Run.open(folder).metrics
+    assert [sum(row) for row in metrics["confusion"]] == [4] * 10
+    assert len(metrics["epochs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "answer"),
+    [
+        (["modle=mlp"], 2, "error: modle: there is no such option. Did you mean model?"),
+        (["model=mpl"], 2, "error: model=mpl: there is no such model. Did you mean mlp?"),
+        (["lr=0.1"], 2, "error: lr: there is no such option. Did you mean optim.lr?"),
+        (["trainer.max_epoch=3"], 2, "Did you mean trainer.max_epochs"),
+        (["-m", "model=cnn,lenett"], 2, "error: model=lenett: there is no such model. Did you mean lenet?"),
+        (["seed=none"], 2, "error: seed=none: it must be a number, such as 0."),
+        (["mlp"], 2, "error: 'mlp' is no override: write key=value, or group=option."),
+        (["model.layers=20C5-12N"], 1, "error: The network gives 12 outputs, but bars has 10 classes"),
+        (["model.layers=20C5-MP30-10N"], 1, "MP30"),
+        (["loader.batch_size=0"], 1, "error: batch_size is 0"),
+        (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),
+        (["precision=12"], 1, "error: Lightning refuses the settings under trainer: Precision"),
+        (["-m", "trainer=ddp", "trainer.accelerator=cpu"], 1, "error: trainer=ddp and -m do not go together"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_answered_in_a_line(run_mnist: Start, words: list[str], code: int, answer: str) -> None:
+    given = run_mnist(*words)
+    assert given.code == code
+    assert answer in given.err
+    assert "Traceback" not in given.err
+    assert given.folder is None  # a run that never began leaves nothing
+
+
+def test_without_a_gpu_it_says_how_to_train(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    answer = run_mnist("trainer=gpu")
+    assert answer.code == 1
+    assert "trainer=cpu" in answer.err
+
+
+def test_several_runs_are_summed_up(run_mnist: Start) -> None:
+    answer = run_mnist("trainer.max_epochs=1", "-m", "seed=0,1", "optim=adamw,sgd")
+    assert answer.code == 0
+    (folder,) = Path("runs/mnist").iterdir()
+    assert folder.name.startswith("multirun_")
+    summary = json.loads((folder / "summary.json").read_text())
+    accuracies = [Run.open(folder / str(i)).metrics["test"]["accuracy"] for i in range(4)]
+    assert [row["accuracy"] for row in summary["runs"]] == accuracies
+    assert [group["runs"] for group in summary["means"]] == [2, 2]
+    assert summary["means"][0]["accuracy"]["mean"] == pytest.approx((accuracies[0] + accuracies[2]) / 2)
+    assert "mean of 2 optim=sgd" in answer.out
+
+
+def test_help_lists_groups_and_examples(run_mnist: Start) -> None:
+    answer = run_mnist("--help")
+    assert answer.code == 0
+    assert "model: cnn, lenet, mlp" in answer.out
+    assert "python recipes/mnist.py -m seed=0,1,2" in answer.out
+
+
+def test_other_processes_make_no_folder(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    run_mnist("trainer.max_epochs=1", "loader.batch_size=0")
+    assert not list(Path("runs").glob("*/*"))

@@ -1,0 +1,98 @@
+"""Batches: which examples come when, from memory and from disk, in one process and in several."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
+from sigconv.train.data import Batch, BatchOrder, CorpusData, MemoryLoader, derive_seed
+
+
+def batches(
+    corpus: Corpus, split: str = "train", epoch: int = 0, rank: int = 0, world: int = 1, **options
+) -> list[Batch]:
+    data = CorpusData(corpus, **{"batch_size": 32, "seed": 7, **options})
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
+    data.setup("test" if split == "test" else "fit")
+    loader = {"train": data.train_dataloader, "validation": data.val_dataloader, "test": data.test_dataloader}[split]()
+    loader.batch_sampler.sampler.set_epoch(epoch)  # as Lightning does
+    return list(loader)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_memory_and_disk_give_the_same_batches(digits: Corpus, workers: int) -> None:
+    for epoch in (0, 1):
+        memory = batches(digits, epoch=epoch, in_memory=True)
+        disk = batches(digits, epoch=epoch, in_memory=False, workers=workers)
+        assert len(memory) == len(disk) == 5
+        for one, other in zip(memory, disk, strict=True):
+            assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+
+
+def test_the_examples_are_those_of_the_split(digits: Corpus) -> None:
+    signals, labels = digits.split("train").tensors()
+    for batch in batches(digits):
+        assert torch.equal(batch.signal, signals[batch.place])
+        assert torch.equal(batch.label, labels[batch.place])
+
+
+def test_automatic_choice_is_by_size(digits: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = CorpusData(digits, batch_size=8, seed=0)
+    data.trainer = SimpleNamespace(
+        global_rank=0, world_size=1, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+    )
+    monkeypatch.setattr("sigconv.train.data.IN_MEMORY_BYTES", 30 * 28 * 28)  # the validation split, to the byte
+    data.setup("fit")
+    assert isinstance(data.val_dataloader(), MemoryLoader)
+    assert not isinstance(data.train_dataloader(), MemoryLoader)
+
+
+def test_every_epoch_is_another_permutation_that_the_seed_decides() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        batches = BatchOrder(50, 8, seed=seed)
+        batches.set_epoch(epoch)
+        return torch.cat(list(batches)).tolist()
+
+    assert sorted(order(0, 0)) == list(range(50))
+    assert order(0, 3) == order(0, 3)
+    assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (0, 1, 2)}) == 6
+
+
+def test_validation_and_test_keep_their_order(digits: Corpus) -> None:
+    for split, count in (("validation", 30), ("test", 40)):
+        assert torch.cat([batch.place for batch in batches(digits, split)]).tolist() == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch_size", "world"), [(150, 32, 1), (50, 8, 3), (7, 7, 1), (10, 3, 3), (9, 1, 4)]
+)
+def test_batches_are_even_and_processes_share_all_examples(examples: int, batch_size: int, world: int) -> None:
+    shares = [list(BatchOrder(examples, batch_size, seed=0, rank=rank, world=world)) for rank in range(world)]
+    sizes = [len(batch) for share in shares for batch in share]
+    assert len({len(share) for share in shares}) == 1  # else the processes would wait for each other for ever
+    assert min(sizes) >= 1
+    assert max(sizes) <= max(batch_size, 2)
+    assert sorted(i for share in shares for batch in share for i in batch.tolist()) == list(range(examples))
+    if world == 1:
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 51])
+def test_impossible_batch_sizes(batch_size: int) -> None:
+    with pytest.raises(UsageError, match=f"batch_size is {batch_size}; it is between 1 and the 50 examples"):
+        BatchOrder(50, batch_size)
+
+
+def test_in_memory_is_one_of_three(digits: Corpus) -> None:
+    with pytest.raises(UsageError, match="in_memory is maybe; it is true, false or auto"):
+        CorpusData(digits, batch_size=8, seed=0, in_memory="maybe")
+
+
+def test_derived_seeds_differ_by_every_part_and_by_their_number() -> None:
+    seeds = [
+        derive_seed(*parts) for parts in [(0,), (0, 0), (0, 0, 0), (0, 1), (1, 0), (1, 0, 0), (0, 0, 1), (0, 1, 0)]
+    ]
+    assert len(set(seeds)) == len(seeds)
