@@ -42,9 +42,11 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gx[s*o + d*k] = sum over all such o and k of g[o] w[k]."""
     g_groups = _grouped(_wide(g), 1, geometry.groups)
     w_groups = _grouped(_wide(w), 0, geometry.groups)
-    return _scatter(lambda k: einsum("bgo...,goi->bgi...", g_groups, _weights_at(w_groups, k)).flatten(1, 2), geometry).to(
-        g.dtype
-    )
+
+    def term(k: Sizes) -> Tensor:
+        return einsum("bgo...,goi->bgi...", g_groups, _weights_at(w_groups, k)).flatten(1, 2)
+
+    return _scatter(term, geometry).to(g.dtype)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:

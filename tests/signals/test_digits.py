@@ -1,0 +1,122 @@
+"""Somebody's own pictures come out as MNIST's do."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from sigconv.errors import UsageError
+from sigconv.signals.digits import read_digit
+
+
+def _seven(side: int = 300, thickness: int = 20) -> np.ndarray:
+    """Light ink on black, off the middle."""
+    canvas = np.zeros((side, side), np.uint8)
+    points = np.array([[0.2, 0.2], [0.5, 0.2], [0.3, 0.7]]) * side
+    cv2.polylines(canvas, [points.astype(np.int32)], False, 255, thickness, cv2.LINE_AA)
+    return canvas
+
+
+def _read(folder: Path, picture: np.ndarray, name: str = "digit.png") -> tuple[torch.Tensor, bool]:
+    assert cv2.imwrite(str(folder / name), picture)
+    return read_digit(folder / name)
+
+
+def _likeness(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([a.flatten().float(), b.flatten().float()]))[0, 1])
+
+
+def test_ink_is_scaled_to_its_box_and_centred_by_its_mass(tmp_path: Path) -> None:
+    digit, inverted = _read(tmp_path, _seven())
+    assert digit.shape == (1, 28, 28)
+    assert digit.dtype == torch.uint8
+    assert not inverted
+    ink = digit[0] > 10
+    assert int(max(ink.any(0).sum(), ink.any(1).sum())) in (19, 20, 21)
+    weight = digit[0].double() / digit.double().sum()
+    place = torch.arange(28, dtype=torch.float64) + 0.5
+    assert abs((weight.sum(0) @ place).item() - 14) <= 1
+    assert abs((weight.sum(1) @ place).item() - 14) <= 1
+
+
+def test_dark_ink_on_light_paper_is_inverted_and_says_so(tmp_path: Path) -> None:
+    light, _ = _read(tmp_path, _seven())
+    dark, inverted = _read(tmp_path, 255 - _seven())
+    assert inverted
+    assert _likeness(light, dark) > 0.98
+
+
+def test_a_photo_under_uneven_light_with_noise(tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, _seven())
+    rng = np.random.default_rng(0)
+    light = np.linspace(140, 240, 300)[None] * np.linspace(0.8, 1, 300)[:, None]
+    photo = light * (1 - 0.7 * _seven() / 255) + rng.normal(0, 4, (300, 300))
+    found, inverted = _read(tmp_path, photo.clip(0, 255).astype(np.uint8), "photo.jpg")
+    assert inverted
+    assert _likeness(found, expected) > 0.9
+
+
+@pytest.mark.parametrize("form", ["colour", "16 bits", "transparent", "large"])
+def test_every_form_of_picture(form: str, tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, 255 - _seven())
+    grey = 255 - _seven()
+    pictures = {
+        "colour": cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR),
+        "16 bits": grey.astype(np.uint16) * 257,
+        "transparent": np.dstack([np.zeros((300, 300, 3), np.uint8), _seven()]),
+        "large": cv2.resize(grey, (2400, 2400)),
+    }
+    found, _ = _read(tmp_path, pictures[form], "other.png")
+    assert _likeness(found, expected) > 0.95
+
+
+def test_a_picture_that_is_normalised_already_comes_back_as_it_is(tmp_path: Path) -> None:
+    digit, _ = _read(tmp_path, _seven())
+    again, inverted = _read(tmp_path, digit[0].numpy())
+    assert torch.equal(again, digit)
+    assert not inverted
+
+
+def test_a_thin_pen_is_broadened(tmp_path: Path) -> None:
+    thin, _ = _read(tmp_path, _seven(side=900, thickness=3))
+    assert thin.max() > 200
+    assert (thin > 128).sum() > 40
+
+
+def test_specks_of_dirt_are_left_out(tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, _seven())
+    dirty = _seven()
+    cv2.circle(dirty, (270, 280), 2, 255, -1)
+    found, _ = _read(tmp_path, dirty)
+    assert _likeness(found, expected) > 0.99
+
+
+def _two_shapes() -> np.ndarray:
+    canvas = np.zeros((300, 600), np.uint8)
+    canvas[:, :300] = _seven()
+    canvas[:, 300:] = _seven()
+    return canvas
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (np.full((200, 200), 255, np.uint8), "no digit found"),
+        (np.zeros((28, 28), np.uint8), "no digit found"),
+        (_two_shapes(), "several shapes"),
+        (b"not a picture", "damaged, or not a picture"),
+        (b"", "damaged, or not a picture"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_digit_is_named(content: np.ndarray | bytes | None, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.png"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        cv2.imwrite(str(file), content)
+    with pytest.raises(UsageError, match=words) as error:
+        read_digit(file)
+    assert "mine.png" in str(error.value)

@@ -1,0 +1,95 @@
+"""Augmentation warps as it says, from torch's generator alone; standardisation is arithmetic."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sigconv.errors import UsageError
+from sigconv.signals.image import RandomWarp, Standardise, gaussian_smooth
+
+FULL = {"degrees": 10, "translate": 2, "scale": 0.1, "shear": 5, "elastic_alpha": 30, "elastic_sigma": 5}
+
+
+def test_nothing_happens_without_limits_or_in_evaluation() -> None:
+    images = torch.rand(3, 1, 28, 28)
+    assert_close(RandomWarp()(images), images, atol=1e-5, rtol=0)
+    assert RandomWarp(**FULL).eval()(images) is images
+
+
+def test_the_seed_alone_reproduces_a_batch() -> None:
+    images, warp = torch.rand(3, 2, 28, 20), RandomWarp(**FULL)
+    torch.manual_seed(1)
+    first = warp(images)
+    torch.manual_seed(1)
+    assert torch.equal(warp(images), first)
+    assert not torch.equal(warp(images), first)
+    assert first.shape == images.shape
+
+
+def test_each_picture_is_warped_by_itself() -> None:
+    same = torch.rand(1, 1, 28, 28).expand(4, -1, -1, -1)
+    warped = RandomWarp(degrees=20)(same)
+    assert not torch.allclose(warped[0], warped[1])
+
+
+def test_shifts_stay_within_their_limit() -> None:
+    images = torch.zeros(500, 1, 21, 21)
+    images[:, :, 10, 10] = 1
+    warped = RandomWarp(translate=3)(images)[:, 0]
+    place = torch.arange(21.0) - 10
+    for shifts in (warped.sum(1) @ place, warped.sum(2) @ place):
+        assert shifts.abs().max() <= 3.001
+        assert shifts.max() > 2
+        assert shifts.min() < -2
+
+
+def test_turning_keeps_the_middle_and_moves_the_rim() -> None:
+    images = torch.zeros(200, 1, 21, 21)
+    images[:, :, 10, 10] = 1
+    assert_close(RandomWarp(degrees=90)(images)[:, 0, 10, 10], torch.ones(200), atol=1e-4, rtol=0)
+    rim = torch.zeros(200, 1, 21, 21)
+    rim[:, :, 10, 18] = 1
+    assert (RandomWarp(degrees=90)(rim)[:, 0, 10, 18] < 0.5).float().mean() > 0.8
+
+
+def test_elastic_displacements_are_smooth_and_of_the_stated_strength() -> None:
+    noise = torch.empty(64, 2, 29, 29).uniform_(-36, 36)
+    field = gaussian_smooth(noise, 5.0)
+    middle = field[:, :, 10:19, 10:19]
+    assert 0.8 < middle.std() / (0.163 * 36 / 5) < 1.2
+    assert middle.diff(dim=-1).std() < 0.3 * middle.std()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_the_dtype_is_kept(dtype: torch.dtype) -> None:
+    assert RandomWarp(**FULL)(torch.rand(2, 1, 8, 8).to(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"degrees": -1}, "degrees is -1"),
+        ({"scale": 1}, "scale is 1"),
+        ({"shear": 90}, "shear is 90"),
+        ({"elastic_alpha": 36}, "elastic_sigma is 0"),
+    ],
+)
+def test_wrong_limits_are_named(limits: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        RandomWarp(**limits)
+
+
+def test_wrong_pictures_are_named() -> None:
+    with pytest.raises(UsageError, match="uint8"):
+        RandomWarp()(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
+    with pytest.raises(UsageError, match="channels"):
+        Standardise([0.1, 0.2, 0.3], 1.0)(torch.zeros(1, 2, 8, 8))
+    with pytest.raises(UsageError, match="std"):
+        Standardise(0.5, 0.0)
+
+
+def test_standardised_pixels() -> None:
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 1, 1, 3)
+    found = Standardise(0.2, 0.5)(images)
+    assert_close(found, torch.tensor([-0.4, 0.0, 1.6]).reshape(1, 1, 1, 3))
+    assert set(Standardise(0.2, 0.5).state_dict()) == {"mean", "std"}
