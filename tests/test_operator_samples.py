@@ -12,7 +12,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 import sigconv.functional as F
 
 # Importing torch's test tools forbids every test after it to set a backend's flag, as Lightning does.
-torch.backends.__allow_nonbracketed_mutation_flag = True  # type: ignore[attr-defined]
+torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
 
 POOL_ARGUMENTS = {
     "max": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
