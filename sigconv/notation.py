@@ -10,6 +10,7 @@ A network is its input and its layers, joined by dashes. The input is channels x
     MP3/2       with a stride; MP1x3x3/1x2x2 has one for each axis
     GMP, GAP    global pooling: the maximum or the mean of each map
     150N        150 neurons, connected to all that is before
+    N           the last layer only: as many neurons as there are classes
 
 Global pooling and neurons give a vector, so only neurons may follow. The input is layer 0: in the network above MP3 is
 layer 4. Capitals and blanks around dashes make no difference.
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from .architecture import Architecture, Layer, Stage, times
-from .blocks import ConvBlock, Flatten, chain, make_activation, make_norm
+from .blocks import ConvBlock, Flatten, Fold, chain, make_activation, make_norm
 from .errors import UsageError
 from .layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
 from .window import Padding, Sizes, per_axis
@@ -56,26 +57,37 @@ _FORMS = {
     "AP": _Form("average pooling", "AP2, AP2x3 or AP3/2 (AP size / stride)", False, True),
     "GMP": _Form("global maximum pooling", "GMP", False, False),
     "GAP": _Form("global average pooling", "GAP", False, False),
-    "N": _Form("a layer of neurons", "150N", True, False),
+    "N": _Form("a layer of neurons", "150N (the last layer may be N, one for each class)", True, False),
 }
 
 
-def parse(layers: str | Architecture, input: str | Sequence[int] | None = None) -> Architecture:
+def parse(
+    layers: str | Architecture,
+    input: str | Sequence[int] | None = None,
+    *,
+    classes: int | None = None,
+    ndim: int | None = None,
+) -> Architecture:
     """Read an architecture string.
 
     Args:
         layers: such as "1x28x28-20C4-MP2-40C5-MP3-150N-10N"; an Architecture counts as its string.
         input: "1x28x28" or (1, 28, 28), where ``layers`` does not begin with it. If both are there they must agree.
+        classes: how many neurons the last layer has where it is written N, without a number.
+        ndim: how many axes to convolve over, the last ones; those before are folded into the channels, so that
+            1x40x101 with ndim=1 is 40x101. All axes if None.
 
     Raises:
         UsageError: naming the layer, what is wrong with it and how it is written.
     """
     first, *rest = tokens = [token.strip() for token in str(layers).translate(_PRINTED).split("-")]
     begins_with_input = re.fullmatch("[0-9x]+", first, re.IGNORECASE) is not None
-    shape = _agreed(first if begins_with_input else None, input, first)
+    shape = _agreed(first if begins_with_input else None, input, first, ndim)
     written = rest if begins_with_input else tokens
     if not any(written):
         raise UsageError(f"there are no layers in {str(layers)!r}; an example with six is {EXAMPLE}")
+    if written[-1].upper() == "N":
+        written = [*written[:-1], _output(classes, f"layer {len(written)}, {written[-1]!r}")]
     parsed: list[Layer] = []
     for number, token in enumerate(written, start=1):
         layer = _parse_layer(token, f"layer {number}, {token!r}", len(shape) - 1)
@@ -97,6 +109,7 @@ def build(
     norm: str | None = None,
     dropout: float = 0.0,
     padding: Padding = "valid",
+    ndim: int | None = None,
 ) -> nn.Sequential:
     """The network that ``layers`` stands for: ([batch,] channels, \\*size) -> ([batch,] neurons).
 
@@ -104,9 +117,11 @@ def build(
     Each layer is a module named by its number and text, so parameters are "1_20C4.conv.weight", "5_150N.linear.bias".
 
     Args:
-        layers, input: see :func:`parse`.
-        classes: how many numbers the network has to give, where that is known; another string is an error.
-        activation: "relu", "gelu", "silu", "tanh", "scaled_tanh" or None.
+        layers, input, ndim: see :func:`parse`. With ``ndim`` the network needs the batch axis, and begins with a module
+            "fold".
+        classes: how many numbers the network has to give, where that is known: then the string ends in N, or in as
+            many neurons.
+        activation: "relu", "gelu", "silu", "sigmoid", "tanh", "scaled_tanh" or None.
         norm: "batch", "layer" (over maps and places) or None.
         dropout: share of the hidden numbers that are dropped before each layer of neurons, in training.
         padding: of every convolution; a number, a (before, after) pair, "valid", "same", "causal", or one of these for
@@ -117,12 +132,13 @@ def build(
     """
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it is the share of numbers to drop, at least 0 and less than 1")
-    stages = parse(layers, input).stages(padding)
+    stages = parse(layers, input, classes=classes, ndim=ndim).stages(padding)
     last = stages[-1]
     if classes is not None and last.gives != (classes,):
         raise UsageError(f"{last}, gives {times(last.gives)} but there are {classes} classes; end in {classes}N")
     hidden = {f"{s.number}_{s.layer}": _module(s, norm, activation, dropout) for s in stages[:-1]}
-    return chain(**hidden, **{f"{last.number}_{last.layer}": _module(last, None, None, dropout)})
+    output = {f"{last.number}_{last.layer}": _module(last, None, None, dropout)}
+    return chain(fold=None if ndim is None else Fold(ndim), **hidden, **output)
 
 
 def _module(stage: Stage, norm: str | None, activation: str | None, dropout: float) -> nn.Module:
@@ -180,9 +196,17 @@ def _parse_layer(token: str, owner: str, ndim: int) -> Layer:
     return Layer(kind, maps, kernel, stride)
 
 
-def _agreed(written: str | None, given: str | Sequence[int] | None, first: str) -> Sizes:
-    """The input's shape, from the string, from the argument, or from both."""
+def _output(classes: int | None, owner: str) -> str:
+    if classes is None:
+        raise UsageError(f"{owner}: as many neurons as there are classes, which is not known here; write it, as in 10N")
+    return f"{classes}N"
+
+
+def _agreed(written: str | None, given: str | Sequence[int] | None, first: str, ndim: int | None) -> Sizes:
+    """The input's shape behind the folding, from the string, from the argument, or from both."""
     shapes = [parse_input(value) for value in (written, given) if value is not None]
+    if ndim is not None:
+        shapes = [Fold(ndim).folded(shape) for shape in shapes]
     if not shapes:
         raise UsageError(
             f"the string begins with {first!r}, which is no input; begin with one, as in {EXAMPLE}, or give it "

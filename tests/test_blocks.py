@@ -7,7 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from sigconv.blocks import ACTIVATIONS, BatchNorm, ConvBlock, Flatten, ScaledTanh, chain
+from sigconv.blocks import (
+    ACTIVATIONS,
+    BatchNorm,
+    ConvBlock,
+    Flatten,
+    Fold,
+    GlobalAvgPool,
+    Residual,
+    ScaledTanh,
+    StatisticsPooling,
+    SubSpectralNorm,
+    chain,
+    separable,
+)
 from sigconv.errors import UsageError
 from sigconv.layers import AvgPool
 
@@ -141,3 +154,81 @@ def test_flatten_takes_batches_and_single_signals_of_one_shape():
     assert flatten(x[:0]).shape == (0, 60)
     with pytest.raises(UsageError, match=r"receives \(4, 5, 3\) but .* built for \(3, 4, 5\)"):
         flatten(torch.randn(2, 4, 5, 3))
+
+
+@pytest.mark.parametrize(("ndim", "shape"), [(1, (12, 5)), (2, (3, 4, 5)), (3, (1, 3, 4, 5))])
+def test_fold_keeps_the_last_axes(ndim, shape):
+    x = torch.randn(2, 1, 3, 4, 5)
+    fold = Fold(ndim)
+    assert torch.equal(fold(x), x.reshape(2, *shape))
+    assert fold.folded(x.shape[1:]) == shape
+    assert torch.equal(fold(fold(x)), fold(x))
+
+
+@pytest.mark.parametrize("ndim", [0, 3])
+def test_fold_needs_as_many_axes(ndim):
+    with pytest.raises(UsageError, match=rf"ndim is {ndim}; \(channels, \*size\) = \(1, 4, 5\) has 2 axes"):
+        Fold(ndim)(torch.randn(2, 1, 4, 5))
+
+
+@pytest.mark.parametrize("ndim", RANKS)
+def test_global_average_and_statistics(ndim):
+    x = signal(ndim)
+    axes = tuple(range(2, ndim + 2))
+    torch.testing.assert_close(GlobalAvgPool()(x), x.mean(axes))
+    expected = torch.cat([x.mean(axes), x.std(axes, correction=0)], 1)
+    torch.testing.assert_close(StatisticsPooling()(x), expected)
+
+
+def test_statistics_of_what_does_not_vary_are_safe():
+    for x in (torch.full((2, 3, 7), 1e4), torch.randn(2, 3, 1)):
+        x.requires_grad_()
+        y = StatisticsPooling()(x)
+        assert (y[:, 3:] == 1e-5).all()
+        (gradient,) = torch.autograd.grad(y.sum(), x)
+        torch.testing.assert_close(gradient, torch.full_like(x, 1 / x.shape[2]))
+
+
+def test_statistics_of_half_precision_do_not_overflow():
+    x = 300 + 100 * torch.randn(2, 3, 50)
+    y = StatisticsPooling()(x.half())
+    assert y.dtype == torch.float16
+    torch.testing.assert_close(y.float(), StatisticsPooling()(x), rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("size", [(), (5,), (5, 3)])
+def test_sub_spectral_norm_is_batch_norm_of_each_band(size):
+    norm = SubSpectralNorm(3, 2).double()
+    x = 3 + 2 * torch.randn(4, 3, 6, *size, dtype=torch.float64)
+    parts = [BatchNorm(3).double()(part) for part in x.split(3, dim=2)]
+    torch.testing.assert_close(norm(x), torch.cat(parts, 2))
+    assert norm.norm.num_features == 6
+
+
+def test_sub_spectral_norm_needs_equal_bands():
+    with pytest.raises(UsageError, match="cannot cut 7 frequencies into 2 equal sub-bands"):
+        SubSpectralNorm(3, 2)(torch.randn(2, 3, 7, 5))
+    with pytest.raises(UsageError, match="sub_bands is 0"):
+        SubSpectralNorm(3, 0)
+
+
+@pytest.mark.parametrize("ndim", RANKS)
+def test_separable_is_depthwise_and_pointwise_of_torch(ndim):
+    block = separable(3, 5, 3, ndim=ndim, stride=2, padding="same", dilation=2, activation="silu").double()
+    conv = torch_layer("Conv", ndim)
+    torchs = nn.Sequential(
+        conv(3, 3, 3, stride=2, padding=2, dilation=2, groups=3, bias=False),
+        conv(3, 5, 1, bias=False),
+        torch_layer("BatchNorm", ndim)(5),
+        nn.SiLU(),
+    ).double()
+    for mine, value in zip(torchs.state_dict().values(), block.state_dict().values(), strict=True):
+        mine.copy_(value)
+    x = signal(ndim)
+    torch.testing.assert_close(block(x), torchs(x))
+
+
+def test_residual_adds_before_the_activation():
+    x = signal(1)
+    torch.testing.assert_close(Residual(ScaledTanh())(x), (ScaledTanh()(x) + x).relu())
+    torch.testing.assert_close(Residual(nn.Identity(), ScaledTanh(), None)(x), x + ScaledTanh()(x))

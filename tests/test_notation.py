@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from sigconv.architecture import Architecture, Layer
+from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.notation import EXAMPLE, build, parse, parse_input
 
@@ -120,6 +121,44 @@ def test_two_inputs_must_agree():
 def test_wrong_options_are_named(options, message):
     with pytest.raises(UsageError, match=message):
         build("1x28x28-20C4-10N", **options)
+
+
+def test_n_alone_has_a_neuron_for_each_class():
+    assert str(parse("1x28x28-20C4-n", classes=7)) == "1x28x28-20C4-7N"
+    net = build("20C4-128N-N", (1, 28, 28), classes=7)
+    assert list(net.state_dict())[-1] == "3_7N.linear.bias"
+    assert net(torch.randn(2, 1, 28, 28)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("read", [parse, build, describe])
+def test_n_alone_needs_the_classes(read):
+    with pytest.raises(UsageError, match=r"layer 2, 'N': as many neurons as there are classes, .* write it, as in 10N"):
+        read("1x28x28-20C4-N")
+
+
+def test_only_the_last_layer_may_be_n_alone():
+    with pytest.raises(UsageError, match=r"layer 2, 'N', is no layer: .* 150N \(the last layer may be N"):
+        build("1x28x28-20C4-N-10N", classes=10)
+    with pytest.raises(UsageError, match="layer 1, '0N': 0 neurons"):
+        build("N", (1, 8), classes=0)
+
+
+def test_ndim_folds_the_axes_before_into_channels():
+    net = build("16C5-MP2-N", (1, 40, 101), classes=3, ndim=1)
+    plain = build("40x101-16C5-MP2-3N")
+    assert list(net.state_dict()) == list(plain.state_dict())
+    plain.load_state_dict(net.state_dict())
+    x = torch.randn(2, 1, 40, 101)
+    assert torch.equal(net(x), plain(x.squeeze(1)))
+    assert str(parse("1x40x101-16C5-3N", ndim=1)) == "40x101-16C5-3N"
+    assert parse(parse("16C5-3N", (1, 40, 101), ndim=1), "1x40x101", ndim=1).input == (40, 101)
+    assert build("1x40x101-16C5x3-3N", ndim=2)(x).shape == (2, 3)
+
+
+@pytest.mark.parametrize("ndim", [0, 3])
+def test_ndim_is_at_most_the_axes_of_the_input(ndim):
+    with pytest.raises(UsageError, match=rf"ndim is {ndim}; .* = \(1, 40, 101\) has 2 axes"):
+        build("16C5-3N", (1, 40, 101), ndim=ndim)
 
 
 def test_maps_are_no_classes():

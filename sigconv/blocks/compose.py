@@ -1,0 +1,32 @@
+"""Modules made of modules: one after another, and around one another."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from .activation import make_activation
+
+
+def chain(**modules: nn.Module | None) -> nn.Sequential:
+    """A Sequential of the modules that are there, each under its name."""
+    return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
+
+
+class Residual(nn.Module):
+    """activation(body(x) + shortcut(x)). He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Args:
+        shortcut: a module, where the body changes the number of channels or places; x itself if None.
+        activation: of the sum, one of :data:`sigconv.blocks.ACTIVATIONS`, or None.
+    """
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None, activation: str | None = "relu") -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+        self.activation = make_activation(activation) or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.body(x) + self.shortcut(x))

@@ -1,0 +1,67 @@
+"""Normalisation, by name where it needs nothing but the number of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..errors import UsageError
+from .names import named
+
+
+class BatchNorm(_BatchNorm):
+    """Batch normalisation, (batch, num_features, *size) -> the same shape, for any number of axes, none included.
+
+    Arguments, parameters and state_dict are those of torch.nn.BatchNorm1d, 2d and 3d. Ioffe & Szegedy, ICML 2015.
+
+    Raises:
+        UsageError: the input has no batch axis, or another number of channels.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2 or input.shape[1] != self.num_features:
+            raise UsageError(
+                f"BatchNorm({self.num_features}): input has shape {tuple(input.shape)}; "
+                f"it must be (batch, {self.num_features}, ...)"
+            )
+
+
+class SubSpectralNorm(nn.Module):
+    """Batch normalisation of each sub-band by itself, (batch, channels, frequency, *size) -> the same shape.
+
+    Frequency, the first axis behind the channels, is cut into ``sub_bands`` of equal height, and each has a mean, a
+    variance, a weight and a bias of its own in each channel. Chang et al., "Subspectral normalization for neural audio
+    data processing", ICASSP 2021.
+
+    Raises:
+        UsageError: the height is no multiple of ``sub_bands``.
+    """
+
+    def __init__(self, channels: int, sub_bands: int) -> None:
+        super().__init__()
+        if sub_bands < 1:
+            raise UsageError(f"SubSpectralNorm: sub_bands is {sub_bands}; the least is 1")
+        self.sub_bands = sub_bands
+        self.norm = BatchNorm(channels * sub_bands)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, *size = x.shape
+        if height % self.sub_bands:
+            raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
+        bands = x.reshape(batch, channels * self.sub_bands, height // self.sub_bands, *size)
+        return self.norm(bands).reshape(x.shape)
+
+
+# From a number of channels to what normalises them. One group is layer normalisation: over all channels and places.
+NORMS: Mapping[str, Callable[[int], nn.Module | None]] = {
+    "batch": BatchNorm,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+    "none": lambda channels: None,
+}
+
+
+def make_norm(name: str | None, channels: int) -> nn.Module | None:
+    """One of :data:`NORMS`; None for none."""
+    return named("norm", name, NORMS)(channels)

@@ -1,0 +1,84 @@
+"""Modules that take axes away: folded into the channels, flattened, or summed up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from ..window import Sizes
+
+
+class Flatten(nn.Module):
+    """([batch,] \\*shape) -> ([batch,] features), for one ``shape`` only, as the weights behind it want it."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape: Sizes = tuple(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rank = len(self.shape)
+        if x.shape[-rank:] != self.shape:
+            raise UsageError(
+                f"Flatten: receives {tuple(x.shape[-rank:])} but the network was built for {self.shape} here; "
+                "give it signals of the size that it was built for"
+            )
+        return x.reshape(*x.shape[:-rank], math.prod(self.shape))
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}"
+
+
+class Fold(nn.Module):
+    """Keep the last ``ndim`` axes and fold those before into the channels, the batch axis left alone.
+
+    With ``ndim=1`` a spectrogram (batch, channels, bands, frames) becomes (batch, channels * bands, frames), and a
+    waveform (batch, channels, samples) stays what it is.
+
+    Raises:
+        UsageError: the signal has fewer axes than ``ndim``.
+    """
+
+    def __init__(self, ndim: int) -> None:
+        super().__init__()
+        self.ndim = ndim
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, *shape = x.shape
+        return x.reshape(batch, *self.folded(shape))
+
+    def folded(self, shape: Sequence[int]) -> Sizes:
+        """What becomes of (channels, \\*size)."""
+        kept = len(shape) - self.ndim
+        if self.ndim < 1 or kept < 1:
+            axes = len(shape) - 1
+            raise UsageError(f"ndim is {self.ndim}; (channels, *size) = {tuple(shape)} has {axes} axes to choose from")
+        return math.prod(shape[:kept]), *shape[kept:]
+
+    def extra_repr(self) -> str:
+        return f"ndim={self.ndim}"
+
+
+class GlobalAvgPool(nn.Module):
+    """The mean of each map, (batch, channels, \\*size) -> (batch, channels), for any number of axes and any size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mean(2)
+
+
+class StatisticsPooling(nn.Module):
+    """Mean and standard deviation of each map, (batch, channels, \\*size) -> (batch, 2 * channels).
+
+    Means come first. The deviation divides by the number of places, and where it is under 1e-5 it counts as that
+    much, without gradient, so that a constant map is safe. Computed in float32 at least.
+
+    Snyder et al., "Deep neural network embeddings for text-independent speaker verification", Interspeech 2017.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = x.flatten(2).to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(places, 2, correction=0)
+        return torch.cat([mean, variance.clamp(min=1e-10).sqrt()], 1).to(x.dtype)

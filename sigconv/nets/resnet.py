@@ -1,0 +1,137 @@
+"""Residual networks of He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, for any number
+of axes. Names and state_dict are those of torchvision's resnet18 to resnet152, whose weights load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from ..blocks import BatchNorm, Fold, GlobalAvgPool
+from ..errors import UsageError
+from ..layers import Conv, MaxPool
+from ..window import PerAxis
+from .shapes import folded
+
+
+class BasicBlock(nn.Module):
+    """Two convolutions of size 3 around which the signal is led: (batch, in_channels, *size) -> (batch, width, *size).
+
+    The first has the stride. Where that or the width changes the shape, the signal goes through a convolution of size
+    1 (the paper's option B).
+    """
+
+    expansion: ClassVar[int] = 1
+
+    def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, ndim: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(in_channels, width, 3, stride, ndim)
+        self.bn1 = BatchNorm(width)
+        self.conv2 = _conv(width, width, 3, 1, ndim)
+        self.bn2 = BatchNorm(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _projection(in_channels, width, self.conv1.window.stride, ndim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(nn.Module):
+    """Convolutions of size 1, 3 and 1, the last to 4 * ``width`` maps; otherwise as :class:`BasicBlock`.
+
+    The stride is that of the convolution of size 3, as in torchvision; the paper has it in the first.
+    """
+
+    expansion: ClassVar[int] = 4
+
+    def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, ndim: int) -> None:
+        super().__init__()
+        out_channels = self.expansion * width
+        self.conv1 = _conv(in_channels, width, 1, 1, ndim)
+        self.bn1 = BatchNorm(width)
+        self.conv2 = _conv(width, width, 3, stride, ndim)
+        self.bn2 = BatchNorm(width)
+        self.conv3 = _conv(width, out_channels, 1, 1, ndim)
+        self.bn3 = BatchNorm(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _projection(in_channels, out_channels, self.conv2.window.stride, ndim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    """A residual network, (batch, \\*input) -> logits (batch, classes), for signals of any size.
+
+    Each stage but the first halves the size and doubles the maps. With three channels, 1000 classes and two axes,
+    ``blocks=(2, 2, 2, 2)`` is ResNet-18 with 11,689,512 weights, (3, 4, 6, 3) ResNet-34 with 21,797,672, and with
+    ``bottleneck`` ResNet-50 with 25,557,032; ``blocks=(3, 3, 3), width=16, small=True`` is the ResNet-20 for CIFAR-10.
+
+    Args:
+        blocks: how many blocks there are in each stage.
+        width: maps of the first stage.
+        bottleneck: whether the blocks are :class:`Bottleneck`, not :class:`BasicBlock`.
+        small: for small signals such as spectrograms: the stem is one convolution of size 3, in place of size 7 with
+            a stride and maximum pooling.
+        stride: of the stem, its pooling and each stage but the first; one number, or one for each axis: (1, 2, 2)
+            keeps all frames of a video.
+        ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.
+    """
+
+    def __init__(
+        self,
+        input: str | Sequence[int],
+        classes: int,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        *,
+        bottleneck: bool = False,
+        small: bool = False,
+        stride: PerAxis = 2,
+        ndim: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not blocks or min(blocks) < 1:
+            raise UsageError(f"ResNet: blocks is {tuple(blocks)}; give every stage one block or more")
+        channels, *size = folded("ResNet", input, classes, ndim)
+        ndim = len(size)
+        kind: type[BasicBlock] | type[Bottleneck] = Bottleneck if bottleneck else BasicBlock
+        self.fold = Fold(ndim)
+        self.conv1 = _conv(channels, width, 3 if small else 7, 1 if small else stride, ndim)
+        self.bn1 = BatchNorm(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.Identity() if small else MaxPool(3, stride, padding="same", ndim=ndim)
+        channels = width
+        for stage, depth in enumerate(blocks):
+            steps = [1 if stage == 0 else stride, *[1] * (depth - 1)]
+            layer = nn.Sequential()
+            for step in steps:
+                layer.append(kind(channels, width * 2**stage, step, ndim=ndim))
+                channels = width * 2**stage * kind.expansion
+            self.add_module(f"layer{stage + 1}", layer)
+        self.avgpool = GlobalAvgPool()
+        self.fc = nn.Linear(channels, classes)
+        for module in self.modules():
+            if isinstance(module, Conv):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.children():
+            x = part(x)
+        return x
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int, stride: PerAxis, ndim: int) -> Conv:
+    return Conv(in_channels, out_channels, kernel_size, stride, padding="same", bias=False, ndim=ndim)
+
+
+def _projection(in_channels: int, out_channels: int, stride: Sequence[int], ndim: int) -> nn.Sequential | None:
+    if in_channels == out_channels and set(stride) == {1}:
+        return None
+    return nn.Sequential(_conv(in_channels, out_channels, 1, stride, ndim), BatchNorm(out_channels))

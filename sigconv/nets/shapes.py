@@ -1,0 +1,27 @@
+"""What every network's factory asks of its input and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..architecture import times
+from ..blocks import Fold
+from ..errors import UsageError
+from ..notation import parse_input
+from ..window import Sizes
+
+
+def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | None) -> Sizes:
+    """(channels, \\*size) with ``ndim`` axes, all if None, those before them folded into the channels.
+
+    Raises UsageError where the input has fewer axes, or there is no class.
+    """
+    shape = parse_input(input)
+    axes = len(shape) - 1 if ndim is None else ndim
+    if len(shape) - 1 < axes:
+        raise UsageError(
+            f"{owner} convolves over {axes} axes; the input {times(shape)}, channels x sizes, has {len(shape) - 1}"
+        )
+    if classes < 1:
+        raise UsageError(f"{owner}: classes is {classes}; the least is 1")
+    return Fold(axes).folded(shape)
