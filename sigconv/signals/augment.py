@@ -1,0 +1,256 @@
+"""Recordings as other rooms and microphones would have made them: batched augmentation of sound on the device."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sigconv.errors import UsageError
+
+from . import check
+from .waveform import as_waveform
+
+
+class WaveformAugmentation(nn.Module):
+    """What all augmentation of waveforms has in common; a subclass says how in `augment`.
+
+    Active in training mode only; in evaluation the sound passes through `as_waveform` alone. Every draw is
+    independent per example and comes from torch's global generator of the sound's device: ``torch.manual_seed``
+    alone reproduces a batch. Where everything drawn would be 0, nothing is drawn and the sound passes.
+
+    Args:
+        probability: share of the examples, drawn one by one, that are augmented; the others pass and cost nothing.
+
+    Shape: (B, 1, T), integer or floating, to (B, 1, T): float32 for integers, else the same dtype. What is
+    computed is computed in at least float32, under autocast too.
+
+    Raises:
+        UsageError: a limit out of range; at call, anything but a batch of mono sound.
+    """
+
+    def __init__(self, probability: float = 1.0) -> None:
+        super().__init__()
+        if not 0 <= probability <= 1:
+            raise UsageError(f"{type(self).__name__}: probability is {probability}, but it must be between 0 and 1")
+        self.probability = float(probability)
+
+    def extra_repr(self) -> str:
+        numbers = {name: value for name, value in vars(self).items() if isinstance(value, float | tuple)}
+        return ", ".join(f"{name}={value}" for name, value in numbers.items())
+
+    def forward(self, signal: Tensor) -> Tensor:
+        waveform = as_waveform(signal)
+        if not (self.training and self.probability and waveform.numel()):
+            return waveform
+        if self.probability == 1:
+            return self._augment_precisely(waveform)
+        chosen = (torch.rand(len(waveform), device=waveform.device) < self.probability).nonzero().squeeze(1)
+        if not len(chosen):
+            return waveform
+        return waveform.index_copy(0, chosen, self._augment_precisely(waveform[chosen]))
+
+    def _augment_precisely(self, waveform: Tensor) -> Tensor:
+        with torch.autocast(waveform.device.type, enabled=False):
+            sound = waveform.to(torch.promote_types(waveform.dtype, torch.float32))
+            return self.augment(sound).to(waveform.dtype)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        """(B, 1, T), B > 0, in at least float32, to the same shape and dtype."""
+        raise NotImplementedError
+
+    def _limit(self, name: str, value: float, below: float = math.inf) -> float:
+        if not 0 <= value < below:
+            raise UsageError(f"{type(self).__name__}: {name} is {value}, but it must be at least 0 and below {below:g}")
+        return float(value)
+
+    def _range(self, name: str, values: Sequence[float]) -> tuple[float, float]:
+        numbers = tuple(float(value) for value in values)
+        if len(numbers) != 2 or not -math.inf < numbers[0] <= numbers[1] < math.inf:
+            raise UsageError(
+                f"{type(self).__name__}: {name} is {list(numbers)}, but it must be two numbers, the lower one first"
+            )
+        return numbers[0], numbers[1]
+
+
+def draw(like: Tensor, low: float, high: float) -> Tensor:
+    """One number for each example, uniform in [low, high): (B, 1, 1)."""
+    return like.new_empty(len(like), 1, 1).uniform_(low, high)
+
+
+def from_decibels(level: Tensor) -> Tensor:
+    """The factor on an amplitude that a level in dB stands for."""
+    return torch.exp(level * (math.log(10) / 20))
+
+
+def fft_length(samples: int) -> int:
+    """A length of at least `samples` for which the FFT is fast."""
+    step = 1 << max(0, samples.bit_length() - 4)
+    return -(-samples // step) * step
+
+
+class TimeShift(WaveformAugmentation):
+    """Move every recording by a whole number of samples, up to `seconds` either way; zeros move in behind it.
+
+    Args:
+        rate: samples per second, in Hz.
+        seconds: greatest shift.
+    """
+
+    def __init__(self, rate: float, seconds: float) -> None:
+        super().__init__(1.0 if seconds else 0.0)
+        check.positive(self, rate=rate)
+        self.rate = float(rate)
+        self.seconds = self._limit("seconds", seconds)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        count, _, samples = waveform.shape
+        most = min(round(self.seconds * self.rate), samples)
+        start = torch.randint(2 * most + 1, (count,), device=waveform.device)
+        windows = F.pad(waveform, (most, most)).unfold(-1, samples, 1)  # a view: every shift there is
+        return windows[torch.arange(count, device=waveform.device), :, start]
+
+
+class Gain(WaveformAugmentation):
+    """Make every recording louder or softer, uniformly in dB.
+
+    Args:
+        db: greatest change of level either way. Nothing is clipped.
+    """
+
+    def __init__(self, db: float) -> None:
+        super().__init__(1.0 if db else 0.0)
+        self.db = self._limit("db", db)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        return waveform * from_decibels(draw(waveform, -self.db, self.db))
+
+
+class Equalise(WaveformAugmentation):
+    """Another microphone: filter every recording by a smooth random frequency response, without delay.
+
+    The response, in dB over the logarithm of frequency, is a sum of six cosines of random weight over the seven octaves
+    below half the sampling rate; further down it goes on level. Its greatest deviation from flat is uniform in [0, db).
+
+    Args:
+        db: limit of the greatest deviation.
+    """
+
+    COSINES = 6
+    OCTAVES = 7
+    RESPONSE = 512  # samples that the response takes to die away, at any rate: its octaves count from half the rate
+
+    def __init__(self, db: float, probability: float = 1.0) -> None:
+        super().__init__(probability if db else 0.0)
+        self.db = self._limit("db", db)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        count, _, samples = waveform.shape
+        length = fft_length(samples + self.RESPONSE)
+        spectrum = torch.fft.rfft(waveform, length)
+        frequency = torch.linspace(0, 1, spectrum.shape[-1], device=waveform.device, dtype=waveform.dtype)
+        place = 1 + frequency.clamp(min=2**-self.OCTAVES).log2() / self.OCTAVES
+        order = torch.arange(1, self.COSINES + 1, device=waveform.device, dtype=waveform.dtype)
+        weights = waveform.new_empty(count, 1, self.COSINES).uniform_(-1, 1)
+        curve = weights @ torch.cos(math.pi * order[:, None] * place)
+        level = curve * (draw(waveform, 0, self.db) / curve.abs().amax(-1, keepdim=True))
+        return torch.fft.irfft(spectrum * from_decibels(level), length)[..., :samples]
+
+
+class AddNoise(WaveformAugmentation):
+    """Add noise of a random colour at a random signal-to-noise ratio, over the whole window.
+
+    The ratio is that of the `active_power` of the recording to the mean power of the noise: silence in and around
+    the recording does not count as signal. The noise covers the silence too, so that no padding tells how long a
+    recording is. Digital silence stays silent.
+
+    Args:
+        rate: samples per second, in Hz.
+        snr: lowest and highest ratio, in dB; uniform between them.
+        colour: lowest and highest exponent k, uniform between them, of a noise whose power density falls as
+            1 / frequency^k above 50 Hz and is level below: 0 is white, 1 pink, 2 brown.
+    """
+
+    LEVEL_BELOW = 50.0
+
+    def __init__(
+        self,
+        rate: float,
+        snr: Sequence[float] = (5.0, 30.0),
+        colour: Sequence[float] = (0.0, 2.0),
+        probability: float = 1.0,
+    ) -> None:
+        super().__init__(probability)
+        check.positive(self, rate=rate)
+        self.rate = float(rate)
+        self.snr = self._range("snr", snr)
+        self.colour = self._range("colour", colour)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        noise = self._noise(waveform)
+        noise_power = noise.square().mean(-1, keepdim=True)
+        wanted_power = active_power(waveform, self.rate) * from_decibels(-2 * draw(waveform, *self.snr))
+        return waveform + noise * (wanted_power / noise_power).sqrt()
+
+    def _noise(self, waveform: Tensor) -> Tensor:
+        """Gaussian noise, drawn and coloured as a spectrum: (B, 1, T)."""
+        count, _, samples = waveform.shape
+        length = fft_length(samples)
+        bins = length // 2 + 1
+        white = torch.view_as_complex(waveform.new_empty(count, 1, bins, 2).normal_())
+        frequency = torch.linspace(0, self.rate / 2, bins, device=waveform.device, dtype=waveform.dtype)
+        octaves = frequency.clamp(min=self.LEVEL_BELOW).log2() - math.log2(self.LEVEL_BELOW)
+        return torch.fft.irfft(white * torch.exp2(octaves * draw(waveform, *self.colour) / -2), length)[..., :samples]
+
+
+def active_power(waveform: Tensor, rate: float) -> Tensor:
+    """Mean power of the active part, (B, 1, T) -> (B, 1, 1): of the frames of 20 ms within 30 dB of the loudest one."""
+    frame = min(max(1, round(0.02 * rate)), waveform.shape[-1])
+    power = F.avg_pool1d(waveform.square(), frame, ceil_mode=True)
+    active = power >= 1e-3 * power.amax(-1, keepdim=True)
+    return (power * active).sum(-1, keepdim=True) / active.sum(-1, keepdim=True)
+
+
+class Room(WaveformAugmentation):
+    """Another room: convolve every recording with a random synthetic room impulse response.
+
+    The response is the direct sound, neither delayed nor changed, and after it white noise that decays
+    exponentially: Polack's model of late reverberation (1988). What rings on past the window is cut off.
+
+    Args:
+        rate: samples per second, in Hz.
+        reverberation_time: shortest and longest time, in seconds, in which the noise falls by 60 dB (RT60).
+        direct_to_reverberant: lowest and highest ratio of the energy of the direct sound to that of the noise, in dB.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        reverberation_time: Sequence[float] = (0.1, 0.6),
+        direct_to_reverberant: Sequence[float] = (0.0, 15.0),
+        probability: float = 1.0,
+    ) -> None:
+        super().__init__(probability)
+        check.positive(self, rate=rate)
+        self.rate = float(rate)
+        self.reverberation_time = self._range("reverberation_time", reverberation_time)
+        check.positive(self, reverberation_time=self.reverberation_time[0])
+        self.direct_to_reverberant = self._range("direct_to_reverberant", direct_to_reverberant)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        samples = waveform.shape[-1]
+        reverberation = self._reverberation(waveform)
+        length = fft_length(samples + reverberation.shape[-1])
+        spectrum = torch.fft.rfft(waveform, length) * torch.fft.rfft(reverberation, length)
+        return waveform + torch.fft.irfft(spectrum, length)[..., :samples]
+
+    def _reverberation(self, waveform: Tensor) -> Tensor:
+        """The responses without their direct sound: (B, 1, at most T)."""
+        length = min(math.ceil(self.reverberation_time[1] * self.rate), waveform.shape[-1])
+        time = torch.arange(length, device=waveform.device, dtype=waveform.dtype) / self.rate
+        decay = torch.exp(time * (-3 * math.log(10)) / draw(waveform, *self.reverberation_time))
+        noise = waveform.new_empty(len(waveform), 1, length).normal_() * decay
+        noise[..., 0] = 0  # the direct sound's place
+        energy = noise.square().sum(-1, keepdim=True).clamp(min=torch.finfo(noise.dtype).tiny)
+        return noise * from_decibels(-draw(waveform, *self.direct_to_reverberant)) / energy.sqrt()

@@ -1,0 +1,160 @@
+"""Learned front ends: banks of filters on raw samples that are trained with the network.
+
+Each says what its filters are; what is done with them is :class:`sigconv.signals.filterbank.FilterBank`'s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from . import check
+from .bounded import Bounded
+from .filterbank import FilterBank, gaussian, unit_sum
+from .mel import mel_points
+
+
+class GaborFilters(FilterBank):
+    """Gaussian bands with learned centre and width: LEAF's.
+
+    A complex wave under a Gaussian, so that the magnitude of the frequency response is a Gaussian around the centre
+    frequency, 1 at its top. Centre frequency and bandwidth (between the points of half power, in Hz) are learned, and
+    start as those of triangular mel bands. LEAF as it was published is ``compression="pcen"``.
+
+    Args and shape: :class:`FilterBank`'s.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        filters: int = 40,
+        window: float = 0.025,
+        hop: float = 0.010,
+        low: float = 60.0,
+        high: float | None = None,
+        stride: float = 0.001,
+        compression: str = "log",
+        range_db: float | None = 80.0,
+    ) -> None:
+        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
+        centre, bandwidth = mel_bands(filters, self.low, self.high)
+        self.centre = Bounded(centre.unsqueeze(1), 0, rate / 2)
+        # A Gaussian narrower in frequency than this is longer than the window; one wider than that, under two samples.
+        narrowest, widest = 1 / window, rate / 4
+        self.bandwidth = Bounded(bandwidth.unsqueeze(1).clamp(1.01 * narrowest, 0.99 * widest), narrowest, widest)
+
+    def filters(self) -> Tensor:
+        return gabor(self.time, self.centre(), self.bandwidth())
+
+
+class SincFilters(FilterBank):
+    """Bands with sharp learned edges: SincNet's.
+
+    The ideal band-pass between two learned cut-off frequencies, cut to the window by a Hamming window. Ravanelli &
+    Bengio, "Speaker recognition from raw waveform with SincNet", SLT 2018; their filters are the real part of these.
+    The bands start side by side on the mel scale. None gets narrower than 1 / window, which is as sharp as filters of
+    that length get, or leaves the range from 0 to half the rate.
+
+    Args and shape: :class:`FilterBank`'s.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        filters: int = 40,
+        window: float = 0.025,
+        hop: float = 0.010,
+        low: float = 60.0,
+        high: float | None = None,
+        stride: float = 0.001,
+        compression: str = "log",
+        range_db: float | None = 80.0,
+    ) -> None:
+        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
+        self.narrowest = 1 / window
+        edges = mel_points(filters + 1, self.low, self.high).float().unsqueeze(1)
+        room = rate / 2 - self.narrowest
+        lower = edges[:-1].clamp(1e-3 * room, 0.999 * room)
+        # Of the room that is left above its lower edge and the least width, the part that a band takes.
+        part = (edges[1:] - lower - self.narrowest) / (room - lower)
+        self.lower = Bounded(lower, 0, room)
+        self.part = Bounded(part.clamp(1e-3, 0.999), 0, 1)
+
+    def cutoffs(self) -> tuple[Tensor, Tensor]:
+        """The lower and the upper cut-off frequency of each filter, in Hz: (filters,) each."""
+        lower = self.lower()
+        upper = lower + self.narrowest + (self.rate / 2 - self.narrowest - lower) * self.part()
+        return lower.squeeze(1), upper.squeeze(1)
+
+    def filters(self) -> Tensor:
+        lower, upper = (edge.unsqueeze(1) for edge in self.cutoffs())
+        hamming = 0.54 + 0.46 * torch.cos(math.pi * self.time / self.time[-1])
+        envelope = torch.sinc((upper - lower) * self.time) * hamming
+        return _modulated(unit_sum(envelope), (lower + upper) / 2, self.time)
+
+
+class FreeFilters(FilterBank):
+    """Filters whose every tap is learned: a plain convolution.
+
+    Args:
+        start: "mel", the Gabor filters on the mel scale (Zeghidour, Usunier, Kokkinos, Schatz, Synnaeve & Dupoux,
+            "Learning filterbanks from raw speech for phone recognition", ICASSP 2018, found that it matters); or
+            "noise", nothing known, in the order of the mean frequencies.
+        Others, and shape: :class:`FilterBank`'s.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        filters: int = 40,
+        window: float = 0.025,
+        hop: float = 0.010,
+        low: float = 60.0,
+        high: float | None = None,
+        stride: float = 0.001,
+        compression: str = "log",
+        range_db: float | None = 80.0,
+        start: str = "mel",
+    ) -> None:
+        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
+        if check.choice(self, "start", start, ("mel", "noise")) == "mel":
+            centre, bandwidth = mel_bands(filters, self.low, self.high)
+            responses = gabor(self.time, centre.unsqueeze(1), bandwidth.unsqueeze(1).clamp(min=1 / window))
+        else:
+            responses = _by_frequency(torch.randn(filters, len(self.time), dtype=torch.complex64) / len(self.time))
+        self.taps = nn.Parameter(torch.view_as_real(responses).contiguous())
+
+    def filters(self) -> Tensor:
+        return torch.view_as_complex(self.taps)
+
+
+def gabor(time: Tensor, centre: Tensor, bandwidth: Tensor) -> Tensor:
+    """Gabor filters (filters, taps) around ``centre`` in Hz, of half power ``bandwidth`` / 2 away: both (filters, 1).
+
+    The envelope exp(-t^2 / 2 sigma^2) has the response exp(-(2 pi sigma f)^2 / 2), whose square is a half at
+    f = bandwidth / 2 where sigma = sqrt(ln 2) / (pi bandwidth).
+    """
+    sigma = math.sqrt(math.log(2)) / (math.pi * bandwidth)
+    return _modulated(gaussian(time, sigma), centre, time)
+
+
+def mel_bands(count: int, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Centres and bandwidths, in Hz, of triangular bands even on the mel scale: (count,) each."""
+    edges = mel_points(count + 2, low, high).float()
+    return edges[1:-1], (edges[2:] - edges[:-2]) / 2
+
+
+def _modulated(envelope: Tensor, centre: Tensor, time: Tensor) -> Tensor:
+    """A low-pass moved up to ``centre``."""
+    phase = 2 * math.pi * centre * time
+    # Not torch.polar: where the envelope is negative, as a sinc is, its gradient has the wrong sign.
+    return torch.complex(envelope * phase.cos(), envelope * phase.sin())
+
+
+def _by_frequency(responses: Tensor) -> Tensor:
+    """In the order of their mean frequency, weighted by power."""
+    power = torch.fft.fft(responses).abs().square()
+    frequency = torch.fft.fftfreq(responses.shape[-1]).abs()
+    return responses[((power * frequency).sum(-1) / power.sum(-1)).argsort()]

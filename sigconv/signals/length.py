@@ -1,0 +1,22 @@
+"""Signals of one length."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def fit_length(signal: Tensor, length: int) -> Tensor:
+    """Brings a recording to `length` along its axis of time, the second: (channels, time, ...).
+
+    A shorter one stands in the middle of zeros. Of a longer one, that stretch is taken whose samples vary the most
+    about their mean: in sound, the one with the most energy.
+    """
+    missing = length - signal.shape[1]
+    if missing >= 0:
+        around = (missing // 2, missing - missing // 2)
+        return F.pad(signal, (0, 0) * (signal.ndim - 2) + around)
+    values = signal.to(torch.float64)
+    energy = (values - values.mean(1, keepdim=True)).square().transpose(0, 1).flatten(1).sum(1)
+    total = F.pad(energy.cumsum(0), (1, 0))
+    start = int((total[length:] - total[:-length]).argmax())
+    return signal[:, start : start + length]

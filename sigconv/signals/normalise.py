@@ -1,0 +1,167 @@
+"""Features to zero mean and unit deviation, of each recording or of the corpus.
+
+Padding does not count. A frame of digital silence, as zeros around a recording give, has every band at its least of
+that recording: at the floor of log features, at zero in PCEN. How many there are says how long the recording was, not
+how it sounds, and in a short word they would be most of the mean. They are left out of means and deviations, and come
+out well below zero. Not so in MFCC, whose coefficients have no floor: there all frames count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from sigconv.errors import UsageError
+
+from . import check
+
+
+class UtteranceNorm(nn.Module):
+    """Each recording to zero mean and unit deviation, by itself: level and distance go out.
+
+    Args:
+        over: "all", bands and time together, which takes out the level alone and keeps the shape of the spectrum;
+            "bands", each band over time by itself, which takes out the colour of microphone and voice too, but blows a
+            band up that hardly changes, as one does that is near its floor; or "means", each band to zero mean, and
+            all together to unit deviation, which takes out colour and blows up nothing.
+        epsilon: added to the variance, so that a recording without any change becomes zero, not noise.
+
+    Shape: (B, C, F, frames) to the same shape and dtype; computed in float32 at least.
+
+    Raises:
+        UsageError: another ``over``; at call, another number of axes.
+    """
+
+    def __init__(self, over: str = "bands", epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.over, self.epsilon = check.choice(self, "over", over, ("all", "bands", "means")), epsilon
+
+    def extra_repr(self) -> str:
+        return f"over={self.over}"
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = _features(self, features)
+        axes = (-2, -1) if self.over == "all" else (-1,)
+        weight = sounding(x)
+        weight = (weight | ~weight.any(-1, keepdim=True)).expand_as(x)  # all frames of a recording that is silent
+        centred = x - (weight * x).sum(axes, keepdim=True) / weight.sum(axes, keepdim=True)
+        axes = (-1,) if self.over == "bands" else (-2, -1)
+        variance = (weight * centred.square()).sum(axes, keepdim=True) / weight.sum(axes, keepdim=True)
+        return (centred * (variance + self.epsilon).rsqrt()).to(features.dtype)
+
+
+class PeakNorm(nn.Module):
+    """Levels in dB by their distance to the loudest point of each recording: 2 at the peak, -2 `range_db` below it.
+
+    What is further below counts as no more than that, so that a quiet room and digital silence look alike. Mean and
+    deviation, which silence and noise in and around a word move, play no part.
+
+    Args:
+        range_db: the range that matters, in dB.
+
+    Shape: (B, C, F, frames) to the same shape and dtype; computed in float32 at least.
+
+    Raises:
+        UsageError: a range that is not positive; at call, another number of axes.
+    """
+
+    def __init__(self, range_db: float = 40.0) -> None:
+        super().__init__()
+        check.positive(self, range_db=range_db)
+        self.range_db = range_db
+
+    def extra_repr(self) -> str:
+        return f"range_db={self.range_db:g}"
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = _features(self, features)
+        below = (x - x.amax((-2, -1), keepdim=True)) / self.range_db
+        return (4 * below.clamp(min=-1) + 2).to(features.dtype)
+
+
+class CorpusNorm(nn.Module):
+    """Each band to zero mean and unit deviation over the training set.
+
+    Differences between recordings, in level and colour, stay. Before :meth:`fit`, the features pass as they are.
+
+    Args:
+        bands: how many the features have.
+
+    Shape: (B, C, bands, frames) to the same shape and dtype; computed in float32 at least.
+
+    Raises:
+        UsageError: at call, another number of bands.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.bands = bands
+        self.register_buffer("mean", torch.zeros(bands, 1))
+        self.register_buffer("std", torch.ones(bands, 1))
+
+    def extra_repr(self) -> str:
+        return f"{self.bands}"
+
+    def forward(self, features: Tensor) -> Tensor:
+        return ((self._checked(features) - self.mean) / self.std).to(features.dtype)
+
+    @torch.no_grad()
+    def fit(self, signals: Iterable[Tensor]) -> None:
+        """Set mean and deviation from batches of features (B, C, bands, frames); a band without any change keeps 1.
+
+        Raises:
+            UsageError: there is no batch, or none but silence; a value is not finite. The buffers stay as they were.
+        """
+        count, total, squares, shift = torch.zeros(1), torch.zeros(1), torch.zeros(1), None
+        for features in signals:
+            x = self._checked(features).double()
+            if not x.isfinite().all():
+                raise UsageError("CorpusNorm: the features of a recording are not finite; look for a damaged recording")
+            weight = sounding(x).squeeze(-2)
+            x = x.movedim(-2, 0)  # (bands, B, C, frames)
+            if shift is None:  # about the mean, so that the sum of squares keeps its digits
+                shift = x.flatten(1).mean(1).reshape(-1, 1, 1, 1)
+                count, total, squares = count.to(x), total.to(x), squares.to(x)
+            away = x - shift
+            count = count + weight.sum()
+            total = total + (weight * away).flatten(1).sum(1)
+            squares = squares + (weight * away.square()).flatten(1).sum(1)
+        if shift is None or not count:
+            raise UsageError("CorpusNorm: there is nothing to fit to: no recordings, or none but silence")
+        mean = total / count
+        std = (squares / count - mean.square()).clamp(min=0).sqrt()
+        mean = mean + shift.flatten()
+        self.mean.copy_(mean.unsqueeze(1))
+        self.std.copy_(torch.where(std > 1e-6 * (1 + mean.abs()), std, 1.0).unsqueeze(1))
+
+    def _checked(self, features: Tensor) -> Tensor:
+        x = _features(self, features)
+        if x.shape[-2] != self.bands:
+            raise UsageError(
+                f"CorpusNorm: made for {self.bands} bands, but the features {tuple(x.shape)} have {x.shape[-2]}"
+            )
+        return x
+
+
+def sounding(features: Tensor) -> Tensor:
+    """Which frames are not digital silence: (B, C, F, frames) -> (B, C, 1, frames), bool.
+
+    Silence is a frame in which each band is at its least of the recording, to within 1e-6 of the band's range.
+    """
+    features = features.detach()
+    least, most = features.amin(-1, keepdim=True), features.amax(-1, keepdim=True)
+    return (features - least > 1e-6 * (most - least)).any(-2, keepdim=True)
+
+
+def _features(owner: nn.Module, features: Tensor) -> Tensor:
+    if features.ndim != 4 or not features.is_floating_point():
+        raise UsageError(
+            f"{type(owner).__name__} takes floating point features (batch, channels, bands, frames), "
+            f"but was given {tuple(features.shape)} of {features.dtype}"
+        )
+    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -1,0 +1,140 @@
+"""Power of sound over time and frequency, what every feature of the spectrum starts from.
+
+A frame lies around its time: frame t around t * hop, T // (hop in samples) + 1 of them. Beyond its ends a recording is
+taken to be silent, so that zeros appended to it change nothing in the frames before them. All is computed in full
+precision, under autocast too: half precision has not the range of sound.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sigconv.errors import UsageError
+
+from . import check
+from .mel import SCALES, mel_triangles
+from .waveform import as_waveform
+
+
+class PowerSpectrum(nn.Module):
+    """Power of each frequency over time: |STFT|^2 through a Hann window, not scaled.
+
+    Args:
+        rate: samples a second, in Hz.
+        window: length of a frame, in seconds. The transform has the next power of two at least as long.
+        hop: from a frame to the next, in seconds.
+
+    Shape: (B, 1, T) to (B, 1, n_fft / 2 + 1, frames).
+
+    Raises:
+        UsageError: a window or a hop that cannot be; at call, no mono sound, or sound shorter than a window.
+    """
+
+    taper: Tensor
+
+    def __init__(self, rate: float, window: float = 0.025, hop: float = 0.010) -> None:
+        super().__init__()
+        check.positive(self, rate=rate, window=window, hop=hop)
+        self.rate, self.window, self.hop = rate, window, hop
+        self.window_samples, self.hop_samples = round(window * rate), round(hop * rate)
+        if self.window_samples < 4 or self.hop_samples < 1 or hop > window:
+            raise UsageError(
+                f"{type(self).__name__}: windows of {window:g} s, one every {hop:g} s, are {self.window_samples} and "
+                f"{self.hop_samples} samples at {rate:g} Hz; both are in seconds: take a window of at least 4 samples, "
+                "and a hop of at least one sample and at most a window"
+            )
+        self.n_fft = 2 ** math.ceil(math.log2(self.window_samples))
+        self.register_buffer("taper", torch.hann_window(self.window_samples), persistent=False)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate:g}, window={self.window:g}, hop={self.hop:g}"
+
+    def forward(self, signal: Tensor) -> Tensor:
+        wave = as_waveform(signal)
+        check.holds_window(self, wave, self.window_samples, self.rate)
+        with torch.autocast(wave.device.type, enabled=False):
+            return self.features(wave.to(torch.promote_types(wave.dtype, torch.float32)))
+
+    def features(self, wave: Tensor) -> Tensor:
+        """The features of a floating waveform (B, 1, T) that is known to be long enough."""
+        return self.power(wave)
+
+    def power(self, wave: Tensor) -> Tensor:
+        """(B, 1, T) -> (B, 1, n_fft / 2 + 1, frames)."""
+        spectrum = torch.stft(
+            wave.squeeze(1),
+            self.n_fft,
+            self.hop_samples,
+            self.window_samples,
+            self.taper.to(wave.dtype),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return (spectrum.real.square() + spectrum.imag.square()).unsqueeze(1)
+
+
+class MelSpectrum(PowerSpectrum):
+    """Power in bands that are triangles evenly spaced on the mel scale.
+
+    Args:
+        mels: how many bands.
+        low: lower edge of the lowest band, in Hz.
+        high: upper edge of the highest, in Hz; half the rate if None.
+        scale: "slaney", linear below 1 kHz, with triangles of equal area, as librosa has it; or "htk", with triangles
+            of equal height, as torchaudio has it. Slaney's low bands are the wider ones, and so suit short windows: of
+            40 up to 4 kHz each is at least 110 Hz wide, where HTK's lowest has 60 Hz, two lines of the spectrum.
+        Others: as of :class:`PowerSpectrum`.
+
+    Shape: (B, 1, T) to (B, 1, mels, frames).
+
+    Raises:
+        UsageError: edges that cannot be; a band so narrow that it holds no frequency of the transform.
+    """
+
+    filters: Tensor
+
+    def __init__(
+        self,
+        rate: float,
+        mels: int = 40,
+        window: float = 0.025,
+        hop: float = 0.010,
+        low: float = 20.0,
+        high: float | None = None,
+        scale: str = "slaney",
+    ) -> None:
+        super().__init__(rate, window, hop)
+        check.at_least_one(self, mels=mels)
+        self.mels, self.scale = mels, check.choice(self, "scale", scale, SCALES)
+        self.low, self.high = check.band(self, low, high, rate)
+        filters = self._triangles(mels)
+        if _empty(filters):
+            enough = next(n for n in range(1, mels + 1) if _empty(self._triangles(n))) - 1
+            raise UsageError(
+                f"{type(self).__name__}: of {mels} mel bands from {self.low:g} to {self.high:g} Hz, {_empty(filters)} "
+                f"hold no frequency of a transform of {self.n_fft} points, {rate / self.n_fft:g} Hz apart; take "
+                f"at most {enough} mels, or a window longer than {self.n_fft / rate:g} s"
+            )
+        self.register_buffer("filters", filters, persistent=False)
+
+    def _triangles(self, mels: int) -> Tensor:
+        return mel_triangles(mels, self.low, self.high, self.rate, self.n_fft, self.scale)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, mels={self.mels}, low={self.low:g}, high={self.high:g}, scale={self.scale}"
+
+    def features(self, wave: Tensor) -> Tensor:
+        return self.mel_power(wave)
+
+    def mel_power(self, wave: Tensor) -> Tensor:
+        """(B, 1, T) -> (B, 1, mels, frames)."""
+        return self.filters.to(wave.dtype) @ self.power(wave)
+
+
+def _empty(filters: Tensor) -> int:
+    """How many filters hold nothing."""
+    return int((filters.amax(1) <= 0).sum())

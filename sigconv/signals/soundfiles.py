@@ -1,0 +1,105 @@
+"""Decodes sound files, and finds out the damaged ones that a decoder alone takes for whole."""
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+import soundfile
+
+from sigconv.errors import UsageError
+
+READABLE = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64")
+CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka")  # sound, but not to libsndfile
+
+UNKNOWN_LENGTH = 1 << 48  # libsndfile gives more frames than this for flac that was written into a pipe
+STREAMED = 0x7FFFF000  # programs that write wav into a pipe give this length or more, or 0
+MALFORMED, LOST_SYNC = 3, 158  # libsndfile's error codes
+TOLERANCE = 0.05  # an mp3 without index has an estimated length only
+
+
+class BadRecording(UsageError):  # noqa: N818 (it is the recording that is bad)
+    """A file that gives no usable sound.
+
+    `reason` says why in a word or two: "missing", "unreadable", "not audio", "empty", "truncated", "not finite",
+    "silent", or such as "m4a, not readable".
+    """
+
+    def __init__(self, path: Path, reason: str, detail: str) -> None:
+        super().__init__(f"{path} is {reason}: {detail}.")
+        self.reason = reason
+
+
+def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
+    """The samples of a file, float32 (C, T) with full scale at 1 and T at least 1, and their rate in Hz.
+
+    Args:
+        start, end: seconds; the piece that is wanted. All of the file without them.
+
+    Raises:
+        BadRecording: the file is missing, unreadable, not audio, empty or truncated.
+    """
+    convert = f"ffmpeg -i {path.name} {path.stem}.wav"
+    try:
+        with open(path, "rb") as raw:
+            size = os.fstat(raw.fileno()).st_size
+            if size == 0:
+                raise BadRecording(path, "empty", "it has 0 bytes")
+            _check_length(path, raw, size)
+            with soundfile.SoundFile(raw) as file:
+                if file.frames > UNKNOWN_LENGTH:
+                    raise BadRecording(path, "unreadable", f"it does not tell its length. Convert it: {convert}")
+                channels = _read(path, file, start, end)
+                if file.format == "MP3" and end is None and raw.tell() < 0.9 * size:
+                    raise BadRecording(path, "unreadable", f"it tells a wrong length. Convert it: {convert}")
+                return channels, file.samplerate
+    except soundfile.LibsndfileError as error:
+        if error.code in (MALFORMED, LOST_SYNC):
+            raise BadRecording(path, "truncated", f"or damaged otherwise ({error.error_string})") from error
+        known = "wav, flac, ogg, opus, mp3 and aiff can be read"
+        kind = path.suffix.lower()
+        if kind in CONVERTIBLE:
+            raise BadRecording(path, f"{kind[1:]}, not readable", f"{known}. Convert it: {convert}") from error
+        raise BadRecording(path, "not audio", f"its content is of no format of sound known here; {known}") from error
+    except FileNotFoundError:
+        raise BadRecording(path, "missing", "there is no such file") from None
+    except OSError as error:
+        raise BadRecording(path, "unreadable", error.strerror or str(error)) from error
+
+
+def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float | None) -> np.ndarray:
+    first = round((start or 0) * file.samplerate)
+    last = file.frames if end is None else round(end * file.samplerate)
+    file.seek(min(first, file.frames))
+    samples = file.read(max(0, last - first), "float32", always_2d=True)
+    if not len(samples):
+        raise BadRecording(path, "empty", f"there are no samples after {start:g} s" if start else "it has 0 samples")
+    if len(samples) < (1 - TOLERANCE) * (last - first):
+        there, due = len(samples) / file.samplerate, (last - first) / file.samplerate
+        raise BadRecording(path, "truncated", f"{there:.3g} of {due:.3g} seconds are there")
+    return samples.T
+
+
+def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
+    """Raises BadRecording where the file ends before its sound does; leaves `raw` at its beginning.
+
+    libsndfile reads what there is, and does not tell: of wav and aiff, whose header gives the length of the samples,
+    and of ogg, whose last page is marked as the last.
+    """
+    kind = raw.read(12)[:4]
+    if kind in (b"RIFF", b"FORM"):
+        order: Literal["little", "big"] = "little" if kind == b"RIFF" else "big"
+        while len(header := raw.read(8)) == 8:
+            name, length = header[:4], int.from_bytes(header[4:], order)
+            there = size - raw.tell()
+            if name in (b"data", b"SSND") and there < length < STREAMED:
+                raise BadRecording(path, "truncated", f"{there:,} of {length:,} bytes of sound are there")
+            raw.seek(length + length % 2, os.SEEK_CUR)
+    elif kind == b"OggS":
+        raw.seek(max(0, size - (1 << 16)))  # a page is shorter than that
+        tail = raw.read()
+        page = tail[max(0, tail.rfind(b"OggS")) :]
+        # RFC 3533: flags, 4 for the last page, in byte 5; in byte 26 how many lengths of segments follow.
+        if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+            raise BadRecording(path, "truncated", "its last page is missing or not whole")
+    raw.seek(0)

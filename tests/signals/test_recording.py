@@ -1,0 +1,242 @@
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from sigconv.errors import UsageError
+from sigconv.signals.recording import BadRecording, find_faults, read_recording
+
+RATE = 44_100
+
+
+def tone(seconds=0.5, rate=RATE, frequency=440, level=0.3):
+    return (level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes samples (T,) or (T, C) and returns the file."""
+
+    def write(name, samples, rate=RATE, **options):
+        soundfile.write(tmp_path / name, samples, rate, **options)
+        return tmp_path / name
+
+    return write
+
+
+def strongest(samples, rate):
+    """The frequency with most energy, in Hz."""
+    return float(np.abs(np.fft.rfft(samples[0])).argmax() * rate / samples.shape[-1])
+
+
+def reason(path, *args):
+    with pytest.raises(BadRecording) as error:
+        read_recording(path, *args)
+    assert str(path) in str(error.value)
+    return error.value.reason
+
+
+def test_16_bits_of_the_right_rate_come_bit_for_bit(write):
+    samples = np.array([0, 1, -1, 32767, -32768, 1234, -31000, 500], np.int16)
+    recording = read_recording(write("a.wav", samples, 8000), 8000)
+    assert recording.samples.dtype == np.int16
+    assert recording.samples.tolist() == [samples.tolist()]
+    assert (recording.notes, recording.faults, recording.seconds) == ([], (), 0.001)
+
+
+def test_real_recordings_come_bit_for_bit(shared_data):
+    for path in sorted((shared_data / "fsdd" / "recordings").glob("*_theo_7.wav")):
+        samples, rate = soundfile.read(path, dtype="int16")
+        assert np.array_equal(read_recording(path, rate).samples[0], samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.wav", {"subtype": "PCM_U8"}),
+        ("a.wav", {"subtype": "PCM_16"}),
+        ("a.wav", {"subtype": "PCM_24"}),
+        ("a.wav", {"subtype": "PCM_32"}),
+        ("a.wav", {"subtype": "FLOAT"}),
+        ("a.wav", {"subtype": "ULAW"}),
+        ("a.aiff", {}),
+        ("a.flac", {}),
+        ("a.ogg", {}),
+        ("a.mp3", {}),
+    ],
+)
+def test_every_format_gives_the_same_sound(write, name, options):
+    recording = read_recording(write(name, np.stack([tone(), tone()], 1), **options), 16_000)
+    assert recording.samples.shape == (1, 8000)
+    assert recording.seconds == 0.5
+    assert recording.notes == ["2 channels mixed down", "resampled from 44100 Hz"]
+    expected = 32768 * tone(rate=16_000)
+    inner = slice(500, -500)  # a lossy codec smears the beginning and the end
+    error = recording.samples[0, inner] - expected[inner]
+    assert np.sqrt(np.mean(error**2)) < 0.03 * np.sqrt(np.mean(expected**2))
+
+
+def test_opus(write):
+    path = write("a.opus", tone(rate=48_000), 48_000, format="OGG", subtype="OPUS")
+    recording = read_recording(path, 16_000)
+    assert strongest(recording.samples, 16_000) == pytest.approx(440, abs=3)
+
+
+def test_resampling_lets_nothing_through_that_the_new_rate_cannot_hold(write):
+    recording = read_recording(write("a.wav", tone(frequency=440) + tone(frequency=5000)), 8000)
+    spectrum = np.abs(np.fft.rfft(recording.samples[0] * np.hanning(4000)))
+    at_440, at_alias = spectrum[440 // 2], spectrum[3000 // 2 - 5 : 3000 // 2 + 5].max()
+    assert at_alias < 1e-3 * at_440
+
+
+def test_sound_above_the_new_rate_alone_is_silent(write):
+    assert reason(write("a.wav", tone(frequency=15_000) * np.hanning(RATE // 2)), 8000) == "silent"
+
+
+def test_resampling_upwards(write):
+    recording = read_recording(write("a.wav", tone(rate=8000), 8000), 16_000)
+    assert recording.samples.shape == (1, 8000)
+    assert strongest(recording.samples, 16_000) == pytest.approx(440, abs=3)
+
+
+def test_unrelated_channels_are_mixed_down(write):
+    channels = np.stack([tone(frequency=300), tone(frequency=700)], 1)
+    recording = read_recording(write("a.wav", channels), RATE)
+    assert np.allclose(recording.samples[0], 32768 * channels.mean(1), atol=2)
+    assert recording.notes == ["2 channels mixed down"]
+
+
+def test_five_dead_channels_do_not_look_like_cancellation(write):
+    channels = np.zeros((RATE // 2, 6), np.float32)
+    channels[:, 2] = tone()
+    assert read_recording(write("a.wav", channels), RATE).notes == ["6 channels mixed down"]
+
+
+def test_of_channels_that_cancel_each_other_the_loudest_is_taken(write):
+    path = write("a.wav", np.stack([tone(level=0.29), -tone(level=0.3)], 1))
+    recording = read_recording(path, RATE)
+    assert np.allclose(recording.samples[0], 32768 * -tone(level=0.3), atol=1)
+    assert recording.notes == ["2 channels cancel each other: number 2, the loudest, taken alone"]
+    assert strongest(read_recording(path, 16_000).samples, 16_000) == pytest.approx(440, abs=3)
+
+
+def test_floats_beyond_full_scale_are_turned_down_and_not_cut_off(write):
+    recording = read_recording(write("a.wav", tone(level=2), subtype="FLOAT"), RATE)
+    assert recording.notes == ["clipped: it was recorded too loud", "turned down by 6.0 dB, to stay within full scale"]
+    assert np.allclose(recording.samples[0], np.clip(32768 * tone(level=1), -32768, 32767), atol=2)
+
+
+def test_a_piece_of_a_file(write):
+    path = write("a.wav", np.concatenate([tone(frequency=300), tone(frequency=600)]))
+    piece = read_recording(path, RATE, 0.5, 0.75)
+    assert piece.samples.shape == (1, 11025)
+    assert strongest(piece.samples, RATE) == pytest.approx(600, abs=5)
+    assert read_recording(path, RATE, start=0.9).seconds == pytest.approx(0.1)
+    assert read_recording(path, RATE, end=0.1).seconds == pytest.approx(0.1)
+    assert reason(path, RATE, 1.5, 2) == "empty"
+    assert reason(path, RATE, 0.5, 2) == "truncated"
+
+
+def test_files_that_are_no_recordings(tmp_path, write):
+    (tmp_path / "text.wav").write_text("yes, I am a text\n" * 20)
+    (tmp_path / "nothing.wav").touch()
+    assert reason(tmp_path / "none.wav", 8000) == "missing"
+    assert reason(tmp_path, 8000) == "unreadable"
+    assert reason(tmp_path / "text.wav", 8000) == "not audio"
+    assert reason(tmp_path / "nothing.wav", 8000) == "empty"
+    assert reason(write("header.wav", np.zeros(0)), 8000) == "empty"
+    assert reason(write("short.wav", np.array([0.5, -0.5])), 1000) == "empty"
+    assert issubclass(BadRecording, UsageError)
+
+
+def test_m4a_is_told_how_to_convert_it(tmp_path):
+    path = tmp_path / "x.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100))
+    with pytest.raises(BadRecording, match=r"wav, flac, ogg, opus, mp3 and aiff can be read.*ffmpeg -i x\.m4a x\.wav"):
+        read_recording(path, 8000)
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("a.mp3", 0.5), ("a.mp3", 0.9)]
+    + [(f"a.{kind}", s) for kind in ("wav", "aiff", "flac", "ogg") for s in (0.5, 0.99)],
+)
+def test_truncated_files_are_found_out(write, name, share):
+    path = write(name, tone(2))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    assert reason(path, 16_000) == "truncated"
+
+
+@pytest.mark.parametrize("codec", ["VORBIS", "OPUS"])
+def test_ogg_that_ends_between_two_pages_is_found_out(write, codec):
+    path = write("a.ogg", tone(3, 48_000), 48_000, format="OGG", subtype=codec)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rfind(b"OggS")])
+    assert reason(path, 16_000) == "truncated"
+
+
+def test_truncated_wav_with_an_odd_chunk_before_its_sound(write):
+    path = write("a.wav", tone())
+    whole = path.read_bytes()
+    odd = b"note" + struct.pack("<I", 3) + b"abc" + b"\0"
+    path.write_bytes(whole[:36] + odd + whole[36:])
+    assert read_recording(path, RATE).seconds == 0.5
+    path.write_bytes(whole[:36] + odd + whole[36:-1000])
+    assert reason(path, RATE) == "truncated"
+
+
+def test_wav_from_a_pipe_whose_header_tells_no_length_is_whole(write):
+    path = write("a.wav", tone())
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = struct.pack("<I", 0xFFFFFFFF)
+    path.write_bytes(content)
+    assert read_recording(path, RATE).seconds == 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_not_finite(write, value):
+    samples = tone()
+    samples[7] = value
+    assert reason(write("a.wav", samples, subtype="FLOAT"), RATE) == "not finite"
+
+
+@pytest.mark.parametrize("samples", [np.zeros(800), np.full(800, 0.25), tone(level=0.9e-4)])
+def test_silent(write, samples):
+    assert reason(write("a.wav", samples, subtype="FLOAT"), RATE) == "silent"
+
+
+def test_quiet_is_not_silent(write):
+    assert read_recording(write("a.wav", tone(level=2e-4), subtype="FLOAT"), RATE).samples.max() == 7
+
+
+def test_clipped(write):
+    clipped = np.clip(tone(level=3), -1, 1)
+    recording = read_recording(write("a.wav", np.stack([tone(), clipped], 1)), 16_000)
+    assert recording.faults == ("clipped",)
+    assert recording.notes[0] == "clipped: it was recorded too loud"
+    for coding in ("PCM_U8", "ULAW"):
+        assert read_recording(write("b.wav", clipped, subtype=coding), RATE).faults == ("clipped",)
+
+
+def test_find_faults():
+    loud = np.random.default_rng(0).laplace(size=16_000)
+    loud /= np.abs(loud).max()  # as speech: a single peak at full scale
+    assert find_faults(loud) == []
+    assert find_faults(np.clip(20 * loud, -1, 1)) == ["clipped"]
+    assert find_faults(np.int16(32767 * np.clip(20 * loud, -1, 1))[None]) == ["clipped"]
+    assert find_faults(np.clip(20 * loud, -0.5, 0.5)) == []  # quiet enough: what limited it is not the recorder
+    spikes = np.zeros(16_000)
+    spikes[::50] = 1  # full scale in 2 % of all samples, but never in a run
+    assert find_faults(spikes) == []
+    assert find_faults(np.zeros((2, 100), np.int16)) == ["silent"]
+
+
+def test_real_recordings_are_healthy_but_for_one_shouted_up(shared_data):
+    for path in sorted((shared_data / "fsdd" / "recordings").glob("*_7.wav")):
+        assert read_recording(path, 8000).faults == ()
+    folder = shared_data / "speech_commands" / "up"
+    assert read_recording(folder / "19b05529_nohash_0.wav", 16_000).faults == ("clipped",)
+    clipped = [path for path in sorted(folder.glob("*.wav"))[:100] if read_recording(path, 16_000).faults]
+    assert len(clipped) <= 3
