@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sigconv.corpus.form import CorpusInfo, file_checksum, read_sidecar, split_path
 from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
 
 
 class Split:
@@ -59,17 +60,20 @@ class Split:
         """(N, axes) int64: the shape of each signal."""
         return _integers(self.table["shape"].combine_chunks().flatten()).reshape(len(self), -1)
 
-    def tensors(self) -> tuple[Tensor, Tensor]:
+    def tensors(self, length: int | None = None) -> tuple[Tensor, Tensor]:
         """The whole split in memory: signals (N, *shape) in the corpus' dtype, and labels (N,) int64.
 
-        Raises UsageError where the signals differ in shape, or have texts.
+        With a `length` each signal is brought to it by `sigconv.signals.length.fit_length`; without one, UsageError is
+        raised where they differ in shape. It is raised as well where they have texts.
         """
+        if length is not None:
+            return torch.stack([fit_length(self[i][0], length) for i in range(len(self))]), self.labels
         shapes = self.shapes
         smallest, largest = tuple(shapes.amin(0).tolist()), tuple(shapes.amax(0).tolist())
         if smallest != largest:
             raise UsageError(
                 f"The signals in {self.path} differ in shape, between {smallest} and {largest}, and so make no "
-                "single tensor: take them one by one, and crop or pad each batch."
+                "single tensor: give the length that each is to have."
             )
         # An Arrow array of bytes is three buffers: which are valid, where each begins, and all of them end to end.
         batches = [np.frombuffer(batch.buffers()[2], self.dtype) for batch in self.table["signal"].chunks]
@@ -136,7 +140,7 @@ def _open_split(folder: Path, name: str, info: CorpusInfo) -> Split:
 
 
 def _damaged(folder: Path, info: CorpusInfo, what: str) -> UsageError:
-    return UsageError(f"{what}. Delete {folder} and make it anew: {info.command} --folder {folder}")
+    return UsageError(f"{what}. Delete {folder} and run again, or make it anew: {info.command}")
 
 
 def _integers(array: pa.Array) -> Tensor:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,11 +32,18 @@ def is_free(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
-def write_corpus(folder: str | Path, info: CorpusInfo, examples: Iterable[Example], total: int | None = None) -> Corpus:
+def write_corpus(
+    folder: str | Path,
+    info: CorpusInfo,
+    examples: Iterable[Example],
+    total: int | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> Corpus:
     """Writes the examples, under a progress bar that ends at `total`, and opens the corpus.
 
     All is written beside the folder and renamed at the end. An error or Ctrl-C leaves nothing behind; a killed
-    process leaves a `<folder>.part-...`, which nothing takes for a corpus.
+    process leaves a `<folder>.part-...`, which nothing takes for a corpus. `finish` is given the folder with all
+    examples before it gets its name, to add files of its own.
 
     Raises UsageError: the folder holds something already; there is no example; or one does not fit `info` (dtype,
     axes, label), is empty or not finite, or has the source of another.
@@ -56,6 +63,8 @@ def write_corpus(folder: str | Path, info: CorpusInfo, examples: Iterable[Exampl
             checksums={split: file_checksum(split_path(whole, split)) for split in sources},
         )
         write_sidecar(whole, written)
+        if finish:
+            finish(whole)
         os.rename(whole, folder)
     return Corpus.load(folder)
 

@@ -1,0 +1,132 @@
+"""/b/, /d/ and /g/ before a vowel, synthesised: `python data_prep/bdg.py`. It needs no download.
+
+The task, and the rate of 12 kHz, are those of A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang: Phoneme
+recognition using time-delay neural networks. IEEE Transactions on ASSP 37(3):328-339, 1989, whose recordings are not
+public. Voices, vowels, tempo, microphones, rooms and noise are drawn at random. A voice says each of the 15 syllables
+once, and all in one split.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from data_prep.formants import PLACES, SYLLABLES, VOICES, Draw, speak
+from data_prep.recordings import load_prepared
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
+from sigconv.errors import UsageError
+
+RATE = 12_000
+SAMPLES = 3_600  # 0.3 s of synthesis
+MIDDLE = slice(960, 2_640)  # what is kept: 15 frames of 10 ms, as the paper has them, from centre to centre
+ONSET = (0.13, 0.17)  # of the vowel, in seconds
+SPLITS = ("train", "validation", "test")
+EXAMPLES = (3_000, 500, 1_000)
+VOICES_AT_ONCE = 20
+
+INFO = CorpusInfo(
+    name="BDG, synthesised",
+    kind="audio",
+    dtype="int16",
+    labels=tuple(PLACES),
+    rate=RATE,
+    terms="synthetic: none",
+    citation="The task: A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang: Phoneme recognition using "
+    "time-delay neural networks. IEEE Transactions on ASSP 37(3):328-339, 1989. The synthesis: D. H. Klatt: Software "
+    "for a cascade/parallel formant synthesizer. JASA 67(3):971-995, 1980.",
+    command="python data_prep/bdg.py",
+)
+
+
+def prepare(folder: str | Path = "data/bdg", examples: tuple[int, int, int] = EXAMPLES, seed: int = 0) -> Corpus:
+    """The corpus in `folder`, made if it is not there: int16 signals (1, 1680), 0.14 s at 12 kHz.
+
+    The vowel begins in the middle, give or take 20 ms. The same seed gives the same examples, and a smaller corpus is
+    the beginning of a larger one.
+
+    Args:
+        examples: in train, validation and test.
+        seed: of all that is drawn.
+
+    Raises:
+        UsageError: `folder` holds a damaged corpus, one made with other arguments, or something else; or there is less
+            than one example in a split, or a seed below 0.
+    """
+    if min(examples) < 1 or seed < 0:
+        raise UsageError(f"Each split needs an example, and the seed is 0 or more; these are {examples} and {seed}.")
+    folder = Path(folder)
+    info = replace(INFO, command=f"{INFO.command} --examples {' '.join(map(str, examples))} --seed {seed}")
+    return load_prepared(folder, info) or write_corpus(folder, info, _examples(examples, seed), total=sum(examples))
+
+
+def _examples(counts: tuple[int, int, int], seed: int) -> Iterator[Example]:
+    for number, (split, count) in enumerate(zip(SPLITS, counts, strict=True)):
+        for first in range(0, count, VOICES_AT_ONCE * len(SYLLABLES)):
+            kinds, signals = synthesise(VOICES_AT_ONCE, np.random.default_rng((seed, number, first)))
+            for i, signal in enumerate(signals[: count - first]):
+                voice, syllable = divmod(i, len(SYLLABLES))
+                vowel, consonant = SYLLABLES[syllable]
+                speaker = f"{split}-{first // len(SYLLABLES) + voice:03d}-{kinds[voice]}"
+                label = INFO.labels.index(consonant)
+                yield Example(signal[None, MIDDLE], split, f"{speaker}/{consonant}{vowel}", label, speaker=speaker)
+
+
+def synthesise(voices: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+    """The kind ("man", "woman" or "child") of each voice, and what it says: int16 (voices * syllables, samples)."""
+    draw = Draw(rng, voices)
+    kinds = rng.choice(list(VOICES), voices).tolist()
+    return kinds, record(draw, speak(draw, kinds, RATE, SAMPLES, ONSET).T)
+
+
+def record(draw: Draw, speech: np.ndarray) -> np.ndarray:
+    """int16 recordings of the speech (signals, samples): each voice has its microphone, room, and kind of noise."""
+    length = 2 * SAMPLES  # room for the echoes, which would come round to the beginning else
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50) / 1000)  # from 1 kHz
+    colour = draw.voice(-2, 2)[:, None] * octaves
+    for _ in range(3):  # bumps and dips
+        place, width = draw.voice(-3, 2.5)[:, None], draw.voice(0.3, 1)[:, None]
+        colour += draw.voice(-3, 3)[:, None] * np.exp(-(((octaves - place) / width) ** 2))
+    spectrum = np.fft.rfft(speech, length) * np.fft.rfft(_room(draw), length) * 10 ** (colour / 20)
+    signal = np.fft.irfft(spectrum, length)[:, :SAMPLES]
+    tilt = draw.voice(-6, 0)[:, None] * octaves  # of the noise, in dB: from white to that of a car
+    noise = np.fft.rfft(draw.rng.standard_normal((draw.signals, length))) * 10 ** (tilt / 20)
+    noise = np.fft.irfft(noise, length)[:, :SAMPLES]
+    snr = draw.each(25, 45)[:, None]
+    signal += noise * _rms(signal) / _rms(noise) * 10 ** (-snr / 20)
+    peak = 32767 * 10 ** (draw.each(-30, -1) / 20)[:, None]
+    return np.round(signal * peak / np.abs(signal).max(axis=1, keepdims=True)).astype(np.int16)
+
+
+def _room(draw: Draw) -> np.ndarray:
+    """Impulse responses (signals, 0.1 s): the direct sound, and echoes that fade, 10 to 25 dB below it in all."""
+    time = np.arange(RATE // 10) / RATE
+    echoes = np.repeat(draw.rng.standard_normal((draw.voices, len(time))), len(SYLLABLES), axis=0)
+    echoes *= np.exp(-6.9 * time / draw.voice(0.1, 0.4)[:, None]) * (time > 0.002)  # -60 dB after 0.1 to 0.4 s
+    echoes *= 10 ** (-draw.voice(10, 25)[:, None] / 20) / np.sqrt((echoes**2).sum(axis=1, keepdims=True))
+    echoes[:, 0] = 1
+    return echoes
+
+
+def _rms(signal: np.ndarray) -> np.ndarray:
+    return np.sqrt((signal**2).mean(axis=1, keepdims=True))
+
+
+def main(
+    folder: Path = Path("data/bdg"),
+    examples: Annotated[tuple[int, int, int], typer.Option(help="In train, validation and test.")] = EXAMPLES,
+    seed: int = 0,
+) -> None:
+    """Synthesise /b/, /d/ and /g/ before vowels in FOLDER."""
+    try:
+        corpus = prepare(folder, examples, seed)
+    except (UsageError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{folder}: {', '.join(f'{count:,} {split}' for split, count in corpus.info.counts.items())}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,155 @@
+"""What every corpus of recordings shares: sound files in, a corpus out, and a list of those that were left out."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
+from sigconv.errors import UsageError
+from sigconv.signals.recording import BadRecording, read_recording
+
+FAULTY = ("leave_out", "keep", "refuse")
+LEFT_OUT = "left_out.csv"
+FEW = 5  # names of each reason that the terminal shows
+
+
+@dataclass(frozen=True)
+class Item:
+    """A recording to be: a file, or a piece of one.
+
+    Args:
+        path: of the sound file.
+        source: its name in the corpus, usually the path relative to the raw folder.
+        label: one of the corpus' labels.
+        split: "train", "validation" or "test".
+        speaker: who speaks, if known.
+        start: where the piece begins, in seconds; None for the beginning of the file.
+        end: where it ends, in seconds; None for the end of the file.
+    """
+
+    path: Path
+    source: str
+    label: str
+    split: str
+    speaker: str | None
+    start: float | None = None
+    end: float | None = None
+
+
+def load_prepared(folder: Path, info: CorpusInfo) -> Corpus | None:
+    """The corpus that stands in `folder` already, checked; None where there is room for a new one.
+
+    Raises UsageError: what is there is damaged, is no corpus, or was made by another command than `info.command`.
+    """
+    if is_free(folder):
+        return None
+    corpus = Corpus.load(folder).verify()
+    if corpus.info.command != info.command:
+        raise UsageError(
+            f"{folder} was made by '{corpus.info.command}', and not by '{info.command}': "
+            "delete it, or choose another folder."
+        )
+    return corpus
+
+
+def check_splits(items: list[Item], place: Path) -> list[Item]:
+    """The items; raises UsageError where one of the three splits gets none of what is in `place`."""
+    missing = [split for split in ("train", "validation", "test") if not any(item.split == split for item in items)]
+    if missing:
+        raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(missing)}.")
+    return items
+
+
+def write_recordings(
+    folder: str | Path, info: CorpusInfo, items: Sequence[Item], *, rate: int, faulty: str = "leave_out"
+) -> Corpus:
+    """Reads the items, at `rate` Hz and mixed down to one channel, and writes them as the corpus in `folder`.
+
+    Args:
+        faulty: what becomes of recordings that are not as they should be. "leave_out": they are left out, and stand
+            with the reason in `left_out.csv` in the corpus' folder, columns source and reason. "keep": as before, but
+            clipped ones, which can be understood, are kept; the list says so. "refuse": no corpus, and an error that
+            lists them all.
+
+    Raises:
+        UsageError: `faulty` is none of these; a label is not of the corpus; there are faulty recordings that are not
+            to be left out; or all recordings of a label in a split are.
+    """
+    if faulty not in FAULTY:
+        raise UsageError(f"faulty is {faulty!r}, but it must be one of {', '.join(FAULTY)}.")
+    unknown = sorted({item.label for item in items} - set(info.labels))
+    if unknown:
+        raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")
+    faults: dict[str, str] = {}  # source -> reason
+    examples = _examples(items, info, rate, faulty, faults)
+    corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: _write_list(scratch, faults))
+    if faults:
+        typer.echo(_summary(faults, corpus.folder / LEFT_OUT), err=True)
+    return corpus
+
+
+def _examples(
+    items: Sequence[Item], info: CorpusInfo, rate: int, faulty: str, faults: dict[str, str]
+) -> Iterator[Example]:
+    """The usable items; what is wrong with the others, and with kept ones, is added to `faults`."""
+    empty = {(item.label, item.split) for item in items}
+    for item in items:
+        try:
+            recording = read_recording(item.path, rate, item.start, item.end)
+        except BadRecording as error:
+            faults[item.source] = error.reason
+            continue
+        if recording.faults:
+            kept = ", kept" if faulty == "keep" else ""
+            faults[item.source] = ", ".join(recording.faults) + kept
+            if not kept:
+                continue
+        empty.discard((item.label, item.split))
+        label = info.labels.index(item.label)
+        yield Example(recording.samples, item.split, item.source, label, speaker=item.speaker)
+    if faulty == "refuse" and faults:
+        listed = "\n".join(f"  {source}: {reason}" for source, reason in faults.items())
+        raise UsageError(
+            f"{info.name}: {len(faults):,} of {len(items):,} recordings are faulty. Mend or remove them, or choose "
+            f"faulty=leave_out:\n{listed}"
+        )
+    if empty:
+        lost = ", ".join(f"{label} for {split}" for label, split in sorted(empty))
+        raise UsageError(f"{info.name}: no recording would be left of {lost}, since all are faulty:\n{_counts(faults)}")
+
+
+def _write_list(folder: Path, faults: dict[str, str]) -> None:
+    if not faults:
+        return
+    with open(folder / LEFT_OUT, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "reason"])
+        writer.writerows(faults.items())
+
+
+def _summary(faults: dict[str, str], path: Path) -> str:
+    return f"{len(faults):,} faulty recordings, listed in {path}:\n{_counts(faults)}"
+
+
+def _counts(faults: dict[str, str]) -> str:
+    """A line for each reason: how many, and the first few names."""
+    lines = []
+    for reason, count in Counter(faults.values()).most_common():
+        names = [source for source, why in faults.items() if why == reason][:FEW]
+        more = ", ..." if count > FEW else ""
+        lines.append(f"  {count:,} {reason}: {', '.join(names)}{more}")
+    return "\n".join(lines)
+
+
+def run(make: Callable[[], Corpus]) -> None:
+    """The end of a script's `main`: makes the corpus and says what is in it, or what the user is to mend."""
+    try:
+        corpus = make()
+    except (UsageError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{corpus.folder}: {', '.join(f'{count:,} {split}' for split, count in corpus.info.counts.items())}")
