@@ -1,4 +1,7 @@
-"""The command line: sigconv verify | describe | predict | doctor. What each needs is imported when it is called."""
+"""The command line: sigconv verify | describe | predict | test | listen | doctor.
+
+What each needs is imported when it is called.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ except ModuleNotFoundError:
     sys.exit("the sigconv command needs more than the layers do: pip install 'sigconv[recipes]'")
 
 if TYPE_CHECKING:
-    from .train.predict import Prediction
+    from .train.predict import Prediction, Segment
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,10 +69,10 @@ def describe(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/mnist/2026-11-22_12-00-00.")],
-    files: Annotated[list[Path], typer.Argument(help="Pictures to classify.")],
+    files: Annotated[list[Path], typer.Argument(help="Pictures or recordings to classify.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
 ) -> None:
-    """Say what a trained network sees in FILES. Exit status 1 if one of them cannot be read; the others are told."""
+    """Say what a trained network sees or hears in FILES. Exit status 1 if one of them cannot be used."""
     from .train.predict import predict as classify
 
     failed = False
@@ -80,6 +83,35 @@ def predict(
         else:
             typer.echo(_in_words(prediction), err=prediction.error is not None)
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def listen(run: Annotated[Path, typer.Argument(help="The folder of a run that was trained on sound.")]) -> None:
+    """Say what a trained network hears in the microphone, word by word, until Ctrl-C."""
+    from .train.listen import listen as hear
+
+    heard = hear(run)
+    typer.echo("Listening; Ctrl-C ends it.", err=True)
+    try:
+        for segment in heard:
+            typer.echo(segment_line(segment))
+    except KeyboardInterrupt:
+        typer.echo("", err=True)
+
+
+@app.command("test")
+def cross_test(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    corpus: Annotated[Path, typer.Argument(help="A prepared corpus, such as data/fsdd/official.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Test a trained network on another corpus, all of it, by the classes that both know."""
+    from .corpus import Corpus
+    from .train import cross
+    from .train.predict import load
+
+    result = cross.cross_test(*load(run), Corpus.load(corpus))
+    typer.echo(json.dumps(result, indent=2) if as_json else cross.in_words(result))
 
 
 @app.command()
@@ -124,10 +156,17 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 
 def _in_words(prediction: Prediction) -> str:
     if prediction.error is not None:
-        return f"{prediction.file}: {prediction.error}"
+        return f"error: {prediction.error}"
+    if prediction.segments is not None:
+        lines = [f"{prediction.file}: {'; '.join(['a long recording', *prediction.notes])}"]
+        return "\n".join(lines + [f"  {segment_line(segment)}" for segment in prediction.segments])
     likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
     asides = [f"then {', '.join(others)}"] if others else []
     return f"{prediction.file}: {likeliest}" + "".join(f"; {aside}" for aside in asides + prediction.notes)
+
+
+def segment_line(segment: Segment) -> str:
+    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {segment.probability:6.1%}  {segment.label}"
 
 
 if __name__ == "__main__":

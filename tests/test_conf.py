@@ -1,45 +1,132 @@
 """Every file in conf/ is composed and made into what it describes."""
 
+from functools import cache
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
 from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
 
+from sigconv.errors import UsageError
 from sigconv.train.instantiate import instantiate
+from sigconv.train.network import build_network
 
 CONF = Path(__file__).parents[1] / "conf"
 RECIPES = [path.stem for path in CONF.glob("*.yaml") if path.stem != "base"]
-OPTIONS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
+OPTIONS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
+# What has no default, or does not go with it.
+GIVEN = {
+    "data=folder": ("data.root=mine",),
+    "features=waveform": ("model=m5", "augment=waveform"),
+    "model=m5": ("features=waveform", "augment=waveform"),
+}
+PICTURES = {
+    "data": ["mnist"],
+    "features": ["standardise"],
+    "augment": ["affine", "elastic"],
+    "experiment": ["mnist_best"],
+}
+EITHER = {
+    "augment": ["none"],
+    "model": ["cnn", "lenet", "mlp"],
+    "optim": OPTIONS["optim"],
+    "trainer": OPTIONS["trainer"],
+}
 
 
+def fitting(recipe: str, group: str) -> list[str]:
+    """The options that go together: those for pictures, and all others for speech."""
+    pictures = PICTURES.get(group, [])
+    if recipe == "mnist":
+        return [*pictures, *EITHER.get(group, [])]
+    return [option for option in OPTIONS[group] if option not in pictures]
+
+
+CHOICES = [(recipe, group, option) for recipe in RECIPES for group in OPTIONS for option in fitting(recipe, group)]
+
+
+@cache
 def composed(*overrides: str, recipe: str = "mnist") -> DictConfig:
+    given = [words for choice in overrides for words in GIVEN.get(choice, ())]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(recipe, list(overrides))
+        return compose(recipe, [*overrides, *given])
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_is_made(group: str, option: str) -> None:
-    config = composed(f"{group}={option}")
+def raw_signal(config: DictConfig) -> Tensor:
+    """(*shape), of the kind that the data in the config is."""
+    if "rate" not in config.data:
+        return torch.randint(256, (1, 28, 28), dtype=torch.uint8)
+    seconds = config.data.seconds or 0.14
+    return torch.randint(-3000, 3000, (1, round(config.data.rate * seconds)), dtype=torch.int16)
+
+
+def build(config: DictConfig, classes: int = 10) -> tuple[nn.Module, nn.Module, Tensor]:
+    """Features, network and a batch of raw signals, which both have taken."""
+    signal = raw_signal(config)
+    features, model = build_network(config, signal, classes)
+    batch = torch.stack([signal, signal.flip(-1)])
+    assert model(features(batch)).shape == (2, classes)
+    return features, model, batch
+
+
+@pytest.mark.parametrize(("recipe", "group", "option"), CHOICES)
+def test_every_option_is_made_in_each_recipe_that_it_fits(recipe: str, group: str, option: str) -> None:
+    config = composed(f"{group}={option}", recipe=recipe)
     OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    signal = torch.zeros(2, *map(int, config.data.shape.split("x")), dtype=torch.uint8)
-    features = instantiate(config.features)(signal)
-    network = instantiate(config.model)
-    assert network(instantiate(config.augment)(features)).shape == (2, 10)
-    optimizer = instantiate(config.optim.optimizer)(network.parameters())
-    schedule = instantiate(config.optim.schedule)(optimizer, total_steps=10)
-    for _ in range(9):
-        optimizer.step()
-        schedule.step()
-    assert optimizer.param_groups[0]["lr"] < config.optim.lr / 100
+    for data in [config.data, *([config.cross_corpus] if "cross_corpus" in config else [])]:
+        function = get_object(data.prepare["_target_"])
+        signature(function).bind(**{name: value for name, value in data.prepare.items() if name != "_target_"})
+    if group in ("data", "features", "model", "augment", "experiment"):
+        features, _, batch = build(config)
+        for stage in ("signal", "features"):
+            if config.augment[stage] is not None:
+                batch = features(batch) if stage == "features" else batch
+                changed = instantiate(config.augment[stage]).train()(batch)
+                assert changed.shape == batch.shape
+                assert changed.is_floating_point()
+    if group == "optim":
+        weights = [nn.Parameter(torch.zeros(3))]
+        optimizer = instantiate(config.optim.optimizer)(weights)
+        schedule = instantiate(config.optim.schedule)(optimizer, total_steps=10)
+        for _ in range(9):
+            optimizer.step()
+            schedule.step()
+        assert optimizer.param_groups[0]["lr"] < config.optim.lr / 100
 
 
-@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "trainer"])
+@pytest.mark.parametrize("features", fitting("speech_spectrogram", "features"))
+def test_every_network_takes_all_features(features: str) -> None:
+    """Or says why not: two axes where there is one, or a number of bands that cannot be cut."""
+    config = composed(f"features={features}", recipe="speech_spectrogram").copy()
+    refused = []
+    for model in OPTIONS["model"]:
+        config.model = composed(f"model={model}", recipe="speech_spectrogram").model
+        try:
+            build(config, classes=10 if "10N" in config.model.get("layers", "") else 7)
+        except UsageError:
+            refused.append(model)
+    expected = {"spectrogram": ["bcresnet"], "waveform": ["bcresnet", "res15", "speech_cnn"]}
+    assert refused == expected.get(features, [])
+
+
+@pytest.mark.parametrize("option", OPTIONS["trainer"])
 def test_every_trainer_is_made(option: str) -> None:
     config = composed(f"trainer={option}", "trainer.accelerator=cpu", "trainer.devices=1")
     assert isinstance(Trainer(**config.trainer, logger=False, enable_checkpointing=False), Trainer)
+
+
+@pytest.mark.parametrize("data", ["fsdd", "audiomnist", "speech_commands"])
+def test_corpora_are_crossed_at_their_own_settings(data: str) -> None:
+    config = composed("data=fsdd", f"cross_corpus={data}", recipe="speech_spectrogram")
+    alone = composed(f"data={data}", recipe="speech_spectrogram").data
+    assert {**config.cross_corpus.prepare, "words": None} == {**alone.prepare, "words": None}
+    assert config.features.spectrum.rate == 8000  # that of the corpus to train on
+    assert "cross_corpus" not in composed(recipe="speech_spectrogram")
 
 
 def test_every_recipe_has_its_config_and_every_config_its_recipe() -> None:
@@ -48,12 +135,17 @@ def test_every_recipe_has_its_config_and_every_config_its_recipe() -> None:
     assert all(composed(recipe=name).recipe == name for name in RECIPES)
 
 
+def test_every_option_fits_some_recipe() -> None:
+    for group, options in OPTIONS.items():
+        assert set(options) == {option for recipe in RECIPES for option in fitting(recipe, group)}
+
+
 def test_the_deep_plain_network_is_that_of_the_paper() -> None:
     """Ciresan et al. 2010, table 1: 12.11 million weights for 841-2500-2000-1500-1000-500-10, in pictures of 29x29."""
-    network = instantiate(composed("model=mlp", "data.shape=1x29x29").model)
+    network = instantiate(composed("model=mlp").model, input=(1, 29, 29), classes=10)
     assert sum(weight.numel() for weight in network.parameters()) == 12_115_010
 
 
 def test_swapping_the_trainer_keeps_the_length_of_the_training() -> None:
-    lengths = {composed(f"trainer={option}").trainer.max_epochs for option in ("cpu", "gpu", "ddp")}
-    assert len(lengths) == 1
+    for recipe in RECIPES:
+        assert len({composed(f"trainer={name}", recipe=recipe).trainer.max_epochs for name in OPTIONS["trainer"]}) == 1

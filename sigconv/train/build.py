@@ -1,6 +1,8 @@
 """From a run's config to the objects that train."""
 
+from collections.abc import Iterable
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -9,55 +11,96 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
+from torch import Tensor, nn
 
-from sigconv.architecture import times
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
 from sigconv.train.callbacks import Record, SeedSteps
 from sigconv.train.console import ProgressBar
 from sigconv.train.data import CorpusData
 from sigconv.train.instantiate import instantiate
+from sigconv.train.network import build_network
 from sigconv.train.run import Run
 from sigconv.train.task import Classification
 from sigconv.train.watch import Watch, guessing_loss
 
 
+@runtime_checkable
+class FitsToCorpus(Protocol):
+    """A part of the features that depends on the training split."""
+
+    def fit(self, signals: Iterable[Tensor]) -> None: ...
+
+
+def signal_length(config: DictConfig, corpus: Corpus) -> int | None:
+    """In samples or frames, where the config gives its `seconds`; None where all signals have one shape.
+
+    Raises UsageError where they have not, or for a length that is none.
+    """
+    seconds = config.data.get("seconds")
+    if seconds is None:
+        if "seconds" in config.data:
+            _check_lengths(corpus)
+        return None
+    if not seconds > 0:
+        raise UsageError(f"data.seconds={seconds}: the length that the network hears must be more than 0.")
+    return max(1, round(seconds * corpus.info.rate))
+
+
+def _check_lengths(corpus: Corpus) -> None:
+    assert corpus.info.rate is not None
+    lengths = torch.cat([corpus.split(name).shapes[:, 1] for name in corpus.splits])
+    shortest, longest = (n.item() / corpus.info.rate for n in lengths.aminmax())
+    if shortest < longest:
+        raise UsageError(
+            f"The signals of {corpus.info.name} last from {shortest:.3g} to {longest:.3g} s: give the length that the "
+            "network hears, such as data.seconds=1."
+        )
+
+
+def example_signal(config: DictConfig, corpus: Corpus) -> Tensor:
+    """(*shape), the first signal of the training split as a batch has it."""
+    signal, _ = corpus.split("train")[0]
+    length = signal_length(config, corpus)
+    return signal if length is None else fit_length(signal, length)
+
+
 def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
-    return CorpusData(corpus, seed=config.seed, **config.loader)
+    return CorpusData(corpus, seed=config.seed, length=signal_length(config, corpus), **config.loader)
 
 
-def build_classification(config: DictConfig, corpus: Corpus) -> Classification:
-    """Features, augmentation, network and optimiser, the weights drawn from `config.seed`.
+def build_classification(config: DictConfig, data: CorpusData) -> Classification:
+    """Features, fitted to the training split, augmentation, network and optimiser; weights drawn from `config.seed`.
 
     Raises UsageError where the network does not take the signals or has not as many outputs as the corpus classes.
     """
+    classes = len(data.corpus.labels)
     try:
         seed_everything(config.seed, verbose=False)
     except ValueError as error:
         raise UsageError(f"seed={config.seed}: {error}") from None
-    task = Classification(
-        instantiate(config.model),
-        features=instantiate(config.features),
-        classes=len(corpus.labels),
-        augment=instantiate(config.augment),
+    features, model = build_network(config, example_signal(config, data.corpus), classes)
+    fit_features(features, data)
+    return Classification(
+        model,
+        features=features,
+        classes=classes,
+        augment={stage: instantiate(part) for stage, part in config.augment.items() if part is not None},
         optimizer=instantiate(config.optim.optimizer),
         schedule=instantiate(config.optim.schedule),
         label_smoothing=config.label_smoothing,
     )
-    _check_fit(task, corpus)
-    return task
 
 
 @torch.no_grad()
-def _check_fit(task: Classification, corpus: Corpus) -> None:
-    signal, _ = corpus.split("train")[0]
-    outputs = task.eval()(signal[None])
-    task.train()
-    if outputs.shape != (1, len(corpus.labels)):
-        raise UsageError(
-            f"The network gives {times(outputs.shape[1:])} outputs, but {corpus.info.name} has "
-            f"{len(corpus.labels)} classes: let model.layers end in {len(corpus.labels)}N."
-        )
+def fit_features(features: nn.Module, data: CorpusData) -> None:
+    """Lets those parts of the features that learn from the training split, such as its mean, do so in their order."""
+    parts = list(features.children()) if isinstance(features, nn.Sequential) else [features]
+    for i, part in enumerate(parts):
+        if isinstance(part, FitsToCorpus):
+            before = nn.Sequential(*parts[:i])
+            part.fit(before(signals) for signals in data.training_signals())
 
 
 def build_trainer(config: DictConfig, run: Run, corpus: Corpus) -> Trainer:

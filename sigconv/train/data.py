@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sigconv.corpus import Corpus, Split
 from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
 
 IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
 
@@ -87,24 +88,26 @@ class MemoryLoader:
 class DiskDataset(Dataset[Batch]):
     """Whole batches read from a memory-mapped split, for the workers of a DataLoader."""
 
-    def __init__(self, split: Split) -> None:
-        self.split = split
+    def __init__(self, split: Split, length: int | None) -> None:
+        self.split, self.length = split, length
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitems__(self, index: Tensor) -> Batch:
         signals, labels = zip(*(self.split[i] for i in index.tolist()), strict=True)
-        return Batch(torch.stack(signals), torch.tensor(labels), index)
+        same = signals if self.length is None else [fit_length(signal, self.length) for signal in signals]
+        return Batch(torch.stack(list(same)), torch.tensor(labels), index)
 
 
 class CorpusData(LightningDataModule):
-    """The splits "train", "validation" and "test" of a corpus with labels and signals of one shape.
+    """The splits "train", "validation" and "test" of a corpus with labels.
 
     Args:
         corpus: where the splits are.
         batch_size: examples a step, in each process.
         seed: of the order in which training goes through its examples.
+        length: samples or frames to which each signal is padded or cropped; None where all have one shape.
         in_memory: True loads each split once onto the training device and cuts batches out of it; False reads batches
             from disk as they are needed; "auto" loads a split of up to `IN_MEMORY_BYTES`. The batches are the same.
         workers: processes that read from disk; 0 reads in the training process.
@@ -116,15 +119,23 @@ class CorpusData(LightningDataModule):
         *,
         batch_size: int,
         seed: int,
+        length: int | None = None,
         in_memory: bool | Literal["auto"] = "auto",
         workers: int = 0,
     ) -> None:
         super().__init__()
         if in_memory not in (True, False, "auto"):
             raise UsageError(f"in_memory is {in_memory}; it is true, false or auto")
-        self.corpus, self.batch_size, self.seed = corpus, batch_size, seed
+        self.corpus, self.batch_size, self.seed, self.length = corpus, batch_size, seed, length
         self.in_memory, self.workers = in_memory, workers
         self.loaders: dict[str, MemoryLoader | DataLoader] = {}
+
+    def training_signals(self) -> Iterator[Tensor]:
+        """Those of the training split in its order, (B, *shape)."""
+        split = self.corpus.split("train")
+        dataset = DiskDataset(split, self.length)
+        for index in torch.arange(len(split)).split(self.batch_size):
+            yield dataset.__getitems__(index).signal
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("test",):
@@ -145,12 +156,12 @@ class CorpusData(LightningDataModule):
         seed = self.seed if split.name == "train" else None
         size = min(self.batch_size, len(split) // self.trainer.world_size) if seed is None else self.batch_size
         order = BatchOrder(len(split), size, seed=seed, rank=self.trainer.global_rank, world=self.trainer.world_size)
-        if self.in_memory is True or (self.in_memory == "auto" and _bytes(split) <= IN_MEMORY_BYTES):
+        if self.in_memory is True or (self.in_memory == "auto" and self._bytes(split) <= IN_MEMORY_BYTES):
             device = self.trainer.strategy.root_device
-            signals, labels = split.tensors()
+            signals, labels = split.tensors(self.length)
             return MemoryLoader(signals.to(device), labels.to(device), order)
         return DataLoader(
-            DiskDataset(split),
+            DiskDataset(split, self.length),
             batch_sampler=order,  # type: ignore[arg-type]
             collate_fn=_as_it_is,  # type: ignore[arg-type]
             num_workers=self.workers,
@@ -158,9 +169,11 @@ class CorpusData(LightningDataModule):
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
 
-
-def _bytes(split: Split) -> int:
-    return int(split.shapes.prod(1).sum()) * split.dtype.itemsize
+    def _bytes(self, split: Split) -> int:
+        shapes = split.shapes
+        if self.length is not None:
+            shapes[:, 1] = self.length
+        return int(shapes.prod(1).sum()) * split.dtype.itemsize
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -20,7 +20,7 @@ def instantiate(config: DictConfig, **kwargs: Any) -> Any:
         raise
 
 
-def instantiate_own(config: DictConfig) -> Any:
+def instantiate_own(config: DictConfig, **kwargs: Any) -> Any:
     """As `instantiate`, for the config of a run that may come from anywhere: it names nothing but sigconv's own.
 
     Raises UsageError for any other `_target_`, however deep.
@@ -29,7 +29,7 @@ def instantiate_own(config: DictConfig) -> Any:
         made = hydra.utils.get_object(target) if target.startswith("sigconv.") else None
         if not getattr(made, "__module__", "").startswith("sigconv."):
             raise UsageError(f"The run's config builds {target}, which is not part of sigconv.")
-    return instantiate(config)
+    return instantiate(config, **kwargs)
 
 
 def _targets(config: Any) -> Iterator[str]:

@@ -5,20 +5,19 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
-from filelock import FileLock
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
-from sigconv.corpus import is_free
 from sigconv.errors import UsageError
+from sigconv.memory import keep_freed_memory
 from sigconv.train.console import is_first_process, quiet_lightning, say
 from sigconv.train.overrides import check_overrides
 from sigconv.train.run import Run, run_folder
@@ -43,6 +42,7 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
         def launch() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
             quiet_lightning()
+            keep_freed_memory()
             sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # anywhere will do
             try:
                 check_overrides(conf, name, get_args_parser().parse_args().overrides)
@@ -55,15 +55,6 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
         return launch
 
     return decorate
-
-
-def one_at_a_time(folder: str | Path) -> AbstractContextManager[object]:
-    """Lets one process after the other make what belongs into `folder`; no waiting where something is in it."""
-    folder = Path(folder)
-    if not is_free(folder):
-        return nullcontext()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{folder}.lock")
 
 
 def _run(main: Recipe, name: str, config: DictConfig) -> None:
@@ -96,11 +87,27 @@ def _open(name: str, config: DictConfig) -> Run:
         if run.finished:
             raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
         return run
+    config = _resolved(config)
     many = settings.mode == RunMode.MULTIRUN
     if not is_first_process():
         return Run(Path("runs", name, "of_the_first_process"), config)
     folder = Path(os.path.relpath(settings.runtime.output_dir)) if many else run_folder(name)
     return Run.create(folder, config, overrides)
+
+
+def _resolved(config: DictConfig) -> DictConfig:
+    """All of it as plain values. Raises UsageError where one is not given, or comes from what another group has not."""
+    try:
+        return DictConfig(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{error.full_key} has to be given: {error.full_key}=...") from None
+    except InterpolationKeyError as error:
+        wanted = str(error).splitlines()[0].split("'")[1]
+        group = wanted.split(".")[0]
+        raise UsageError(
+            f"{error.full_key} is taken from {wanted}, which there is not with this choice of {group}: choose others "
+            f"of {str(error.full_key).split('.')[0]} or {group}."
+        ) from None
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -47,10 +47,10 @@ def curves(epochs: Sequence[Mapping[str, float]]) -> list[Markup]:
                 axes.plot(numbers, values, color=colour, label=split, marker="o" if len(epochs) <= 30 else "")
             _log_where_positive(axes)
             axes.legend(frameon=False)
-            figures.append(_svg(figure, name))
+            figures.append(svg(figure, name))
         figure, axes = _plot("Seconds an epoch")
         axes.bar(numbers, [epoch["seconds"] for epoch in epochs], color=BLUE, alpha=0.6, width=0.7)
-        figures.append(_svg(figure, "seconds"))
+        figures.append(svg(figure, "seconds"))
     return figures
 
 
@@ -75,8 +75,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> 
     with rc_context(STYLE):
         figure = Figure((classes * size + 1.7, classes * size + 0.9), layout="constrained")
         axes = figure.subplots()
-        axes.pcolormesh(np.ma.masked_equal(mistakes, 0), cmap=_fade(RED), norm=LogNorm(0.5, max(mistakes.max(), 2)))
-        axes.pcolormesh(np.ma.masked_where(~np.eye(classes, dtype=bool), matrix), cmap=_fade(BLUE, 0.18, 0.18))
+        axes.pcolormesh(np.ma.masked_equal(mistakes, 0), cmap=fade(RED), norm=LogNorm(0.5, max(mistakes.max(), 2)))
+        axes.pcolormesh(np.ma.masked_where(~np.eye(classes, dtype=bool), matrix), cmap=fade(BLUE, 0.18, 0.18))
         if classes <= 20:
             for (row, column), count in np.ndenumerate(matrix):
                 if count:
@@ -96,7 +96,28 @@ def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> 
             side.tick_params(length=0)
             for spine in side.spines.values():
                 spine.set_visible(False)
-        return _svg(figure, "confusion")
+        return svg(figure, "confusion")
+
+
+def shares(values: Mapping[str, tuple[float, int]]) -> Markup:
+    """A bar for the accuracy of each name, beside the number of examples that it was measured on."""
+    names = list(values)
+    with rc_context(STYLE):
+        figure = Figure((5.2, 0.26 * len(names) + 0.8), layout="constrained")
+        axes = figure.subplots()
+        errors = [_error(accuracy) for accuracy, _ in values.values()]
+        bars = axes.barh(names, errors, color=RED, alpha=0.6, height=0.7)
+        axes.bar_label(
+            bars,
+            [f"{error:.1f} % of {tested:,}" for error, (_, tested) in zip(errors, values.values(), strict=True)],
+            padding=4,
+            fontsize=9,
+        )
+        axes.set(xlabel="errors, %", xlim=(0, max(1.3 * max(errors), 1)))
+        axes.margins(y=0.5 / max(len(names), 1))
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        return svg(figure, "shares")
 
 
 def image(signal: Tensor) -> Markup:
@@ -104,7 +125,7 @@ def image(signal: Tensor) -> Markup:
     pixels = signal.detach().cpu().numpy()
     scaled = pixels if pixels.dtype == np.uint8 else (255 * np.clip(pixels, 0, 1)).astype(np.uint8)
     grey = scaled if len(scaled) == 3 else np.repeat(scaled[:1], 3, 0)
-    return _png(np.moveaxis(grey, 0, -1))
+    return png(np.moveaxis(grey, 0, -1))
 
 
 def kernel(weight: Tensor, largest: float) -> Markup:
@@ -113,7 +134,7 @@ def kernel(weight: Tensor, largest: float) -> Markup:
     above, below = np.clip(flat, 0, 1)[..., None], np.clip(-flat, 0, 1)[..., None]
     white, red, blue = np.full(3, 255), np.array([203, 24, 29]), np.array([33, 102, 172])
     colours = white + above * (red - white) + below * (blue - white)
-    return _png(colours.astype(np.uint8))
+    return png(colours.astype(np.uint8))
 
 
 def _log_where_positive(axes: Axes) -> None:
@@ -125,20 +146,21 @@ def _log_where_positive(axes: Axes) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _fade(colour: str, least: float = 0.15, most: float = 0.95) -> LinearSegmentedColormap:
+def fade(colour: str, least: float = 0.15, most: float = 0.95) -> LinearSegmentedColormap:
     """From nearly transparent to opaque, so that it suits a light page and a dark one."""
     rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return LinearSegmentedColormap.from_list("fade", [(*rgb, least), (*rgb, most)])
 
 
-def _png(pixels: np.ndarray) -> Markup:
+def png(pixels: np.ndarray) -> Markup:
+    """(height, width, 3) uint8."""
     buffer = io.BytesIO()
     imsave(buffer, np.ascontiguousarray(pixels), format="png")
     data = base64.b64encode(buffer.getvalue()).decode()
     return Markup('<img class="pixels" alt="" src="data:image/png;base64,{}">').format(data)
 
 
-def _svg(figure: Figure, name: str) -> Markup:
+def svg(figure: Figure, name: str) -> Markup:
     """Inline SVG without a size of its own; its ids are apart from those of figures of another `name`."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": name}):

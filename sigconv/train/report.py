@@ -11,17 +11,25 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from sigconv.architecture import times
-from sigconv.corpus import Corpus, Split
+from sigconv.corpus import Corpus, CorpusInfo, Split
 from sigconv.describe import describe
-from sigconv.train import pictures
+from sigconv.notation import parse
+from sigconv.signals.length import fit_length
+from sigconv.train import pictures, sound
+from sigconv.train.cross import in_words
+from sigconv.train.network import output_shape
 from sigconv.train.run import Run
 from sigconv.train.task import Classification
 
 MISTAKES = 40  # examples shown
 FILTERS = 64
+SPEAKERS = 20  # shown
 
 # How one example of each kind of corpus is shown.
-SHOW: dict[str, Callable[[Tensor], Markup]] = {"image": pictures.image}
+SHOW: dict[str, Callable[[Tensor, CorpusInfo], Markup]] = {
+    "image": lambda signal, info: pictures.image(signal),
+    "audio": lambda signal, info: sound.recording(signal, info.rate),
+}
 
 TEMPLATES = Environment(loader=PackageLoader("sigconv.train"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
@@ -43,21 +51,26 @@ def write_report(
     metrics: Mapping[str, Any],
     environment: Mapping[str, Any],
     probabilities: Tensor,
+    example: Tensor,
 ) -> None:
     """Writes `report.html` into the run's folder.
 
     Args:
         metrics, environment: the contents of the files of these names.
         probabilities: (N, classes), of the examples of the test split in its order.
+        example: (*shape), a raw signal.
     """
     test = corpus.split("test")
-    example = corpus.split("train")[0][0]
+    seen = output_shape(task.features, example)
     sections = [
         Section("Training", _part("plots", pictures.curves(metrics["epochs"])), size="wide"),
         confusion_section(metrics["confusion"], corpus.labels),
-        *layers_sections(run.config.model),
-        *filter_sections(task.model, task.features(example[None]).shape[1:]),
-        mistakes_section(test, probabilities, corpus),
+        *speakers_sections(metrics["speakers"]),
+        *cross_sections(metrics.get("cross_corpus")),
+        *layers_sections(run.config.model, seen, len(corpus.labels)),
+        *filter_sections(task.model, seen),
+        *response_sections(task, corpus.info),
+        mistakes_section(test, probabilities, corpus, example.shape),
         environment_section(environment),
         Section("Config", Markup('<pre class="columns">{}</pre>').format(OmegaConf.to_yaml(run.config))),
     ]
@@ -91,8 +104,8 @@ def confusion_section(counts: Sequence[Sequence[int]], labels: Sequence[str]) ->
     )
 
 
-def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus) -> Section:
-    """The wrong answers that the network was surest of."""
+def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus, shape: Sequence[int]) -> Section:
+    """The wrong answers that the network was surest of; `shape` is that of the signals as the network takes them."""
     labels, sources = test.labels, test.sources
     sureness, answers = probabilities.max(1)
     wrong = (answers != labels[: len(answers)]).nonzero().flatten()
@@ -100,7 +113,7 @@ def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus) -> Sect
     show = SHOW[corpus.info.kind]
     items = [
         (
-            show(test[i][0]),
+            show(fit_length(test[i][0], shape[1]), corpus.info),
             Markup("{} → <b>{}</b><br>{:.0%}").format(
                 corpus.labels[labels[i]], corpus.labels[answers[i]], sureness[i].item()
             ),
@@ -112,6 +125,37 @@ def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus) -> Sect
         f"The {len(worst)} of {len(wrong):,} that the network was surest of: true class → answer, with its probability."
     )
     return Section("Worst mistakes", _part("gallery", items), note, size="wide")
+
+
+def speakers_sections(speakers: Mapping[str, Mapping[str, Any]]) -> list[Section]:
+    """The worst speakers, where several are known."""
+    if len(speakers) < 2:
+        return []
+    worst = sorted(speakers, key=lambda name: speakers[name]["accuracy"])[:SPEAKERS]
+    values = {name: (speakers[name]["accuracy"], speakers[name]["tested"]) for name in worst}
+    which = f"The {len(worst)} of {len(speakers):,}" if len(worst) < len(speakers) else f"The {len(speakers)}"
+    note = f"{which} speakers of the test split, those with the most errors first."
+    return [Section("Speakers", pictures.shares(values), note)]
+
+
+def cross_sections(result: Mapping[str, Any] | None) -> list[Section]:
+    if result is None:
+        return []
+    rows = [(name, f"{accuracy:.1%}") for name, accuracy in result["by_class"].items()]
+    foot = ("all", f"{result['accuracy']:.2%}")
+    return [Section("On another corpus", _part("table", ("word", "right"), rows, "numbers", foot), in_words(result))]
+
+
+def response_sections(task: Classification, info: CorpusInfo) -> list[Section]:
+    """The filters that were learned on raw sound, as frequency responses."""
+    filters = sound.learned_filters(task.features, task.model) if info.kind == "audio" else None
+    if filters is None or info.rate is None:
+        return []
+    note = (
+        f"How much each of the {len(filters)} learned filters lets through, 30 dB from light to dark. "
+        "Half of its power lies below its centre."
+    )
+    return [Section("Filters on raw samples", sound.frequency_responses(filters, info.rate), note)]
 
 
 def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
@@ -128,11 +172,12 @@ def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
     return [Section("Learned filters", _part("gallery", items, small=True), note)]
 
 
-def layers_sections(model: Mapping[str, Any]) -> list[Section]:
-    """The layers of a network of the architecture language; `model` is its config."""
+def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int) -> list[Section]:
+    """The layers of a network of the architecture language; `model` is its config, `seen` the shape of its input."""
     if model["_target_"] != "sigconv.notation.build":
         return []
-    network = describe(model["layers"], model["input"], padding=model["padding"])
+    architecture = parse(model["layers"], seen, classes=classes, ndim=model.get("ndim"))
+    network = describe(architecture, padding=model["padding"])
     rows = [
         (layer.text, times(layer.output), f"{layer.weights:,}", f"{layer.connections:,}", times(layer.receptive_field))
         for layer in network.layers

@@ -1,6 +1,7 @@
 """Several runs by one command line (-m), and what they amount to."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sigconv.train.console import say
 from sigconv.train.run import Run, new_folder, write_whole
 
 CONFIDENCE = 0.95
+AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold):")
 
 
 class Summary(Callback):
@@ -42,7 +44,7 @@ class Summary(Callback):
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
-    """Each run's result, and the mean of those that differ in the seed alone."""
+    """Each run's result, and the means of those that differ in the seed, or in who or which fold is left out, alone."""
     rows = [
         {
             "folder": str(run.folder),
@@ -54,7 +56,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     ]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        groups[tuple(override for override in row["overrides"] if not override.startswith("seed="))].append(row)
+        groups[tuple(override for override in row["overrides"] if not AVERAGED.match(override))].append(row)
     return {
         "runs": rows,
         "means": [

@@ -1,6 +1,6 @@
 """What is learned, as Lightning modules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -46,7 +46,8 @@ class Classification(LightningModule):
         model: features (B, ...) -> logits (B, classes).
         features: raw signal -> what the network sees; saved with it.
         classes: their number.
-        augment: changes the features of a training batch, drawing from torch's global generator.
+        augment: from "signal" and "features" to what changes those of a training batch, drawing from torch's global
+            generator.
         optimizer: parameters -> optimiser.
         schedule: (optimiser, total_steps=number of steps) -> schedule of the learning rate, stepped every batch.
         label_smoothing: share of the target that is spread over all classes while training.
@@ -61,7 +62,7 @@ class Classification(LightningModule):
         *,
         features: nn.Module,
         classes: int,
-        augment: nn.Module | None = None,
+        augment: Mapping[str, nn.Module] | None = None,
         optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
         schedule: Callable[..., LRScheduler] | None = None,
         label_smoothing: float = 0.0,
@@ -73,7 +74,7 @@ class Classification(LightningModule):
         self.model = model
         for weight in model.parameters():
             weight.data = _channels_last(weight.data)
-        self.augment = augment
+        self.augment = nn.ModuleDict(augment)
         self.optimizer, self.schedule = optimizer, schedule
         self.label_smoothing = label_smoothing
         self.metrics = nn.ModuleDict()
@@ -102,8 +103,11 @@ class Classification(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        inputs = self.features(batch.signal)
-        logits = self.model(_channels_last(inputs if self.augment is None else self.augment(inputs)))
+        signal = self.augment["signal"](batch.signal) if "signal" in self.augment else batch.signal
+        inputs = self.features(signal)
+        if "features" in self.augment:
+            inputs = self.augment["features"](inputs)
+        logits = self.model(_channels_last(inputs))
         self._measure("train", logits.detach(), batch.label)
         return F.cross_entropy(logits, batch.label, label_smoothing=self.label_smoothing)
 

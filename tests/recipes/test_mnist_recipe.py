@@ -2,51 +2,21 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
-from recipe_runs import SMALL, Answer
+from recipe_runs import SMALL, Start, interrupt, same
 
 from sigconv.corpus import Corpus
-from sigconv.train.callbacks import SeedSteps
 from sigconv.train.run import Run
 
-Start = Callable[..., Answer]
 RECIPE = Path(__file__).parents[2] / "recipes" / "mnist.py"
-
-
-def result(run: Run) -> tuple[dict, dict]:
-    """All numbers of a run but the times, and its weights."""
-    metrics = run.metrics
-    metrics.pop("train_seconds")
-    for epoch in metrics["epochs"]:
-        epoch.pop("seconds")
-    return metrics, run.read_model()[0]
-
-
-def same(one: Run, other: Run) -> bool:
-    (metrics, weights), (other_metrics, other_weights) = result(one), result(other)
-    return metrics == other_metrics and all(torch.equal(weights[name], other_weights[name]) for name in other_weights)
-
-
-def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
-    """Ctrl-C before this step."""
-    seed = SeedSteps.on_train_batch_start
-
-    def stop(self, trainer, module, examples, index):
-        if (trainer.current_epoch, index) == (epoch, batch):
-            signal.raise_signal(signal.SIGINT)
-        seed(self, trainer, module, examples, index)
-
-    monkeypatch.setattr(SeedSteps, "on_train_batch_start", stop)
 
 
 def test_it_trains_tests_and_leaves_a_folder(run_mnist: Start, digits: Corpus) -> None:
@@ -145,10 +115,10 @@ def test_several_processes_make_one_folder_and_see_every_example_once(digits: Co
         (["model=mpl"], 2, "error: model=mpl: there is no such model. Did you mean mlp?"),
         (["lr=0.1"], 2, "error: lr: there is no such option. Did you mean optim.lr?"),
         (["trainer.max_epoch=3"], 2, "Did you mean trainer.max_epochs"),
-        (["-m", "model=cnn,lenett"], 2, "error: model=lenett: there is no such model. Did you mean lenet?"),
+        (["-m", "model=cnn,lenett"], 2, "error: model=lenett: there is no such model. Did you mean lenet or resnet?"),
         (["seed=none"], 2, "error: seed=none: it must be a number, such as 0."),
         (["mlp"], 2, "error: 'mlp' is no override: write key=value, or group=option."),
-        (["model.layers=20C5-12N"], 1, "error: The network gives 12 outputs, but bars has 10 classes"),
+        (["model.layers=20C5-12N"], 1, "error: layer 2, 12N, gives 12 but there are 10 classes; end in 10N"),
         (["model.layers=20C5-MP30-10N"], 1, "MP30"),
         (["loader.batch_size=0"], 1, "error: batch_size is 0"),
         (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),
@@ -188,7 +158,7 @@ def test_several_runs_are_summed_up(run_mnist: Start) -> None:
 def test_help_lists_groups_and_examples(run_mnist: Start) -> None:
     answer = run_mnist("--help")
     assert answer.code == 0
-    assert "model: cnn, lenet, mlp" in answer.out
+    assert "model: bcresnet, cnn, lenet, " in answer.out
     assert "python recipes/mnist.py -m seed=0,1,2" in answer.out
 
 

@@ -1,20 +1,26 @@
-"""A corpus so small that a recipe trains on it in a second, and a way to start recipes within the test's process."""
+"""A way to start recipes within the test's process, on corpora so small that they train in a second."""
 
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tones import write_tone_digits
 
-from recipes import mnist
+from data_prep import fsdd
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.train.run import Run
 
 COUNTS = {"train": 150, "validation": 30, "test": 40}
 SMALL = ("model.layers=4C5-MP4-10N", "model.dropout=0.2", "loader.batch_size=32")
+SMALL_SPEECH = {
+    "speech_spectrogram": ("model.layers=4C5-MP4-N", "loader.batch_size=32"),
+    "speech_waveform": ("features=waveform", "augment=waveform", "model.ndim=1", "model.layers=4C80/8-MP4-8C3-MP4-N"),
+}
 
 
 def write_digits(folder: Path, label: Callable[[int], int] = lambda i: i % 10) -> Corpus:
@@ -37,6 +43,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return write_digits(tmp_path_factory.mktemp("corpus") / "digits")
 
 
+@pytest.fixture(scope="session")
+def tone_digits(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """FSDD as two whistlers would have recorded it: to be found by data.root=<the folder above its own>."""
+    folder = tmp_path_factory.mktemp("tones")
+    write_tone_digits(folder / "recordings")
+    return fsdd.prepare(folder / "fsdd", folder / "recordings")
+
+
 @dataclass
 class Answer:
     """What came of a command line: the exit code, the output, and the run's folder, if there is one."""
@@ -52,31 +66,84 @@ class Answer:
         return Run.open(self.folder)
 
 
-def newest_run() -> Path | None:
-    configs = sorted(Path("runs/mnist").glob("*/config.yaml"), key=lambda path: path.stat().st_mtime_ns)
+Start = Callable[..., Answer]
+
+
+def newest_run(recipe: str) -> Path | None:
+    configs = sorted(Path("runs", recipe).glob("*/config.yaml"), key=lambda path: path.stat().st_mtime_ns)
     return configs[-1].parent if configs else None
 
 
 @pytest.fixture
-def run_mnist(
-    digits: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Answer]]:
-    """Starts recipes/mnist.py on the small corpus with these arguments, in an empty current folder."""
+def run_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Start:
+    """Starts recipes/<name>.py with these arguments, in an empty current folder."""
     monkeypatch.chdir(tmp_path)
+    # Kept memory would be kept by all the tests that follow.
+    monkeypatch.setattr("sigconv.train.launch.keep_freed_memory", lambda: False)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def start(*arguments: str, resume: Path | None = None) -> Answer:
-        words = [f"resume={resume}"] if resume else [f"data.root={digits.folder}", *SMALL, *arguments]
-        monkeypatch.setattr(sys, "argv", ["recipes/mnist.py", *words])
+    def start(name: str, *words: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", [f"recipes/{name}.py", *words])
         capsys.readouterr()
         try:
-            mnist.main()
+            import_module(f"recipes.{name}").main()
             code = 0
         except SystemExit as stop:
             code = int(stop.code or 0)
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        return Answer(code, *capsys.readouterr(), resume or newest_run())
+        resumed = [Path(word.removeprefix("resume=")) for word in words if word.startswith("resume=")]
+        return Answer(code, *capsys.readouterr(), resumed[0] if resumed else newest_run(name))
 
     return start
+
+
+@pytest.fixture
+def run_mnist(digits: Corpus, run_recipe: Start) -> Start:
+    """Starts recipes/mnist.py on the small corpus with these arguments, or resumes a run."""
+
+    def start(*arguments: str, resume: Path | None = None) -> Answer:
+        words = [f"resume={resume}"] if resume else [f"data.root={digits.folder}", *SMALL, *arguments]
+        return run_recipe("mnist", *words)
+
+    return start
+
+
+@pytest.fixture
+def run_speech(tone_digits: Corpus, run_recipe: Start) -> Start:
+    """Starts one of the speech recipes on the tones with these arguments, by a small network, or resumes a run."""
+
+    def start(name: str, *arguments: str, resume: Path | None = None) -> Answer:
+        small = [f"data.root={tone_digits.folder.parent}", "data.seconds=0.4", *SMALL_SPEECH[name]]
+        return run_recipe(name, *([f"resume={resume}"] if resume else [*small, *arguments]))
+
+    return start
+
+
+def result(run: Run) -> tuple[dict, dict]:
+    """All numbers of a run but the times, and its weights."""
+    metrics = run.metrics
+    metrics.pop("train_seconds")
+    for epoch in metrics["epochs"]:
+        epoch.pop("seconds")
+    return metrics, run.read_model()[0]
+
+
+def same(one: Run, other: Run) -> bool:
+    (metrics, weights), (other_metrics, other_weights) = result(one), result(other)
+    return metrics == other_metrics and all(weights[name].equal(other_weights[name]) for name in other_weights)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
+    """Ctrl-C before this step."""
+    from sigconv.train.callbacks import SeedSteps
+
+    seed = SeedSteps.on_train_batch_start
+
+    def stop(self, trainer, module, examples, index):
+        if (trainer.current_epoch, index) == (epoch, batch):
+            signal.raise_signal(signal.SIGINT)
+        seed(self, trainer, module, examples, index)
+
+    monkeypatch.setattr(SeedSteps, "on_train_batch_start", stop)

@@ -7,6 +7,7 @@ import torch
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
 from sigconv.train.data import Batch, BatchOrder, CorpusData, MemoryLoader, derive_seed
 
 
@@ -96,3 +97,41 @@ def test_derived_seeds_differ_by_every_part_and_by_their_number() -> None:
         derive_seed(*parts) for parts in [(0,), (0, 0), (0, 0, 0), (0, 1), (1, 0), (1, 0, 0), (0, 0, 1), (0, 1, 0)]
     ]
     assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("length", [1000, 3000])
+def test_signals_of_several_lengths_become_one(tone_digits: Corpus, length: int) -> None:
+    lengths = {shape[1] for shape in tone_digits.split("train").shapes.tolist()}
+    assert min(lengths) < 3000 < max(lengths)
+    memory = batches(tone_digits, length=length, in_memory=True)
+    disk = batches(tone_digits, length=length, in_memory=False)
+    split = tone_digits.split("train")
+    for one, other in zip(memory, disk, strict=True):
+        assert one.signal.shape[1:] == (1, length)
+        assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+        assert all(
+            torch.equal(signal, fit_length(split[i][0], length))
+            for i, signal in zip(one.place.tolist(), one.signal, strict=True)
+        )
+
+
+def test_several_lengths_without_one_to_bring_them_to_are_refused(tone_digits: Corpus) -> None:
+    with pytest.raises(UsageError, match=r"shape"):
+        batches(tone_digits)
+
+
+def test_the_size_in_memory_is_that_of_what_is_loaded(tone_digits: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = CorpusData(tone_digits, batch_size=8, seed=0, length=500)
+    data.trainer = SimpleNamespace(
+        global_rank=0, world_size=1, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+    )
+    monkeypatch.setattr("sigconv.train.data.IN_MEMORY_BYTES", len(tone_digits.split("validation")) * 500 * 2)
+    data.setup("fit")
+    assert isinstance(data.val_dataloader(), MemoryLoader)
+    assert not isinstance(data.train_dataloader(), MemoryLoader)
+
+
+def test_the_training_signals_come_in_order_and_of_one_length(tone_digits: Corpus) -> None:
+    data = CorpusData(tone_digits, batch_size=7, seed=0, length=900)
+    signals, _ = tone_digits.split("train").tensors(900)
+    assert torch.equal(torch.cat(list(data.training_signals())), signals)

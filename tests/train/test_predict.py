@@ -1,23 +1,27 @@
 """A run used on files, with nothing else there."""
 
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+import soundfile
 import torch
+from click.testing import Result
 from omegaconf import OmegaConf
-from recipe_runs import Answer
+from recipe_runs import Start
+from tones import ABOUT, LENGTH, PITCH, RATE, Ears, utterance, whistle
+from typer.testing import CliRunner
 
+from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.predict import load, predict
 from sigconv.train.run import Run
-
-Start = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -38,7 +42,10 @@ def test_files_are_told_apart_from_the_folder_alone(
         return test[int(Path(file).stem.split("_")[0])][0]
 
     network, about = load(moved_run)
-    assert about == {"name": "bars", "kind": "image", "labels": list("0123456789"), "rate": None}
+    assert about == {"name": "bars", "kind": "image", "labels": list("0123456789"), "rate": None} | {
+        "dtype": "uint8",
+        "shape": [1, 28, 28],
+    }
     answers = list(predict(moved_run, ["3_dark.png", "4_light.png"]))
     for number, answer in zip((3, 4), answers, strict=True):
         probabilities = network(test[number][0][None]).softmax(1)[0]
@@ -94,3 +101,94 @@ def test_using_a_run_does_not_load_what_trains(moved_run: Path) -> None:
         f"import sys; import sigconv.train.predict as p; p.load({str(moved_run)!r}); print('lightning' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+# Sound: by a network that knows three pitches, in place of a trained one.
+
+
+@pytest.fixture
+def ears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sigconv.train.predict.load", lambda run: (Ears(), ABOUT))
+
+
+def typed(*words: object) -> Result:
+    return CliRunner().invoke(cli.app, ["predict", "run", *map(str, words)])
+
+
+def test_a_word_of_any_format_rate_and_number_of_channels(ears: None, tmp_path: Path) -> None:
+    sound = whistle(PITCH["high"], 0.4, 44100)
+    files = [tmp_path / name for name in ("word.mp3", "word.flac", "word.ogg")]
+    for file in files:
+        soundfile.write(file, np.stack([sound, sound // 2], 1), 44100)
+    for answer in predict("run", files):
+        assert answer.error is None
+        assert (answer.label, answer.segments) == ("high", None)
+        assert answer.notes == ["2 channels mixed down", "resampled from 44100 Hz"]
+    output = typed(files[0]).stdout
+    assert output.startswith(f"{files[0]}: high (100.0%); then ")
+    assert output.endswith("; 2 channels mixed down; resampled from 44100 Hz\n")
+
+
+def test_a_long_recording_is_cut_into_words(ears: None, tmp_path: Path) -> None:
+    sound, words = utterance(list(PITCH) * 22, pause=0.6)
+    file = tmp_path / "minute.wav"
+    soundfile.write(file, sound, RATE)
+    (answer,) = predict("run", [file])
+    assert (answer.label, answer.probability, answer.top, answer.error) == (None, None, [], None)
+    assert [segment.label for segment in answer.segments] == [word for word, _, _ in words]
+    for segment, (_, start, end) in zip(answer.segments, words, strict=True):
+        assert (segment.start, segment.end) == pytest.approx((start - 0.1, end + 0.1), abs=0.05)
+    result = typed(file)
+    head, *lines = result.stdout.splitlines()
+    assert head == f"{file}: a long recording"
+    assert len(lines) == 66
+    assert len({line.index("%") for line in lines}) == 1  # one below the other
+    assert lines[1].split()[-2:] == ["100.0%", "middle"]
+    assert json.loads(typed("--json", file).stdout)["segments"][1]["label"] == "middle"
+
+
+def test_a_recording_of_just_the_length_is_taken_whole(ears: None, tmp_path: Path) -> None:
+    for extra, whole in ((0, True), (1, False)):
+        quiet = np.zeros(LENGTH - 1600 + extra, np.int16)
+        soundfile.write(tmp_path / "one.wav", np.concatenate([whistle(PITCH["low"], 0.2), quiet]), RATE)
+        (answer,) = predict("run", [tmp_path / "one.wav"])
+        assert (answer.segments is None) is whole
+        assert (answer.label or answer.segments[0].label) == "low"
+
+
+def test_what_is_no_sound_is_told_in_a_line_each_and_the_others_are_answered(ears: None, tmp_path: Path) -> None:
+    good, text, empty, silent, noise = (tmp_path / name for name in ("a.wav", "b.txt", "c.wav", "d.wav", "e.wav"))
+    soundfile.write(good, whistle(PITCH["low"]), RATE)
+    text.write_text("hello")
+    empty.touch()
+    soundfile.write(silent, np.zeros(3 * RATE, np.int16), RATE)
+    soundfile.write(noise, np.random.default_rng(0).normal(0, 100, 3 * RATE).astype(np.int16), RATE)
+    result = typed(text, empty, silent, noise, tmp_path / "f.wav", good)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{good}: low (")
+    errors = result.stderr.splitlines()
+    reasons = ["is not audio", "is empty", "is silent", "nothing in it stands out", "is missing"]
+    assert len(errors) == 5
+    assert all(reason in error for reason, error in zip(reasons, errors, strict=True))
+    assert all(error.count(str(tmp_path)) == 1 for error in errors)
+
+
+def test_a_speech_run_carries_all_that_prediction_needs(
+    run_speech: Start, tone_digits: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even features that were fitted to the training split."""
+    run = run_speech("speech_spectrogram", "features=logmel_corpus", "trainer.max_epochs=3", "augment=none").run
+    moved = Path(shutil.move(run.folder, tmp_path / "elsewhere"))
+    signals, labels = tone_digits.split("test").tensors(round(0.4 * RATE))
+    network, about = load(moved)
+    assert about["shape"] == [1, 3200]
+    with torch.no_grad():
+        right = (network(signals).argmax(1) == labels).float().mean().item()
+    assert right == pytest.approx(Run.open(moved).metrics["test"]["accuracy"])
+    monkeypatch.setattr(Corpus, "load", None)
+    files = []
+    for i in range(0, 100, 17):
+        files.append(tmp_path / f"{i}.wav")
+        soundfile.write(files[-1], tone_digits.split("test")[i][0][0].numpy(), RATE)
+    answers = [about["labels"][k] for k in network(signals[::17]).argmax(1).tolist()]
+    assert [answer.label for answer in predict(moved, files)] == answers

@@ -1,0 +1,23 @@
+"""Words from spectrograms: `python recipes/speech_spectrogram.py` trains, tests, reports; `--help` tells the rest."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from sigconv.train.classify import train_classifier
+from sigconv.train.finish import finish
+from sigconv.train.launch import recipe
+from sigconv.train.prepare import prepare_corpus, prepare_cross_corpus
+from sigconv.train.run import Run
+
+
+@recipe(conf=Path(__file__).parents[1] / "conf")
+def main(config: DictConfig, run: Run) -> None:
+    corpus = prepare_corpus(config.data)
+    other = prepare_cross_corpus(config, corpus)
+    task, trainer = train_classifier(config, run, corpus)
+    finish(run, task, trainer, corpus, other)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""A trained network on a corpus that it was not trained on, with the same words."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sigconv.architecture import times
+from sigconv.corpus import Corpus, CorpusInfo, Split
+from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
+from sigconv.signals.waveform import as_waveform
+
+BATCH = 256
+
+
+@torch.inference_mode()
+def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """Accuracy over all splits of `corpus`, since none of it was trained on.
+
+    Its classes are matched to the network's by name, and examples of other classes left out; the network may give any
+    answer that it knows. Sound is resampled to the network's rate.
+
+    Args:
+        network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
+        about: the network's corpus, as a run's folder tells it: name, kind, labels, rate, shape and dtype.
+
+    Raises UsageError where the kinds of signal differ, or no class is common to both.
+    """
+    check_comparable(about["kind"], about["labels"], corpus)
+    number = {label: i for i, label in enumerate(about["labels"])}
+    known = [label for label in corpus.labels if label in number]
+    device = next(network.parameters()).device
+    tested: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for name in corpus.splits:
+        split = corpus.split(name)
+        for places in _places(split, corpus, known):
+            signals = _signals(split, places, corpus.info, about).to(device)
+            answers = network(signals).argmax(1).tolist()
+            labels = [corpus.labels[int(split.labels[i])] for i in places]
+            tested.update(labels)
+            right.update(label for label, answer in zip(labels, answers, strict=True) if number[label] == answer)
+    return {
+        "corpus": corpus.info.name,
+        "accuracy": right.total() / tested.total(),
+        "tested": tested.total(),
+        "left_out": sum(corpus.info.counts.values()) - tested.total(),
+        "split_hash": corpus.info.split_hash,
+        "by_class": {label: right[label] / tested[label] for label in known if tested[label]},
+    }
+
+
+def check_comparable(kind: str, labels: Sequence[str], other: Corpus) -> None:
+    """Raises UsageError where a network for signals of this kind, with these classes, cannot be tested on `other`."""
+    name = other.info.name
+    if other.info.kind != kind:
+        raise UsageError(f"{name} is of kind {other.info.kind}, but the network is for {kind}.")
+    if not set(labels) & set(other.labels):
+        classes = f"the classes {', '.join(other.labels)}" if other.labels else "texts in place of classes"
+        raise UsageError(f"{name} has {classes}, and the network knows none of them, but {', '.join(labels)}.")
+    numbers = [i for i, label in enumerate(other.labels) if label in labels]
+    if not any(np.isin(other.split(split).labels, numbers).any() for split in other.splits):
+        raise UsageError(f"{name} holds no example of a class that the network knows.")
+
+
+def in_words(result: Mapping[str, Any]) -> str:
+    others = f"; {result['left_out']:,} of other words left out" if result["left_out"] else ""
+    return f"{result['accuracy']:.2%} right on {result['corpus']} ({result['tested']:,} recordings{others})"
+
+
+def _places(split: Split, corpus: Corpus, known: Sequence[str]) -> Iterator[list[int]]:
+    """The examples of known classes, in batches of indices."""
+    wanted = [i for i, label in enumerate(split.labels.tolist()) if corpus.labels[label] in known]
+    for first in range(0, len(wanted), BATCH):
+        yield wanted[first : first + BATCH]
+
+
+def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mapping[str, Any]) -> Tensor:
+    """(B, *shape), as the network takes them."""
+    signals = [split[i][0] for i in places]
+    if about["kind"] == "audio" and info.rate != about["rate"]:
+        signals = [_resample(signal, info.rate, about["rate"]) for signal in signals]
+    if about["kind"] != "image":
+        signals = [fit_length(signal, about["shape"][1]) for signal in signals]
+    for signal in signals:
+        if list(signal.shape) != list(about["shape"]):
+            raise UsageError(
+                f"{info.name} has signals of {times(signal.shape)}, but the network takes {times(about['shape'])}."
+            )
+    return torch.stack(signals)
+
+
+def _resample(signal: Tensor, rate: float | None, wanted: float) -> Tensor:
+    """(1, T) of any dtype to another rate, in floating point."""
+    from torchaudio.functional import resample
+
+    assert rate is not None
+    return resample(as_waveform(signal[None])[0], round(rate), round(wanted))

@@ -1,0 +1,88 @@
+"""A trained network listens to a microphone."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
+from sigconv.signals.stretches import PAUSE, cut_windows
+from sigconv.train.predict import About, Segment, load, probabilities, segments
+
+BLOCK = 0.25  # seconds between two looks at what has been heard
+MEMORY = 4.0  # seconds that are remembered
+LEVEL = 0.003  # of full scale, -50 dB: what stays below is no speech
+
+
+def listen(run: str | Path) -> Iterator[Segment]:
+    """Each word that the microphone hears, as soon as a pause follows it; until interrupted.
+
+    Raises UsageError where the run was not trained on sound, or where there is no microphone.
+    """
+    network, about = load(run)
+    if about["kind"] != "audio":
+        raise UsageError(f"{run} was trained on {about['kind']}, not on sound.")
+    return hear(network, about, microphone(about["rate"]))
+
+
+@torch.inference_mode()
+def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
+    """The words in a stream of sound.
+
+    Args:
+        blocks: int16 (T,), at the network's rate, one after the other.
+    """
+    rate, length = about["rate"], about["shape"][1]
+    heard, begins, said = np.empty(0, np.int16), 0, 0  # the memory, its place in the stream, and what is dealt with
+    for block in blocks:
+        heard = np.concatenate([heard, block])
+        forget = max(0, len(heard) - round(MEMORY * rate))
+        heard, begins = heard[forget:], begins + forget
+        if abs(heard.astype(np.int32)).max(initial=0) < LEVEL * 32768:
+            continue
+        windows = [
+            (first, end)
+            for first, end in cut_windows(heard[None], rate, length)
+            # By the middle: the edges of a word move a little with what is remembered around it.
+            if begins + (first + end) / 2 >= said and end < len(heard) - PAUSE * rate
+        ]
+        if windows:
+            said = begins + windows[-1][1]
+            sound = torch.from_numpy(heard)[None]
+            pieces = torch.stack([fit_length(sound[:, first:end], length) for first, end in windows])
+            times = [((begins + first) / rate, (begins + end) / rate) for first, end in windows]
+            yield from segments(probabilities(network, pieces), times, about["labels"])
+
+
+def microphone(rate: float) -> Iterator[np.ndarray]:
+    """Blocks of int16 (T,) from the default microphone, at `rate`, for ever."""
+    try:
+        import sounddevice
+    except ModuleNotFoundError:
+        raise UsageError("Listening needs the package sounddevice: pip install 'sigconv[microphone]'") from None
+    except OSError as error:  # the package is there, but not the library under it
+        raise UsageError(f"{error}: install PortAudio, such as by: apt install libportaudio2") from None
+    try:
+        sounddevice.check_input_settings(channels=1, dtype="int16", samplerate=rate)
+        stream = sounddevice.InputStream(rate, round(BLOCK * rate), channels=1, dtype="int16")
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise UsageError(
+            f"There is no microphone that gives {rate:g} samples a second here ({error}). "
+            "For recordings there is: sigconv predict RUN FILE"
+        ) from None
+    return _blocks(stream, sounddevice.PortAudioError)
+
+
+def _blocks(stream: Any, failure: type[Exception]) -> Iterator[np.ndarray]:
+    """Reads a sounddevice.InputStream."""
+    try:
+        with stream:
+            while True:
+                block, _ = stream.read(stream.blocksize)
+                yield block[:, 0]
+    except failure as error:
+        raise UsageError(f"The microphone stopped: {error}") from None

@@ -1,0 +1,41 @@
+"""The corpus that a config names, made where it is not there."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from filelock import FileLock
+from omegaconf import DictConfig
+
+from sigconv.corpus import Corpus
+from sigconv.train.cross import check_comparable
+from sigconv.train.instantiate import instantiate
+
+
+def prepare_corpus(data: DictConfig) -> Corpus:
+    """Calls `data.prepare`, one of the functions of data_prep; of several processes one after the other.
+
+    Raises UsageError where the corpus cannot be had.
+    """
+    with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
+        return instantiate(data.prepare)
+
+
+def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
+    """The corpus under `cross_corpus`, where the config has one: to test on what was trained on `corpus`.
+
+    Raises UsageError where it cannot be had, or where the two have not the same kind of signal or no class in common:
+    before the training, not after it.
+    """
+    if "cross_corpus" not in config:
+        return None
+    other = prepare_corpus(config.cross_corpus)
+    check_comparable(corpus.info.kind, corpus.labels, other)
+    return other
+
+
+def _one_at_a_time(folder: Path) -> AbstractContextManager[object]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder.parent, os.W_OK):
+        return nullcontext()  # where nothing can be made, nothing needs to wait
+    return FileLock(f"{folder}.lock")

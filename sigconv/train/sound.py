@@ -1,0 +1,83 @@
+"""Sound in a report: to look at, to listen to, and the filters that were learned for it."""
+
+import base64
+import io
+
+import librosa
+import numpy as np
+import soundfile
+import torch
+from markupsafe import Markup
+from matplotlib import colormaps, rc_context
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from sigconv.signals.filterbank import FilterBank
+from sigconv.train.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
+
+BANDS, RANGE_DB = 64, 70  # of the spectrograms
+
+
+def recording(signal: Tensor, rate: float | None) -> Markup:
+    """A spectrogram over a player; `signal` (1, samples), int16 or in [-1, 1]."""
+    samples = signal[0].detach().cpu().numpy()
+    return Markup('<div class="sound">{}{}</div>').format(spectrogram(samples, rate or 1), player(samples, rate or 1))
+
+
+def spectrogram(samples: np.ndarray, rate: float) -> Markup:
+    """Mel bands upwards, time to the right, 10 ms a column, `RANGE_DB` from the darkest to the lightest."""
+    floating = samples / 32768 if samples.dtype == np.int16 else samples
+    window = round(0.025 * rate)
+    points = max(512, 2 ** (window - 1).bit_length())
+    wave = np.pad(np.asarray(floating, np.float32), (0, max(0, points - len(floating))))
+    mel = librosa.feature.melspectrogram(
+        y=wave, sr=rate, n_fft=points, win_length=window, hop_length=round(0.01 * rate), n_mels=BANDS
+    )
+    loudness = librosa.power_to_db(mel, ref=max(mel.max(), 1e-10), top_db=RANGE_DB)
+    colours = colormaps["magma"](1 + loudness[::-1] / RANGE_DB)
+    return png((255 * colours[..., :3]).astype(np.uint8))
+
+
+def player(samples: np.ndarray, rate: float) -> Markup:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, round(rate), format="WAV", subtype="PCM_16")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(data)
+
+
+def learned_filters(features: nn.Module, model: nn.Module) -> Tensor | None:
+    """(filters, taps) of a learned front end or of a first convolution over raw samples; None where there is none."""
+    for part in features.modules():
+        if isinstance(part, FilterBank):
+            return part.filters().detach().cpu()
+    first = next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
+    if first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
+        return None
+    return first[:, 0].cpu()
+
+
+def frequency_responses(filters: Tensor, rate: float) -> Markup:
+    """How much each filter lets through at each frequency, in order of the filters' centre frequencies.
+
+    The centre is the frequency about which half of a filter's power lies. Beside it goes what as many filters would
+    have that are evenly spaced on the mel scale.
+    """
+    points = max(512, 2 ** (filters.shape[1] - 1).bit_length())
+    power = torch.fft.fft(filters, points).abs().square()[:, : points // 2 + 1].numpy()
+    frequencies = np.linspace(0, rate / 2, points // 2 + 1)
+    below = power.cumsum(1)
+    centres = frequencies[(below < below[:, -1:] / 2).sum(1)]
+    order = centres.argsort()
+    response = 10 * np.log10(power[order] / np.maximum(power[order].max(1, keepdims=True), 1e-20) + 1e-4)
+    numbers = np.arange(1, len(filters) + 1)
+    mels = librosa.mel_frequencies(len(filters) + 2, fmin=0, fmax=rate / 2)[1:-1]
+    with rc_context(STYLE):
+        figure = Figure((7, 4.4), layout="constrained")
+        axes = figure.subplots()
+        box = (0.5, len(filters) + 0.5, 0, rate / 2000)
+        axes.imshow(response.T, origin="lower", aspect="auto", extent=box, cmap=fade(BLUE, 0.02), vmin=-30, vmax=0)
+        axes.plot(numbers, mels / 1000, "--", color=INK, linewidth=1.2, label="as many on the mel scale")
+        axes.plot(numbers, centres[order] / 1000, ".", color=ORANGE, markersize=5, label="centre of each filter")
+        axes.set(xlabel="filter, by centre frequency", ylabel="kHz")
+        figure.legend(frameon=False, loc="outside upper left", ncols=2)
+        return svg(figure, "responses")

@@ -1,0 +1,126 @@
+"""A network tested on a corpus with other labels, rates and lengths than its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from recipe_runs import Start
+from tones import ABOUT, Ears, write_whistles
+from typer.testing import CliRunner
+
+from sigconv import cli
+from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
+from sigconv.train import predict
+from sigconv.train.cross import cross_test, in_words
+
+WORDS = ["high", "low", "middle"]
+
+
+@pytest.fixture
+def ears(monkeypatch: pytest.MonkeyPatch) -> Ears:
+    """What every run's folder holds."""
+    monkeypatch.setattr(predict, "load", lambda run: (Ears(), ABOUT))
+    return Ears()
+
+
+def test_classes_are_matched_by_name_not_by_number(ears: Ears, tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", WORDS)
+    result = cross_test(ears, ABOUT, other)
+    assert result == {
+        "corpus": "whistles",
+        "accuracy": 1.0,
+        "tested": 12,  # of both splits
+        "left_out": 0,
+        "split_hash": other.info.split_hash,
+        "by_class": {"high": 1.0, "low": 1.0, "middle": 1.0},
+    }
+
+
+def test_a_class_that_is_mistaken_lowers_its_own_share_alone(tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", WORDS)
+    deaf = Ears(pitches=(300, 1500, 700))  # takes middle and high for each other
+    result = cross_test(deaf, ABOUT, other)
+    assert result["by_class"] == {"high": 0.0, "low": 1.0, "middle": 0.0}
+    assert result["accuracy"] == pytest.approx(1 / 3)
+
+
+def test_other_words_are_left_out_and_counted(ears: Ears, tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", ["other", "low", "noise"], ["other", "low", "noise", "high"])
+    result = cross_test(ears, ABOUT, other)
+    assert (result["tested"], result["left_out"]) == (4, 8)
+    assert result["by_class"] == {"low": 1.0}  # there is no example of "high"
+    assert in_words(result) == "100.00% right on whistles (4 recordings; 8 of other words left out)"
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+@pytest.mark.parametrize("rate", [16000, 48000, 11025])
+def test_sound_is_brought_to_the_rate_of_the_network(ears: Ears, tmp_path: Path, rate: int, dtype: str) -> None:
+    other = write_whistles(tmp_path / "other", WORDS, rate=rate, dtype=dtype)
+    heard = []
+    ears.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].shape[1:]))
+    assert cross_test(ears, ABOUT, other)["accuracy"] == 1.0
+    assert set(heard) == {(1, 4000)}
+
+
+@pytest.mark.parametrize(
+    ("words", "about", "answer"),
+    [
+        (["other"], {}, "whistles has the classes other, and the network knows none of them, but low, middle, high"),
+        (["low"], {"kind": "video"}, "whistles is of kind audio, but the network is for video"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    ears: Ears, tmp_path: Path, words: list[str], about: dict, answer: str
+) -> None:
+    other = write_whistles(tmp_path / "other", words)
+    with pytest.raises(UsageError, match=answer):
+        cross_test(ears, ABOUT | about, other)
+
+
+def test_a_known_class_without_an_example_is_no_division_by_zero(ears: Ears, tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", ["other"], ["other", "low"])
+    with pytest.raises(UsageError, match="holds no example of a class that the network knows"):
+        cross_test(ears, ABOUT, other)
+
+
+def test_pictures_of_another_size_are_refused(digits: Corpus) -> None:
+    about = {"kind": "image", "labels": list("0123456789"), "rate": None, "dtype": "uint8", "shape": [1, 32, 32]}
+    with pytest.raises(UsageError, match="bars has signals of 1x28x28, but the network takes 1x32x32"):
+        cross_test(torch.nn.Linear(1, 1), about, digits)
+
+
+def _type(*words: object) -> tuple[int, str]:
+    result = CliRunner().invoke(cli.app, list(map(str, words)))
+    return result.exit_code, result.output
+
+
+def test_it_is_a_command(ears: Ears, tmp_path: Path) -> None:
+    write_whistles(tmp_path / "other", WORDS)
+    assert _type("test", "run", tmp_path / "other") == (0, "100.00% right on whistles (12 recordings)\n")
+    status, output = _type("test", "run", tmp_path / "other", "--json")
+    assert status == 0
+    assert json.loads(output)["tested"] == 12
+
+
+@pytest.mark.parametrize("missing", ["run", "corpus"])
+def test_what_is_not_there_is_said_in_a_line(
+    run_speech: Start,
+    tone_digits: Corpus,
+    tmp_path: Path,
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if missing == "run":
+        words = [tmp_path / "nowhere", tone_digits.folder]
+    else:
+        words = [run_speech("speech_spectrogram", "trainer.max_epochs=1").run.folder, tmp_path / "nowhere"]
+    monkeypatch.setattr("sys.argv", ["sigconv", "test", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "nowhere" in error
