@@ -1,7 +1,7 @@
 """A trained network on a corpus that it was not trained on, with the same words."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ BATCH = 256
 
 @torch.inference_mode()
 def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
-    """Accuracy over all splits of `corpus`, since none of it was trained on.
+    """Accuracy over all splits of `corpus`, since none of it was trained on; where it bears the name of the network's
+    own corpus, the result says that it was `seen`.
 
     Its classes are matched to the network's by name, and examples of other classes left out; the network may give any
     answer that it knows. Sound is resampled to the network's rate.
@@ -38,10 +39,13 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
     right: Counter[str] = Counter()
     for name in corpus.splits:
         split = corpus.split(name)
-        for places in _places(split, corpus, known):
+        words = [corpus.labels[label] for label in split.labels.tolist()]
+        wanted = [i for i, word in enumerate(words) if word in number]
+        for first in range(0, len(wanted), BATCH):
+            places = wanted[first : first + BATCH]
             signals = _signals(split, places, corpus.info, about).to(device)
             answers = network(signals).argmax(1).tolist()
-            labels = [corpus.labels[int(split.labels[i])] for i in places]
+            labels = [words[i] for i in places]
             tested.update(labels)
             right.update(label for label, answer in zip(labels, answers, strict=True) if number[label] == answer)
     return {
@@ -49,6 +53,7 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
         "accuracy": right.total() / tested.total(),
         "tested": tested.total(),
         "left_out": sum(corpus.info.counts.values()) - tested.total(),
+        "seen": corpus.info.name == about["name"],
         "split_hash": corpus.info.split_hash,
         "by_class": {label: right[label] / tested[label] for label in known if tested[label]},
     }
@@ -69,14 +74,8 @@ def check_comparable(kind: str, labels: Sequence[str], other: Corpus) -> None:
 
 def in_words(result: Mapping[str, Any]) -> str:
     others = f"; {result['left_out']:,} of other words left out" if result["left_out"] else ""
-    return f"{result['accuracy']:.2%} right on {result['corpus']} ({result['tested']:,} recordings{others})"
-
-
-def _places(split: Split, corpus: Corpus, known: Sequence[str]) -> Iterator[list[int]]:
-    """The examples of known classes, in batches of indices."""
-    wanted = [i for i, label in enumerate(split.labels.tolist()) if corpus.labels[label] in known]
-    for first in range(0, len(wanted), BATCH):
-        yield wanted[first : first + BATCH]
+    seen = "; the network was trained on a part of them" if result["seen"] else ""
+    return f"{result['accuracy']:.2%} right on {result['corpus']} ({result['tested']:,} recordings{others}{seen})"
 
 
 def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mapping[str, Any]) -> Tensor:

@@ -16,7 +16,7 @@ from sigconv.train.console import say
 from sigconv.train.run import Run, new_folder, write_whole
 
 CONFIDENCE = 0.95
-AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold):")
+AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
 
 
 class Summary(Callback):

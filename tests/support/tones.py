@@ -15,7 +15,7 @@ RATE = 8000
 PITCH = {"low": 300, "middle": 700, "high": 1500}  # Hz
 LENGTH = RATE // 2  # samples that the network takes
 ABOUT = {
-    "name": "whistles",
+    "name": "other whistles",
     "kind": "audio",
     "labels": list(PITCH),
     "rate": RATE,

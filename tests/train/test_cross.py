@@ -33,9 +33,15 @@ def test_classes_are_matched_by_name_not_by_number(ears: Ears, tmp_path: Path) -
         "accuracy": 1.0,
         "tested": 12,  # of both splits
         "left_out": 0,
+        "seen": False,
         "split_hash": other.info.split_hash,
         "by_class": {"high": 1.0, "low": 1.0, "middle": 1.0},
     }
+
+
+def test_a_corpus_of_the_same_name_was_seen(ears: Ears, tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", WORDS)
+    assert "trained on a part of them" in in_words(cross_test(ears, {**ABOUT, "name": "whistles"}, other))
 
 
 def test_a_class_that_is_mistaken_lowers_its_own_share_alone(tmp_path: Path) -> None:
