@@ -94,6 +94,10 @@ class FilterBank(nn.Module):
         self.smoothing = Bounded(torch.full((filters, 1), 0.4), 0.05, 1.0)
         self.norm = EnergyNorm(filters, hop, epsilon=SILENCE_PCEN) if compression == "pcen" else None
         self.range_db = check.range_db(self, range_db)
+        self.start()
+
+    def start(self) -> None:
+        """Makes what a subclass learns of its filters, set to where it begins; the last step of the construction."""
 
     def filters(self) -> Tensor:
         """The impulse responses: (filters, taps), complex, the middle tap at time 0."""

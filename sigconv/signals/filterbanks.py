@@ -6,6 +6,7 @@ Each says what its filters are; what is done with them is :class:`sigconv.signal
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,23 +27,11 @@ class GaborFilters(FilterBank):
     Args and shape: :class:`FilterBank`'s.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        filters: int = 40,
-        window: float = 0.025,
-        hop: float = 0.010,
-        low: float = 60.0,
-        high: float | None = None,
-        stride: float = 0.001,
-        compression: str = "log",
-        range_db: float | None = 80.0,
-    ) -> None:
-        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
-        centre, bandwidth = mel_bands(filters, self.low, self.high)
-        self.centre = Bounded(centre.unsqueeze(1), 0, rate / 2)
+    def start(self) -> None:
+        centre, bandwidth = mel_bands(self.count, self.low, self.high)
+        self.centre = Bounded(centre.unsqueeze(1), 0, self.rate / 2)
         # A Gaussian narrower in frequency than this is longer than the window; one wider than that, under two samples.
-        narrowest, widest = 1 / window, rate / 4
+        narrowest, widest = 1 / self.window, self.rate / 4
         self.bandwidth = Bounded(bandwidth.unsqueeze(1).clamp(1.01 * narrowest, 0.99 * widest), narrowest, widest)
 
     def filters(self) -> Tensor:
@@ -60,22 +49,10 @@ class SincFilters(FilterBank):
     Args and shape: :class:`FilterBank`'s.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        filters: int = 40,
-        window: float = 0.025,
-        hop: float = 0.010,
-        low: float = 60.0,
-        high: float | None = None,
-        stride: float = 0.001,
-        compression: str = "log",
-        range_db: float | None = 80.0,
-    ) -> None:
-        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
-        self.narrowest = 1 / window
-        edges = mel_points(filters + 1, self.low, self.high).float().unsqueeze(1)
-        room = rate / 2 - self.narrowest
+    def start(self) -> None:
+        self.narrowest = 1 / self.window
+        edges = mel_points(self.count + 1, self.low, self.high).float().unsqueeze(1)
+        room = self.rate / 2 - self.narrowest
         lower = edges[:-1].clamp(1e-3 * room, 0.999 * room)
         # Of the room that is left above its lower edge and the least width, the part that a band takes.
         part = (edges[1:] - lower - self.narrowest) / (room - lower)
@@ -102,28 +79,16 @@ class FreeFilters(FilterBank):
         start: "mel", the Gabor filters on the mel scale (Zeghidour, Usunier, Kokkinos, Schatz, Synnaeve & Dupoux,
             "Learning filterbanks from raw speech for phone recognition", ICASSP 2018, found that it matters); or
             "noise", nothing known, in the order of the mean frequencies.
-        Others, and shape: :class:`FilterBank`'s.
+        bank: :class:`FilterBank`'s arguments, whose shape it has too.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        filters: int = 40,
-        window: float = 0.025,
-        hop: float = 0.010,
-        low: float = 60.0,
-        high: float | None = None,
-        stride: float = 0.001,
-        compression: str = "log",
-        range_db: float | None = 80.0,
-        start: str = "mel",
-    ) -> None:
-        super().__init__(rate, filters, window, hop, low, high, stride, compression, range_db)
+    def __init__(self, rate: float, filters: int = 40, *, start: str = "mel", **bank: Any) -> None:
+        super().__init__(rate, filters, **bank)
         if check.choice(self, "start", start, ("mel", "noise")) == "mel":
-            centre, bandwidth = mel_bands(filters, self.low, self.high)
-            responses = gabor(self.time, centre.unsqueeze(1), bandwidth.unsqueeze(1).clamp(min=1 / window))
+            centre, bandwidth = mel_bands(self.count, self.low, self.high)
+            responses = gabor(self.time, centre.unsqueeze(1), bandwidth.unsqueeze(1).clamp(min=1 / self.window))
         else:
-            responses = _by_frequency(torch.randn(filters, len(self.time), dtype=torch.complex64) / len(self.time))
+            responses = _by_frequency(torch.randn(self.count, len(self.time), dtype=torch.complex64) / len(self.time))
         self.taps = nn.Parameter(torch.view_as_real(responses).contiguous())
 
     def filters(self) -> Tensor:
