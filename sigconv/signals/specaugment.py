@@ -26,7 +26,8 @@ class SpectrogramAugmentation(nn.Module):
         if spectrograms.ndim != 4 or not spectrograms.is_floating_point():
             raise UsageError(
                 f"{type(self).__name__} takes floating point spectrograms (batch, 1, frequencies, frames), "
-                f"but was given {tuple(spectrograms.shape)} of {spectrograms.dtype}"
+                f"but was given {tuple(spectrograms.shape)} of {spectrograms.dtype}; a network on raw samples wants "
+                "augmentation of the signal alone"
             )
         if not (self.training and spectrograms.numel()):
             return spectrograms

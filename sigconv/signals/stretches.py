@@ -41,7 +41,7 @@ def cut_windows(samples: np.ndarray, rate: float, length: int) -> list[tuple[int
     for i, (first, end) in enumerate(stretches):
         room = (length - (end - first)) // 2
         if room < 0:
-            windows += _slide(first, end, length)
+            windows += slide(first, end, length)
         else:
             before = (first - stretches[i - 1][1]) // 2 if i > 0 else first
             after = (stretches[i + 1][0] - end) // 2 if i + 1 < len(stretches) else samples.shape[1] - end
@@ -59,6 +59,7 @@ def _joined(runs: list[tuple[int, int]], pause: float) -> list[tuple[int, int]]:
     return joined
 
 
-def _slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
+def slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Windows of `length` from `first` to `end`, which is further away, in steps of half of it; the last ends there."""
     starts = [*range(first, end - length, max(1, length // 2)), end - length]
     return [(start, start + length) for start in starts]

@@ -4,10 +4,11 @@ from lightning import Trainer
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
 from sigconv.train.build import build_classification, build_data, build_trainer
-from sigconv.train.console import say
+from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
-from sigconv.train.run import Run
+from sigconv.train.run import CORPUS, Run
 from sigconv.train.task import Classification
 
 
@@ -16,6 +17,7 @@ def train_classifier(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Clas
 
     Raises UsageError where config and corpus do not fit together, or where the training cannot succeed.
     """
+    _remember(run, corpus)
     data = build_data(config, corpus)
     task = build_classification(config, data)
     trainer = build_trainer(config, run, corpus)
@@ -27,6 +29,18 @@ def train_classifier(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Clas
     take_best(task, trainer)
     trainer.test(task, data, verbose=False)
     return task, trainer
+
+
+def _remember(run: Run, corpus: Corpus) -> None:
+    """Writes down what the run is trained on; raises UsageError where a resumed run was trained on something else."""
+    facts = {name: getattr(corpus.info, name) for name in ("name", "split_hash", "checksums")}
+    if run.checkpoint is None:
+        if is_first_process():
+            run.write_json(CORPUS, facts)
+    elif run.read_json(CORPUS) != facts:
+        raise UsageError(
+            f"{corpus.folder} is not what {run.folder} was trained on so far: it has changed since. Start a new run."
+        )
 
 
 def network_name(config: DictConfig) -> str:

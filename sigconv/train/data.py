@@ -42,7 +42,7 @@ class BatchOrder:
     ) -> None:
         if not 1 <= batch_size <= max(1, examples // world):
             raise UsageError(
-                f"batch_size is {batch_size}; it is between 1 and the {examples // world} examples of a process."
+                f"loader.batch_size={batch_size}: it is between 1 and the {examples // world} examples of a process."
             )
         self.examples, self.batch_size = examples, batch_size
         self.seed, self.rank, self.world = seed, rank, world

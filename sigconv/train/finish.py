@@ -45,7 +45,9 @@ def finish(run: Run, task: Classification, trainer: Trainer, corpus: Corpus, oth
     about = _about(corpus, example)
     run.write_model(weights, about)
     if other is not None:
-        metrics["cross_corpus"] = cross_test(task.eval(), about, other)
+        device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
+        metrics["cross_corpus"] = cross_test(task.eval().to(device), about, other)
+        task.cpu()
     surroundings = environment(trainer.strategy.root_device) | {"split_hash": corpus.info.split_hash}
     run.write_json("environment.json", surroundings)
     write_report(run, task, corpus, metrics, surroundings, probabilities, example)

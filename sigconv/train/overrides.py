@@ -31,7 +31,10 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
         try:
             parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
         except OverrideParseException as error:
-            raise UsageError(f"{error.override!r} is no override: write key=value, or group=option.") from None
+            cure = "write key=value, or group=option"
+            if "=" in str(error.override):
+                cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
+            raise UsageError(f"{error.override!r} is no override: {cure}.") from None
         parsed = [override for override in parsed if not override.is_hydra_override() and not override.is_add()]
         groups = [group for group in loader.list_groups("") if group != "hydra"]
         choices = [override for override in parsed if override.key_or_group in groups]

@@ -129,16 +129,15 @@ def _read_image(file: str, about: About) -> Reading:
 
 def _read_sound(file: str, about: About) -> Reading:
     from sigconv.signals.recording import read_recording
-    from sigconv.signals.stretches import cut_windows
+    from sigconv.signals.stretches import cut_windows, slide
 
     rate, length = about["rate"], about["shape"][1]
     recording = read_recording(file, round(rate))
     sound = torch.from_numpy(recording.samples)
     if sound.shape[1] <= length:
         return Reading(fit_length(sound, length)[None], notes=recording.notes)
-    windows = cut_windows(recording.samples, rate, length)
-    if not windows:
-        raise UsageError(f"{file}: nothing in it stands out from the background for long enough to be a word.")
+    # Where nothing stands out, the sound is steady, as a held vowel is: all of it is looked at.
+    windows = cut_windows(recording.samples, rate, length) or slide(0, sound.shape[1], length)
     pieces = torch.stack([fit_length(sound[:, first:end], length) for first, end in windows])
     return Reading(pieces, [(first / rate, end / rate) for first, end in windows], recording.notes)
 

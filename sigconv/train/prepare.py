@@ -8,6 +8,7 @@ from filelock import FileLock
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
 from sigconv.train.cross import check_comparable
 from sigconv.train.instantiate import instantiate
 
@@ -15,10 +16,15 @@ from sigconv.train.instantiate import instantiate
 def prepare_corpus(data: DictConfig) -> Corpus:
     """Calls `data.prepare`, one of the functions of data_prep; of several processes one after the other.
 
-    Raises UsageError where the corpus cannot be had.
+    Raises UsageError where the corpus cannot be had, or has another rate than the config says.
     """
     with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
-        return instantiate(data.prepare)
+        corpus = instantiate(data.prepare)
+    if data.get("rate") not in (None, corpus.info.rate):
+        raise UsageError(
+            f"data.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g} samples a second: leave it out."
+        )
+    return corpus
 
 
 def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:

@@ -69,7 +69,7 @@ def write_report(
         *cross_sections(metrics.get("cross_corpus")),
         *layers_sections(run.config.model, seen, len(corpus.labels)),
         *filter_sections(task.model, seen),
-        *response_sections(task, corpus.info),
+        *response_sections(task, seen, corpus.info),
         mistakes_section(test, probabilities, corpus, example.shape),
         environment_section(environment),
         Section("Config", Markup('<pre class="columns">{}</pre>').format(OmegaConf.to_yaml(run.config))),
@@ -146,9 +146,9 @@ def cross_sections(result: Mapping[str, Any] | None) -> list[Section]:
     return [Section("On another corpus", _part("table", ("word", "right"), rows, "numbers", foot), in_words(result))]
 
 
-def response_sections(task: Classification, info: CorpusInfo) -> list[Section]:
-    """The filters that were learned on raw sound, as frequency responses."""
-    filters = sound.learned_filters(task.features, task.model) if info.kind == "audio" else None
+def response_sections(task: Classification, seen: Sequence[int], info: CorpusInfo) -> list[Section]:
+    """The filters that were learned on raw sound, as frequency responses; `seen` is the shape that the network sees."""
+    filters = sound.learned_filters(task.features, task.model, seen) if info.kind == "audio" else None
     if filters is None or info.rate is None:
         return []
     note = (

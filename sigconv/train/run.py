@@ -23,7 +23,7 @@ from torch import Tensor
 from sigconv.errors import UsageError
 
 PACKAGES = ("sigconv", "torch", "torchaudio", "lightning", "torchmetrics", "hydra-core", "numpy")
-CONFIG, METRICS, MODEL = "config.yaml", "metrics.json", "model.safetensors"
+CONFIG, CORPUS, METRICS, MODEL = "config.yaml", "corpus.json", "metrics.json", "model.safetensors"
 
 
 def new_folder(wanted: Path) -> Path:
@@ -90,7 +90,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """What the finished run measured."""
-        return json.loads((self.folder / METRICS).read_text("utf-8"))
+        return self.read_json(METRICS)
 
     @property
     def overrides(self) -> list[str]:
@@ -115,6 +115,9 @@ class Run:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / name).read_text("utf-8"))
 
     def write_model(self, weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
         """`about` the corpus: what is needed to read a file and to name a class; kept in the header of the weights."""

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 
 import librosa
 import numpy as np
@@ -45,13 +46,13 @@ def player(samples: np.ndarray, rate: float) -> Markup:
     return Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(data)
 
 
-def learned_filters(features: nn.Module, model: nn.Module) -> Tensor | None:
-    """(filters, taps) of a learned front end or of a first convolution over raw samples; None where there is none."""
+def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) -> Tensor | None:
+    """(filters, taps) of a learned front end, or of the first convolution of a network that sees (1, samples)."""
     for part in features.modules():
         if isinstance(part, FilterBank):
             return part.filters().detach().cpu()
     first = next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
-    if first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
+    if len(seen) != 2 or first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
         return None
     return first[:, 0].cpu()
 

@@ -23,7 +23,8 @@ def test_it_trains_tests_and_leaves_a_folder(run_mnist: Start, digits: Corpus) -
     answer = run_mnist("trainer.max_epochs=8", "optim.lr=0.02", "augment=none")
     assert answer.code == 0
     run = answer.run
-    names = {"config.yaml", "overrides.yaml", "metrics.json", "environment.json", "model.safetensors", "report.html"}
+    names = {"config.yaml", "overrides.yaml", "corpus.json", "metrics.json", "environment.json"}
+    names |= {"model.safetensors", "report.html"}
     assert {path.name for path in run.folder.iterdir()} == names | {"checkpoints"}
     assert run.metrics["test"]["accuracy"] > 0.9
     assert f"test       {run.metrics['test']['accuracy']:.2%} right" in answer.out
@@ -120,7 +121,7 @@ def test_several_processes_make_one_folder_and_see_every_example_once(digits: Co
         (["mlp"], 2, "error: 'mlp' is no override: write key=value, or group=option."),
         (["model.layers=20C5-12N"], 1, "error: layer 2, 12N, gives 12 but there are 10 classes; end in 10N"),
         (["model.layers=20C5-MP30-10N"], 1, "MP30"),
-        (["loader.batch_size=0"], 1, "error: batch_size is 0"),
+        (["loader.batch_size=0"], 1, "error: loader.batch_size=0"),
         (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),
         (["precision=12"], 1, "error: Lightning refuses the settings under trainer: Precision"),
         (["-m", "trainer=ddp", "trainer.accelerator=cpu"], 1, "error: trainer=ddp and -m do not go together"),
@@ -166,3 +167,16 @@ def test_other_processes_make_no_folder(run_mnist: Start, monkeypatch: pytest.Mo
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     run_mnist("trainer.max_epochs=1", "loader.batch_size=0")
     assert not list(Path("runs").glob("*/*"))
+
+
+def test_a_corpus_that_has_changed_is_not_trained_on_further(
+    run_mnist: Start, digits: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2, 0)
+        stopped = run_mnist("trainer.max_epochs=4")
+    facts = json.loads((stopped.run.folder / "corpus.json").read_text())
+    stopped.run.write_json("corpus.json", facts | {"split_hash": "other"})
+    resumed = run_mnist(resume=stopped.run.folder)
+    assert resumed.code == 1
+    assert "it has changed since" in resumed.err

@@ -83,7 +83,7 @@ def test_batches_are_even_and_processes_share_all_examples(examples: int, batch_
 
 @pytest.mark.parametrize("batch_size", [0, -1, 51])
 def test_impossible_batch_sizes(batch_size: int) -> None:
-    with pytest.raises(UsageError, match=f"batch_size is {batch_size}; it is between 1 and the 50 examples"):
+    with pytest.raises(UsageError, match=f"loader.batch_size={batch_size}: it is between 1 and the 50 examples"):
         BatchOrder(50, batch_size)
 
 
