@@ -71,18 +71,18 @@ def _examples(counts: tuple[int, int, int], seed: int) -> Iterator[Example]:
                 vowel, consonant = SYLLABLES[syllable]
                 speaker = f"{split}-{first // len(SYLLABLES) + voice:03d}-{kinds[voice]}"
                 label = INFO.labels.index(consonant)
-                yield Example(signal[None, MIDDLE], split, f"{speaker}/{consonant}{vowel}", label, speaker=speaker)
+                yield Example(signal[None], split, f"{speaker}/{consonant}{vowel}", label, speaker=speaker)
 
 
 def synthesise(voices: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
-    """The kind ("man", "woman" or "child") of each voice, and what it says: int16 (voices * syllables, samples)."""
+    """The kind ("man", "woman" or "child") of each voice, and its recordings: int16 (voices * syllables, samples)."""
     draw = Draw(rng, voices)
     kinds = rng.choice(list(VOICES), voices).tolist()
     return kinds, record(draw, speak(draw, kinds, RATE, SAMPLES, ONSET).T)
 
 
 def record(draw: Draw, speech: np.ndarray) -> np.ndarray:
-    """int16 recordings of the speech (signals, samples): each voice has its microphone, room, and kind of noise."""
+    """int16 recordings of the middle of the speech (signals, samples); a voice has its microphone, room and noise."""
     length = 2 * SAMPLES  # room for the echoes, which would come round to the beginning else
     octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50) / 1000)  # from 1 kHz
     colour = draw.voice(-2, 2)[:, None] * octaves
@@ -96,6 +96,7 @@ def record(draw: Draw, speech: np.ndarray) -> np.ndarray:
     noise = np.fft.irfft(noise, length)[:, :SAMPLES]
     snr = draw.each(25, 45)[:, None]
     signal += noise * _rms(signal) / _rms(noise) * 10 ** (-snr / 20)
+    signal = signal[:, MIDDLE]
     peak = 32767 * 10 ** (draw.each(-30, -1) / 20)[:, None]
     return np.round(signal * peak / np.abs(signal).max(axis=1, keepdims=True)).astype(np.int16)
 

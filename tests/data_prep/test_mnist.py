@@ -238,7 +238,7 @@ def test_a_corpus_with_one_wrong_byte_is_not_taken(tmp_path, files):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UsageError, match=rf"{path} is damaged .* Delete .*python data_prep/mnist.py --folder"):
+    with pytest.raises(UsageError, match=rf"{path} is damaged .* Delete .*python data_prep/mnist.py"):
         mnist.prepare(tmp_path / "mnist")
 
 
