@@ -95,7 +95,11 @@ def find_sounds(root: Path) -> list[Sound]:
     """The sound files below `root`; says how many other files there are, and skips them."""
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}: name one with a subfolder of recordings for each class.")
-    files = [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
+    paths = sorted(root.rglob("*"))
+    links = [path for path in paths if path.is_symlink() and path.is_dir()]
+    if links:
+        raise UsageError(f"{links[0]} is a link to a folder, and links are not followed: put the folder itself there.")
+    files = [path.relative_to(root) for path in paths if path.is_file()]
     sounds = [path for path in files if path.suffix.lower() in SOUND and not _is_hidden(path)]
     _tell_skipped(root, set(files).difference(sounds))
     folders = sorted(path.name for path in root.iterdir() if path.is_dir() and not _is_hidden(Path(path.name)))

@@ -214,3 +214,10 @@ def test_the_command(tmp_path, root):
     failed = CliRunner().invoke(app, [str(tmp_path / "none")])
     assert failed.exit_code == 1
     assert failed.stderr.startswith("error: There is no folder")
+
+
+def test_a_link_to_a_folder_is_told(prepare, root, tmp_path):
+    record(tmp_path / "elsewhere" / "a_0.wav")
+    (root / "maybe").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="maybe is a link to a folder, and links are not followed"):
+        prepare()
