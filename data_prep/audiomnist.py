@@ -9,10 +9,10 @@ from pathlib import Path
 
 import typer
 
-from data_prep.fetch import fetch
 from data_prep.fsdd import DIGITS
-from data_prep.recordings import Item, check_splits, load_prepared, run, write_recordings
-from data_prep.unpack import unpack
+from data_prep.recordings import Item, check_splits, load_prepared, write_recordings
+from data_prep.script import run
+from data_prep.unpack import fetch_unpacked
 from sigconv.blocks.names import named
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
@@ -74,7 +74,7 @@ def prepare(
     if corpus:
         return corpus
     data = find_data(Path(source)) if source else download(Path(folder, "raw"))
-    return write_recordings(place, info, list_items(data, parts), rate=RATE, faulty=faulty)
+    return write_recordings(place, info, list_items(data, parts), faulty=faulty)
 
 
 def split_speakers(split: str) -> dict[str, str]:
@@ -87,9 +87,7 @@ def split_speakers(split: str) -> dict[str, str]:
 
 def download(raw: Path) -> Path:
     """The folder of the recordings, fetched into `raw` where they are not there, and complete."""
-    unpacked = raw / "audiomnist"
-    if not unpacked.exists():
-        unpack(fetch(URL, raw / "audiomnist.tar.gz", None), unpacked)
+    unpacked = fetch_unpacked(URL, raw / "audiomnist", None)
     data = find_data(unpacked)
     count = len(_recordings(data))
     expected = SPEAKERS * TAKES * len(DIGITS)

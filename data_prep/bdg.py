@@ -15,7 +15,8 @@ import numpy as np
 import typer
 
 from data_prep.formants import PLACES, SYLLABLES, VOICES, Draw, speak
-from data_prep.recordings import load_prepared
+from data_prep.recordings import SPLITS, load_prepared
+from data_prep.script import run
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -23,7 +24,6 @@ RATE = 12_000
 SAMPLES = 3_600  # 0.3 s of synthesis
 MIDDLE = slice(960, 2_640)  # what is kept: 15 frames of 10 ms, as the paper has them, from centre to centre
 ONSET = (0.13, 0.17)  # of the vowel, in seconds
-SPLITS = ("train", "validation", "test")
 EXAMPLES = (3_000, 500, 1_000)
 VOICES_AT_ONCE = 20
 
@@ -121,12 +121,7 @@ def main(
     seed: int = 0,
 ) -> None:
     """Synthesise /b/, /d/ and /g/ before vowels in FOLDER."""
-    try:
-        corpus = prepare(folder, examples, seed)
-    except (UsageError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{folder}: {', '.join(f'{count:,} {split}' for split, count in corpus.info.counts.items())}")
+    run(lambda: prepare(folder, examples, seed))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import typer
 
-from data_prep.recordings import Item, load_prepared, run, write_recordings
+from data_prep.recordings import SPLITS, Item, load_prepared, write_recordings
+from data_prep.script import run
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.signals.soundfiles import CONVERTIBLE, READABLE
 
-SPLITS = ("train", "validation", "test")
 SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
 SOUND = READABLE + CONVERTIBLE  # those that cannot be read are not skipped, but told of
 LEAST = 3  # recordings of a class: one for each split
@@ -83,7 +83,7 @@ def prepare(
     if corpus is None:
         splits = assign_splits(sounds, speakers, validation, test)
         items = [Item(s.path, s.source, s.label, splits[s.source], speakers.get(s.source)) for s in sounds]
-        return write_recordings(place, info, items, rate=rate, faulty=faulty)
+        return write_recordings(place, info, items, faulty=faulty)
     if corpus.info.citation != info.citation:
         raise UsageError(
             f"{place} has the {corpus.info.citation}; they have changed since. Delete it, or choose another folder."

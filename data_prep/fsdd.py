@@ -11,9 +11,9 @@ from pathlib import Path
 
 import typer
 
-from data_prep.fetch import fetch
-from data_prep.recordings import Item, check_splits, load_prepared, run, write_recordings
-from data_prep.unpack import unpack
+from data_prep.recordings import Item, check_splits, load_prepared, write_recordings
+from data_prep.script import run
+from data_prep.unpack import fetch_unpacked
 from sigconv.blocks.names import named
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
@@ -67,14 +67,12 @@ def prepare(
     if corpus:
         return corpus
     recordings = find_recordings(Path(source)) if source else download(Path(folder, "raw"))
-    return write_recordings(place, info, list_items(recordings, split), rate=RATE, faulty=faulty)
+    return write_recordings(place, info, list_items(recordings, split), faulty=faulty)
 
 
 def download(raw: Path) -> list[Path]:
     """The recordings of version 1.0.10, fetched into `raw` where they are not there, and checked."""
-    unpacked = raw / f"fsdd-{VERSION}"
-    if not unpacked.exists():
-        unpack(fetch(URL, raw / f"fsdd-{VERSION}.tar.gz", None), unpacked)
+    unpacked = fetch_unpacked(URL, raw / f"fsdd-{VERSION}", None)
     recordings = find_recordings(unpacked)
     found = content_hash(recordings)
     if found != CONTENT:

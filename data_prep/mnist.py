@@ -22,6 +22,7 @@ import numpy as np
 import typer
 
 from data_prep.fetch import FetchError, fetch
+from data_prep.script import run
 from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
 from sigconv.errors import UsageError
 
@@ -197,12 +198,7 @@ def _examples(arrays: dict[str, np.ndarray]) -> Iterator[Example]:
 
 def main(folder: Path = Path("data/mnist"), source: Path | None = None) -> None:
     """Prepare MNIST in FOLDER, from the official files in the folder SOURCE or else from wherever they can be had."""
-    try:
-        corpus = prepare(folder, source)
-    except (UsageError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{folder}: {', '.join(f'{count:,} {split}' for split, count in corpus.info.counts.items())}")
+    run(lambda: prepare(folder, source))
 
 
 if __name__ == "__main__":

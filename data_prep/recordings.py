@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.recording import BadRecording, read_recording
 
+SPLITS = ("train", "validation", "test")
 FAULTY = ("leave_out", "keep", "refuse")
 LEFT_OUT = "left_out.csv"
 FEW = 5  # names of each reason that the terminal shows
@@ -58,16 +59,16 @@ def load_prepared(folder: Path, info: CorpusInfo) -> Corpus | None:
 
 def check_splits(items: list[Item], place: Path) -> list[Item]:
     """The items; raises UsageError where one of the three splits gets none of what is in `place`."""
-    missing = [split for split in ("train", "validation", "test") if not any(item.split == split for item in items)]
+    missing = [split for split in SPLITS if not any(item.split == split for item in items)]
     if missing:
         raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(missing)}.")
     return items
 
 
 def write_recordings(
-    folder: str | Path, info: CorpusInfo, items: Sequence[Item], *, rate: int, faulty: str = "leave_out"
+    folder: str | Path, info: CorpusInfo, items: Sequence[Item], *, faulty: str = "leave_out"
 ) -> Corpus:
-    """Reads the items, at `rate` Hz and mixed down to one channel, and writes them as the corpus in `folder`.
+    """Reads the items, at the corpus' rate and mixed down to one channel, and writes them as the corpus in `folder`.
 
     Args:
         faulty: what becomes of recordings that are not as they should be. "leave_out": they are left out, and stand
@@ -85,21 +86,20 @@ def write_recordings(
     if unknown:
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")
     faults: dict[str, str] = {}  # source -> reason
-    examples = _examples(items, info, rate, faulty, faults)
+    examples = _examples(items, info, faulty, faults)
     corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: _write_list(scratch, faults))
     if faults:
         typer.echo(_summary(faults, corpus.folder / LEFT_OUT), err=True)
     return corpus
 
 
-def _examples(
-    items: Sequence[Item], info: CorpusInfo, rate: int, faulty: str, faults: dict[str, str]
-) -> Iterator[Example]:
+def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict[str, str]) -> Iterator[Example]:
     """The usable items; what is wrong with the others, and with kept ones, is added to `faults`."""
+    assert info.rate is not None
     empty = {(item.label, item.split) for item in items}
     for item in items:
         try:
-            recording = read_recording(item.path, rate, item.start, item.end)
+            recording = read_recording(item.path, round(info.rate), item.start, item.end)
         except BadRecording as error:
             faults[item.source] = error.reason
             continue
@@ -143,13 +143,3 @@ def _counts(faults: dict[str, str]) -> str:
         more = ", ..." if count > FEW else ""
         lines.append(f"  {count:,} {reason}: {', '.join(names)}{more}")
     return "\n".join(lines)
-
-
-def run(make: Callable[[], Corpus]) -> None:
-    """The end of a script's `main`: makes the corpus and says what is in it, or what the user is to mend."""
-    try:
-        corpus = make()
-    except (UsageError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{corpus.folder}: {', '.join(f'{count:,} {split}' for split, count in corpus.info.counts.items())}")

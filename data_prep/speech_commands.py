@@ -17,11 +17,11 @@ from pathlib import Path
 
 import typer
 
-from data_prep.fetch import fetch
 from data_prep.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
-from data_prep.recordings import Item, load_prepared, write_recordings
+from data_prep.recordings import SPLITS, Item, load_prepared, write_recordings
+from data_prep.script import run
 from data_prep.silence import cut_silence
-from data_prep.unpack import unpack
+from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 
@@ -32,7 +32,6 @@ ARCHIVES = {  # sha256: those that TensorFlow Datasets and torchaudio check
 }
 CORPUS, TEST_SET = ARCHIVES
 RATE = 16_000
-SPLITS = ("train", "validation", "test")
 UNKNOWN, SILENCE = "unknown", "silence"
 NOISE = "_background_noise_"
 WORDS = (
@@ -118,7 +117,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as scratch:
         if SILENCE in labels:
             items += cut_silence(root / NOISE, count_silence(items, labels), SILENCE, RATE, Path(scratch))
-        return write_recordings(place, replace(info, name=f"{info.name}, {tested}"), items, rate=RATE, faulty=faulty)
+        return write_recordings(place, replace(info, name=f"{info.name}, {tested}"), items, faulty=faulty)
 
 
 def read_task(words: str | Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -141,10 +140,7 @@ def _check_test(labels: tuple[str, ...], test: str, test_source: str | Path | No
 
 
 def _download(name: str, raw: Path) -> Path:
-    """An archive, fetched and unpacked in `raw` where it is not there."""
-    if not (raw / name).exists():
-        unpack(fetch(f"{PLACE}{name}.tar.gz", raw / f"{name}.tar.gz", f"sha256:{ARCHIVES[name]}"), raw / name)
-    return raw / name
+    return fetch_unpacked(f"{PLACE}{name}.tar.gz", raw / name, f"sha256:{ARCHIVES[name]}")
 
 
 def _choose_rule(root: Path, recordings: Sequence[Word]) -> tuple[Rule, str]:
@@ -241,13 +237,7 @@ def main(
     corpus' rule) or official (the archive for the 12 classes, unpacked in TEST_SOURCE or else downloaded). FAULTY
     recordings: leave_out, keep (the clipped ones) or refuse.
     """
-    try:
-        corpus = prepare(folder, source, words, test, test_source, faulty)
-    except (UsageError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    counts = ", ".join(f"{count:,} {name}" for name, count in corpus.info.counts.items())
-    typer.echo(f"{corpus.folder}: {counts}")
+    run(lambda: prepare(folder, source, words, test, test_source, faulty))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from data_prep.fetch import fetch
 from sigconv.errors import UsageError
+
+
+def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
+    """`folder`, unpacked from the archive at `url` where it is not there; the archive is kept as `<folder>.tar.gz`.
+
+    Raises UsageError where the archive cannot be fetched, or is not what `checksum` says: see `fetch`.
+    """
+    if folder.exists():
+        return folder
+    return unpack(fetch(url, folder.with_name(f"{folder.name}.tar.gz"), checksum), folder)
 
 
 def unpack(archive: Path, folder: Path) -> Path:

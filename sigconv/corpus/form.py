@@ -99,6 +99,11 @@ class CorpusInfo:
         if len(set(self.labels)) < len(self.labels):
             raise UsageError(f"{self.name}: a class name comes twice in {', '.join(self.labels)}.")
 
+    @property
+    def counts_in_words(self) -> str:
+        """Such as "55,000 train, 5,000 validation, 10,000 test"."""
+        return ", ".join(f"{count:,} {split}" for split, count in self.counts.items())
+
 
 def split_hash(sources: Mapping[str, Iterable[str]]) -> str:
     """sha256 over the (split, source) pairs in sorted order: it tells the splits, not the order of the files."""

@@ -60,11 +60,6 @@ class WaveformAugmentation(nn.Module):
         """(B, 1, T), B > 0, in at least float32, to the same shape and dtype."""
         raise NotImplementedError
 
-    def _limit(self, name: str, value: float, below: float = math.inf) -> float:
-        if not 0 <= value < below:
-            raise UsageError(f"{type(self).__name__}: {name} is {value}, but it must be at least 0 and below {below:g}")
-        return float(value)
-
     def _range(self, name: str, values: Sequence[float]) -> tuple[float, float]:
         numbers = tuple(float(value) for value in values)
         if len(numbers) != 2 or not -math.inf < numbers[0] <= numbers[1] < math.inf:
@@ -102,7 +97,7 @@ class TimeShift(WaveformAugmentation):
         super().__init__(1.0 if seconds else 0.0)
         check.positive(self, rate=rate)
         self.rate = float(rate)
-        self.seconds = self._limit("seconds", seconds)
+        self.seconds = check.limit(self, "seconds", seconds)
 
     def augment(self, waveform: Tensor) -> Tensor:
         count, _, samples = waveform.shape
@@ -121,7 +116,7 @@ class Gain(WaveformAugmentation):
 
     def __init__(self, db: float) -> None:
         super().__init__(1.0 if db else 0.0)
-        self.db = self._limit("db", db)
+        self.db = check.limit(self, "db", db)
 
     def augment(self, waveform: Tensor) -> Tensor:
         return waveform * from_decibels(draw(waveform, -self.db, self.db))
@@ -143,7 +138,7 @@ class Equalise(WaveformAugmentation):
 
     def __init__(self, db: float, probability: float = 1.0) -> None:
         super().__init__(probability if db else 0.0)
-        self.db = self._limit("db", db)
+        self.db = check.limit(self, "db", db)
 
     def augment(self, waveform: Tensor) -> Tensor:
         count, _, samples = waveform.shape

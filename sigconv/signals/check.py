@@ -1,4 +1,4 @@
-"""What is asked of the numbers that features are made from; every error names the feature, the cause and the cure."""
+"""What is asked of the numbers that features and augmentation are made from; every error names whose they are."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def positive(owner: object, **numbers: float) -> None:
     for name, value in numbers.items():
         if not 0 < value < math.inf:
             raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be a positive number")
+
+
+def limit(owner: object, name: str, value: float, below: float = math.inf) -> float:
+    """The value, where it is at least 0 and below that."""
+    if not 0 <= value < below:
+        raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be at least 0 and below {below:g}")
+    return float(value)
 
 
 def range_db(owner: object, value: float | None) -> float | None:

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from sigconv.errors import UsageError
 
+from . import check
+
 
 class RandomWarp(nn.Module):
     """Warp every picture of a batch by a random affine map, a random elastic distortion, or both, sampling once.
@@ -51,12 +53,12 @@ class RandomWarp(nn.Module):
         elastic_sigma: float = 0.0,
     ) -> None:
         super().__init__()
-        self.degrees = _limit("degrees", degrees, below=360)
-        self.translate = _limit("translate", translate)
-        self.scale = _limit("scale", scale, below=1)
-        self.shear = _limit("shear", shear, below=90)
-        self.elastic_alpha = _limit("elastic_alpha", elastic_alpha)
-        self.elastic_sigma = _limit("elastic_sigma", elastic_sigma)
+        self.degrees = check.limit(self, "degrees", degrees, below=360)
+        self.translate = check.limit(self, "translate", translate)
+        self.scale = check.limit(self, "scale", scale, below=1)
+        self.shear = check.limit(self, "shear", shear, below=90)
+        self.elastic_alpha = check.limit(self, "elastic_alpha", elastic_alpha)
+        self.elastic_sigma = check.limit(self, "elastic_sigma", elastic_sigma)
         if elastic_alpha and not elastic_sigma:
             raise UsageError(
                 f"RandomWarp: elastic_alpha is {elastic_alpha:g} but elastic_sigma is 0; "
@@ -110,12 +112,6 @@ class RandomWarp(nn.Module):
         source_x = (cos + lean * sin) / scale_x * x + (sin - lean * cos) / scale_x * y
         source_y = cos / scale_y * y - sin / scale_y * x
         return torch.stack([source_x, source_y], 1)
-
-
-def _limit(name: str, value: float, below: float = math.inf) -> float:
-    if not 0 <= value < below:
-        raise UsageError(f"RandomWarp: {name} is {value}, but it must be at least 0 and below {below}")
-    return float(value)
 
 
 def gaussian_smooth(field: Tensor, sigma: float) -> Tensor:

@@ -113,11 +113,10 @@ class VocalTractWarp(SpectrogramAugmentation):
         self, rate: float, limit: float, low: float = 20.0, high: float | None = None, scale: str = "slaney"
     ) -> None:
         super().__init__()
-        if not 0 <= limit < 1:
-            raise UsageError(f"VocalTractWarp: limit is {limit}, but it must be at least 0 and below 1")
         check.positive(self, rate=rate)
         self.low, self.high = check.band(self, low, high, rate)
-        self.rate, self.limit, self.scale = float(rate), float(limit), check.choice(self, "mel scale", scale, SCALES)
+        self.rate, self.limit = float(rate), check.limit(self, "limit", limit, below=1)
+        self.scale = check.choice(self, "mel scale", scale, SCALES)
 
     def extra_repr(self) -> str:
         return f"limit={self.limit:g}, {self.low:g}..{self.high:g} Hz of {self.rate:g}, scale={self.scale}"

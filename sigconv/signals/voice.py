@@ -23,7 +23,7 @@ class Speed(WaveformAugmentation):
 
     def __init__(self, limit: float, probability: float = 1.0) -> None:
         super().__init__(probability if limit else 0.0)
-        self.limit = self._limit("limit", limit)
+        self.limit = check.limit(self, "limit", limit)
 
     def augment(self, waveform: Tensor) -> Tensor:
         return resample(waveform, draw_factor(waveform, self.limit))
@@ -44,7 +44,7 @@ class VocalTract(WaveformAugmentation):
         super().__init__(probability if limit else 0.0)
         check.positive(self, rate=rate)
         self.rate = float(rate)
-        self.limit = self._limit("limit", limit)
+        self.limit = check.limit(self, "limit", limit)
 
     def augment(self, waveform: Tensor) -> Tensor:
         return scale_formants(waveform, draw_factor(waveform, self.limit), self.rate)
@@ -64,7 +64,7 @@ class Pitch(WaveformAugmentation):
         super().__init__(probability if semitones else 0.0)
         check.positive(self, rate=rate)
         self.rate = float(rate)
-        self.semitones = self._limit("semitones", semitones)
+        self.semitones = check.limit(self, "semitones", semitones)
 
     def augment(self, waveform: Tensor) -> Tensor:
         factor = torch.exp2(draw(waveform, -self.semitones / 12, self.semitones / 12))

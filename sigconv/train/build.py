@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length
 from sigconv.train.callbacks import Record, SeedSteps
 from sigconv.train.console import ProgressBar
 from sigconv.train.data import CorpusData
@@ -59,13 +58,6 @@ def _check_lengths(corpus: Corpus) -> None:
         )
 
 
-def example_signal(config: DictConfig, corpus: Corpus) -> Tensor:
-    """(*shape), the first signal of the training split as a batch has it."""
-    signal, _ = corpus.split("train")[0]
-    length = signal_length(config, corpus)
-    return signal if length is None else fit_length(signal, length)
-
-
 def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
     return CorpusData(corpus, seed=config.seed, length=signal_length(config, corpus), **config.loader)
 
@@ -80,7 +72,7 @@ def build_classification(config: DictConfig, data: CorpusData) -> Classification
         seed_everything(config.seed, verbose=False)
     except ValueError as error:
         raise UsageError(f"seed={config.seed}: {error}") from None
-    features, model = build_network(config, example_signal(config, data.corpus), classes)
+    features, model = build_network(config, data.example, classes)
     fit_features(features, data)
     return Classification(
         model,

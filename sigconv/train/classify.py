@@ -23,7 +23,7 @@ def train_classifier(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Clas
     trainer = build_trainer(config, run, corpus)
 
     say(f"run        {run.folder}")
-    say(f"data       {corpus.info.name}, {', '.join(f'{n:,} {split}' for split, n in corpus.info.counts.items())}")
+    say(f"data       {corpus.info.name}, {corpus.info.counts_in_words}")
     say(f"network    {network_name(config)}, {task.weights:,} weights")
     trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
     take_best(task, trainer)

@@ -130,6 +130,11 @@ class CorpusData(LightningDataModule):
         self.in_memory, self.workers = in_memory, workers
         self.loaders: dict[str, MemoryLoader | DataLoader] = {}
 
+    @property
+    def example(self) -> Tensor:
+        """(*shape), the first signal of the training split as a batch has it."""
+        return DiskDataset(self.corpus.split("train"), self.length).__getitems__(torch.tensor([0])).signal[0]
+
     def training_signals(self) -> Iterator[Tensor]:
         """Those of the training split in its order, (B, *shape)."""
         split = self.corpus.split("train")

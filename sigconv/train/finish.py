@@ -13,10 +13,10 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from sigconv.corpus import Corpus, Split
-from sigconv.train.build import example_signal
 from sigconv.train.callbacks import Record
 from sigconv.train.console import say
 from sigconv.train.cross import cross_test, in_words
+from sigconv.train.data import CorpusData
 from sigconv.train.report import write_report
 from sigconv.train.run import METRICS, Run, environment
 from sigconv.train.task import Classification
@@ -41,8 +41,9 @@ def finish(run: Run, task: Classification, trainer: Trainer, corpus: Corpus, oth
     test = corpus.split("test")
     metrics = _metrics(task, trainer, probabilities, test)
     weights = {name: value for name, value in task.state_dict().items() if name.startswith(("features.", "model."))}
-    example = example_signal(run.config, corpus)
-    about = _about(corpus, example)
+    data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit and test
+    assert isinstance(data, CorpusData)
+    about = _about(corpus, data.example)
     run.write_model(weights, about)
     if other is not None:
         device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
@@ -50,7 +51,7 @@ def finish(run: Run, task: Classification, trainer: Trainer, corpus: Corpus, oth
         task.cpu()
     surroundings = environment(trainer.strategy.root_device) | {"split_hash": corpus.info.split_hash}
     run.write_json("environment.json", surroundings)
-    write_report(run, task, corpus, metrics, surroundings, probabilities, example)
+    write_report(run, task, corpus, metrics, surroundings, probabilities, data.example)
     run.write_json(METRICS, metrics)
     result = metrics["test"]
     say(f"test       {result['accuracy']:.2%} right ({result['wrong']:,} of {len(probabilities):,} wrong)")

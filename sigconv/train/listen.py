@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length
 from sigconv.signals.stretches import PAUSE, cut_windows
-from sigconv.train.predict import About, Segment, load, probabilities, segments
+from sigconv.train.predict import About, Segment, cut, load, probabilities, segments
 
 BLOCK = 0.25  # seconds between two looks at what has been heard
 MEMORY = 4.0  # seconds that are remembered
@@ -53,7 +52,7 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         if windows:
             said = begins + windows[-1][1]
             sound = torch.from_numpy(heard)[None]
-            pieces = torch.stack([fit_length(sound[:, first:end], length) for first, end in windows])
+            pieces = cut(sound, windows, length)
             times = [((begins + first) / rate, (begins + end) / rate) for first, end in windows]
             yield from segments(probabilities(network, pieces), times, about["labels"])
 

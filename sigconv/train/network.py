@@ -35,6 +35,11 @@ def build_network(
     return features, model
 
 
+def first_weights(model: nn.Module) -> Tensor | None:
+    """Those of its first layer, without a gradient; None for a network that has no layer."""
+    return next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
+
+
 @torch.no_grad()
 def output_shape(module: nn.Module, one: Tensor) -> tuple[int, ...]:
     """The shape of the module's output for one input, in evaluation, without the batch."""

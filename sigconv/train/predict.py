@@ -120,6 +120,11 @@ def segments(likely: Tensor, times: Iterable[tuple[float, float]], labels: list[
     return [Segment(start, end, labels[i], p) for (start, end), i, p in answers]
 
 
+def cut(sound: Tensor, windows: Iterable[tuple[int, int]], length: int) -> Tensor:
+    """(N, 1, length), the windows (first, end) in samples of a sound (1, T), each as the network takes it."""
+    return torch.stack([fit_length(sound[:, first:end], length) for first, end in windows])
+
+
 def _read_image(file: str, about: About) -> Reading:
     from sigconv.signals.digits import read_digit
 
@@ -138,8 +143,7 @@ def _read_sound(file: str, about: About) -> Reading:
         return Reading(fit_length(sound, length)[None], notes=recording.notes)
     # Where nothing stands out, the sound is steady, as a held vowel is: all of it is looked at.
     windows = cut_windows(recording.samples, rate, length) or slide(0, sound.shape[1], length)
-    pieces = torch.stack([fit_length(sound[:, first:end], length) for first, end in windows])
-    return Reading(pieces, [(first / rate, end / rate) for first, end in windows], recording.notes)
+    return Reading(cut(sound, windows, length), [(first / rate, end / rate) for first, end in windows], recording.notes)
 
 
 # From a file to what the network of each kind of corpus takes.

@@ -17,7 +17,7 @@ from sigconv.notation import parse
 from sigconv.signals.length import fit_length
 from sigconv.train import pictures, sound
 from sigconv.train.cross import in_words
-from sigconv.train.network import output_shape
+from sigconv.train.network import first_weights, output_shape
 from sigconv.train.run import Run
 from sigconv.train.task import Classification
 
@@ -160,7 +160,7 @@ def response_sections(task: Classification, seen: Sequence[int], info: CorpusInf
 
 def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
     """The kernels of the first layer, where it is one that can be seen: two-dimensional, or one neuron a pixel."""
-    first = next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
+    first = first_weights(model)
     if first is not None and len(shape) == 3 and first.ndim == 2 and first.shape[1] == math.prod(shape):
         first = first.reshape(len(first), *shape)
     if first is None or first.ndim != 4:

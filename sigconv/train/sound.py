@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from sigconv.signals.filterbank import FilterBank
+from sigconv.train.network import first_weights
 from sigconv.train.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
 
 BANDS, RANGE_DB = 64, 70  # of the spectrograms
@@ -51,7 +52,7 @@ def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) 
     for part in features.modules():
         if isinstance(part, FilterBank):
             return part.filters().detach().cpu()
-    first = next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
+    first = first_weights(model)
     if len(seen) != 2 or first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
         return None
     return first[:, 0].cpu()

@@ -57,7 +57,7 @@ def listed(folder):
 
 
 def test_writes_what_is_healthy_and_lists_the_rest(tmp_path, items, raw, capfd):
-    corpus = write_recordings(tmp_path / "corpus", INFO, items, rate=RATE)
+    corpus = write_recordings(tmp_path / "corpus", INFO, items)
     assert corpus.info.counts == {"train": 2, "test": 2}
     train = corpus.split("train")
     assert (train.sources, train.speakers) == (["high0.wav", "low0.wav"], ["hig", "low"])
@@ -71,14 +71,14 @@ def test_writes_what_is_healthy_and_lists_the_rest(tmp_path, items, raw, capfd):
 
 
 def test_keep_keeps_what_can_be_understood(tmp_path, items):
-    corpus = write_recordings(tmp_path / "corpus", INFO, items, rate=RATE, faulty="keep")
+    corpus = write_recordings(tmp_path / "corpus", INFO, items, faulty="keep")
     assert corpus.split("train").sources == ["clipped.wav", "high0.wav", "low0.wav"]
     assert listed(tmp_path / "corpus") == FAULTY | {"clipped.wav": "clipped, kept"}
 
 
 def test_refuse_lists_all_and_leaves_nothing(tmp_path, items):
     with pytest.raises(UsageError, match="5 of 9 recordings are faulty") as error:
-        write_recordings(tmp_path / "corpus", INFO, items, rate=RATE, faulty="refuse")
+        write_recordings(tmp_path / "corpus", INFO, items, faulty="refuse")
     for source, reason in FAULTY.items():
         assert f"{source}: {reason}" in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
@@ -86,21 +86,21 @@ def test_refuse_lists_all_and_leaves_nothing(tmp_path, items):
 
 def test_no_list_where_nothing_is_faulty(tmp_path, items, capfd):
     healthy = [item for item in items if item.source not in FAULTY]
-    corpus = write_recordings(tmp_path / "corpus", INFO, healthy, rate=RATE, faulty="refuse")
+    corpus = write_recordings(tmp_path / "corpus", INFO, healthy, faulty="refuse")
     assert not (corpus.folder / "left_out.csv").exists()
     assert "faulty" not in capfd.readouterr().err
 
 
 def test_the_terminal_shows_a_few_names_of_each_reason(tmp_path, items, capfd):
     missing = [Item(tmp_path / f"{i}.wav", f"{i}.wav", "low", "train", None) for i in range(7)]
-    write_recordings(tmp_path / "corpus", INFO, items + missing, rate=RATE)
+    write_recordings(tmp_path / "corpus", INFO, items + missing)
     assert "  7 missing: 0.wav, 1.wav, 2.wav, 3.wav, 4.wav, ...\n" in capfd.readouterr().err
 
 
 def test_a_label_of_which_nothing_would_be_left(tmp_path, items):
     lost = [item for item in items if item.source != "low0.wav"]
     with pytest.raises(UsageError, match="no recording would be left of low for train") as error:
-        write_recordings(tmp_path / "corpus", INFO, lost, rate=RATE)
+        write_recordings(tmp_path / "corpus", INFO, lost)
     assert "1 silent: silent.wav" in str(error.value)
     assert not (tmp_path / "corpus").exists()
 
@@ -111,7 +111,7 @@ def test_pieces_of_one_file(tmp_path, raw):
         Item(raw / "long.wav", "long.wav/0", "low", "train", None, end=0.1),
         Item(raw / "long.wav", "long.wav/1", "high", "train", None, 0.1, 0.2),
     ]
-    train = write_recordings(tmp_path / "corpus", INFO, pieces, rate=RATE).split("train")
+    train = write_recordings(tmp_path / "corpus", INFO, pieces).split("train")
     samples = soundfile.read(raw / "long.wav", dtype="int16")[0]
     assert np.array_equal(train[0][0][0], samples[:800])
     assert np.array_equal(train[1][0][0], samples[800:])
@@ -119,16 +119,16 @@ def test_pieces_of_one_file(tmp_path, raw):
 
 def test_wrong_words(tmp_path, items):
     with pytest.raises(UsageError, match="faulty is 'drop', but it must be one of leave_out, keep, refuse"):
-        write_recordings(tmp_path / "corpus", INFO, items, rate=RATE, faulty="drop")
+        write_recordings(tmp_path / "corpus", INFO, items, faulty="drop")
     strange = [Item(items[0].path, "a", "middle", "train", None)]
     with pytest.raises(UsageError, match="tones has no label middle, but low, high"):
-        write_recordings(tmp_path / "corpus", INFO, strange, rate=RATE)
+        write_recordings(tmp_path / "corpus", INFO, strange)
 
 
 def test_load_prepared(tmp_path, items):
     folder = tmp_path / "corpus"
     assert load_prepared(folder, INFO) is None
-    write_recordings(folder, INFO, items, rate=RATE)
+    write_recordings(folder, INFO, items)
     assert isinstance(load_prepared(folder, INFO), Corpus)
     other = CorpusInfo("tones", "audio", "int16", ("low", "high"), RATE, "", "", "python make_tones.py --faulty keep")
     with pytest.raises(UsageError, match=r"made by 'python make_tones.py', and not by '.*keep': delete it, or choose"):
