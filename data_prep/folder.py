@@ -14,7 +14,7 @@ from data_prep.recordings import SPLITS, Item, load_prepared, write_recordings
 from data_prep.script import run
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
-from sigconv.signals.soundfiles import CONVERTIBLE, READABLE
+from sigconv.signals.speech.soundfiles import CONVERTIBLE, READABLE
 
 SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
 SOUND = READABLE + CONVERTIBLE  # those that cannot be read are not skipped, but told of

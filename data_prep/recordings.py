@@ -10,7 +10,7 @@ import typer
 
 from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
 from sigconv.errors import UsageError
-from sigconv.signals.recording import BadRecording, read_recording
+from sigconv.signals.speech.recording import BadRecording, read_recording
 
 SPLITS = ("train", "validation", "test")
 FAULTY = ("leave_out", "keep", "refuse")

@@ -8,7 +8,7 @@ import soundfile
 
 from data_prep.recordings import Item
 from sigconv.errors import UsageError
-from sigconv.signals.recording import read_recording
+from sigconv.signals.speech.recording import read_recording
 
 # The part of each noise that a split is cut from, so that none hears the noise of another.
 PARTS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}

@@ -6,9 +6,10 @@ read here through pyarrow alone, which is what `datasets` does it with, and is i
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +70,10 @@ class CorpusInfo:
         terms: the licence or terms of use.
         citation: whom to cite.
         command: the command that makes this corpus, named when it is damaged.
+        grammar: the words that a sentence is made of, one from each class, by the name of the class and in the order
+            of a sentence; empty where there is no such order.
+        reader: the settings by which raw files became signals, where such a choice was made; a trained network's
+            files are read by the same.
         counts: the examples in each split.
         split_hash: of the whole corpus, see `split_hash`.
         checksums: the sha256 of each split's file.
@@ -82,6 +87,8 @@ class CorpusInfo:
     terms: str
     citation: str
     command: str
+    grammar: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reader: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     split_hash: str = ""
     checksums: Mapping[str, str] = field(default_factory=dict)

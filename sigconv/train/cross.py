@@ -12,7 +12,7 @@ from sigconv.architecture import times
 from sigconv.corpus import Corpus, CorpusInfo, Split
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length
-from sigconv.signals.waveform import as_waveform
+from sigconv.signals.speech.waveform import as_waveform
 
 BATCH = 256
 

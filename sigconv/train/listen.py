@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sigconv.errors import UsageError
-from sigconv.signals.stretches import PAUSE, cut_windows
+from sigconv.signals.speech.stretches import PAUSE, cut_windows
 from sigconv.train.predict import About, Segment, cut, load, probabilities, segments
 
 BLOCK = 0.25  # seconds between two looks at what has been heard

@@ -126,15 +126,15 @@ def cut(sound: Tensor, windows: Iterable[tuple[int, int]], length: int) -> Tenso
 
 
 def _read_image(file: str, about: About) -> Reading:
-    from sigconv.signals.digits import read_digit
+    from sigconv.signals.image.digits import read_digit
 
     signal, inverted = read_digit(file)
     return Reading(signal[None], notes=["inverted: a dark digit on light paper"] if inverted else [])
 
 
 def _read_sound(file: str, about: About) -> Reading:
-    from sigconv.signals.recording import read_recording
-    from sigconv.signals.stretches import cut_windows, slide
+    from sigconv.signals.speech.recording import read_recording
+    from sigconv.signals.speech.stretches import cut_windows, slide
 
     rate, length = about["rate"], about["shape"][1]
     recording = read_recording(file, round(rate))

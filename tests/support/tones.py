@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
-from sigconv.signals.waveform import as_waveform
+from sigconv.signals.speech.waveform import as_waveform
 
 RATE = 8000
 PITCH = {"low": 300, "middle": 700, "high": 1500}  # Hz

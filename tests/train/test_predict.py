@@ -35,7 +35,9 @@ def test_files_are_told_apart_from_the_folder_alone(
     moved_run: Path, digits: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Corpus, "load", None)
-    monkeypatch.setattr("sigconv.signals.digits.read_digit", lambda file: (picture(file), file.endswith("light.png")))
+    monkeypatch.setattr(
+        "sigconv.signals.image.digits.read_digit", lambda file: (picture(file), file.endswith("light.png"))
+    )
     test = digits.split("test")
 
     def picture(file: str) -> torch.Tensor:

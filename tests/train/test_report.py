@@ -11,8 +11,8 @@ import torch
 from recipe_runs import Start
 
 from sigconv.corpus import Corpus
-from sigconv.train import pictures
-from sigconv.train.report import (
+from sigconv.train.report import pictures
+from sigconv.train.report.page import (
     cross_sections,
     filter_sections,
     layers_sections,

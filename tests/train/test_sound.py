@@ -15,10 +15,10 @@ from tones import RATE, whistle
 from torch import nn
 
 from sigconv.blocks import chain
-from sigconv.signals.filterbanks import FreeFilters, SincFilters
-from sigconv.signals.spectrum import LogMel
-from sigconv.signals.waveform import Waveform
-from sigconv.train import sound
+from sigconv.signals.speech.filterbanks import FreeFilters, SincFilters
+from sigconv.signals.speech.spectrum import LogMel
+from sigconv.signals.speech.waveform import Waveform
+from sigconv.train.report import sound
 
 
 def decoded(markup: Markup) -> bytes:

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.decibels import decibels
-from sigconv.signals.mel import from_mel, mel_triangles, to_mel
-from sigconv.signals.pcen import EnergyNorm, smooth
-from sigconv.signals.power import MelSpectrum, PowerSpectrum
-from sigconv.signals.spectrum import MFCC, PCEN, LogMel, Spectrogram
+from sigconv.signals.speech.decibels import decibels
+from sigconv.signals.speech.mel import from_mel, mel_triangles, to_mel
+from sigconv.signals.speech.pcen import EnergyNorm, smooth
+from sigconv.signals.speech.power import MelSpectrum, PowerSpectrum
+from sigconv.signals.speech.spectrum import MFCC, PCEN, LogMel, Spectrogram
 
 FEATURES = [Spectrogram, LogMel, MFCC, PCEN]
 

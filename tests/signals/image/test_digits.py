@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sigconv.errors import UsageError
-from sigconv.signals.digits import read_digit
+from sigconv.signals.image.digits import read_digit
 
 
 def _seven(side: int = 300, thickness: int = 20) -> np.ndarray:

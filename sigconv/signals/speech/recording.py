@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from sigconv.signals.soundfiles import BadRecording, decode
+from sigconv.signals.speech.soundfiles import BadRecording, decode
 
 __all__ = ["BadRecording", "Recording", "find_faults", "read_recording"]
 

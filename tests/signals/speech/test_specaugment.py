@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.mel import from_mel, to_mel
-from sigconv.signals.specaugment import (
+from sigconv.signals.speech.mel import from_mel, to_mel
+from sigconv.signals.speech.specaugment import (
     SpecAugment,
     SpectrogramAugmentation,
     VocalTractWarp,

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.bounded import Bounded
-from sigconv.signals.filterbank import FilterBank
-from sigconv.signals.filterbanks import FreeFilters, GaborFilters, SincFilters
-from sigconv.signals.mel import mel_points, to_mel
-from sigconv.signals.spectrum import LogMel
+from sigconv.signals.speech.bounded import Bounded
+from sigconv.signals.speech.filterbank import FilterBank
+from sigconv.signals.speech.filterbanks import FreeFilters, GaborFilters, SincFilters
+from sigconv.signals.speech.mel import mel_points, to_mel
+from sigconv.signals.speech.spectrum import LogMel
 
 BANKS = [GaborFilters, SincFilters, FreeFilters]
 SMALL = {"rate": 1000, "filters": 3, "window": 0.032, "hop": 0.008, "stride": 0.004, "low": 100}

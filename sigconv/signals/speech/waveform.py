@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 
 
 def as_waveform(signal: Tensor) -> Tensor:

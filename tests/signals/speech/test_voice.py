@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from sigconv.signals.voice import Pitch, Speed, VocalTract, resample, scale_formants, vocal_tract_map
+from sigconv.signals.speech.voice import Pitch, Speed, VocalTract, resample, scale_formants, vocal_tract_map
 
 RATE = 8000
 FORMANTS = (500.0, 1500.0, 2500.0)

@@ -5,7 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.image import RandomWarp, Standardise, gaussian_smooth
+from sigconv.signals.image import RandomWarp, Standardise
+from sigconv.signals.image.warp import gaussian_smooth
 
 FULL = {"degrees": 10, "translate": 2, "scale": 0.1, "shear": 5, "elastic_alpha": 30, "elastic_sigma": 5}
 

@@ -1,7 +1,6 @@
-"""Pictures on the device: batched augmentation and standardisation, from torch alone."""
+"""Pictures as other hands and cameras would have made them: batched augmentation on the device."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +8,7 @@ from torch.nn import functional as F
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 
 
 class RandomWarp(nn.Module):
@@ -32,10 +31,11 @@ class RandomWarp(nn.Module):
             [-alpha, alpha] pixels, then smoothed to a standard deviation of about 0.16 alpha / sigma pixels.
         elastic_sigma: standard deviation of the smoothing Gaussian, in pixels.
 
-    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype; coordinates are at least float32.
+    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype; coordinates are at least float32. Of a
+    video (N, C, T, H, W) all frames are warped alike.
 
     Raises:
-        UsageError: a limit out of range; at call, anything but floating point pictures (N, C, H, W).
+        UsageError: a limit out of range; at call, anything but floating point pictures or videos.
 
     The elastic distortion is that of Simard, Steinkraus and Platt (2003), "Best practices for convolutional
     neural networks applied to visual document analysis". Ciresan, Meier, Gambardella and Schmidhuber (2010),
@@ -70,14 +70,14 @@ class RandomWarp(nn.Module):
         return ", ".join(f"{name}={value:g}" for name, value in limits.items())
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.ndim != 4 or not images.is_floating_point():
+        if images.ndim < 4 or not images.is_floating_point():
             raise UsageError(
-                "RandomWarp takes floating point pictures (N, C, H, W), "
+                "RandomWarp takes floating point pictures (N, C, H, W) or videos (N, C, T, H, W), "
                 f"but was given {tuple(images.shape)} of {images.dtype}"
             )
         if not self.training:
             return images
-        pixels = images.to(torch.promote_types(images.dtype, torch.float32))
+        pixels = images.flatten(1, -3).to(torch.promote_types(images.dtype, torch.float32))
         height, width = pixels.shape[-2:]
         source = self._affine_source(pixels)
         if self.elastic_alpha:
@@ -88,7 +88,7 @@ class RandomWarp(nn.Module):
         # Whole planes, interleaved by a view alone: faster to fill than affine_grid's pairs, and as fast to sample.
         grid = source.movedim(1, -1)
         warped = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return warped.to(images.dtype)
+        return warped.reshape(images.shape).to(images.dtype)
 
     def _affine_source(self, pixels: Tensor) -> Tensor:
         """Where each pixel comes from: (N, 2, H, W), x and y in pixels from the centre.
@@ -127,41 +127,3 @@ def gaussian_smooth(field: Tensor, sigma: float) -> Tensor:
         weights = torch.exp(-distance.square() / 2) / (sigma * math.sqrt(2 * math.pi))
         field = (field.transpose(axis, -1) @ weights).transpose(axis, -1)
     return field
-
-
-class Standardise(nn.Module):
-    """Pixel values 0..255 to zero mean and unit deviation: ``(x / 255 - mean) / std``.
-
-    Args:
-        mean: of the training pictures, on a scale of 0..1; one number, or one for each channel.
-        std: their standard deviation, likewise. Both are buffers, so that a saved network carries them.
-
-    Shape: (N, C, H, W), uint8 or floating, to the same shape in the module's dtype: torch's default dtype
-    when it was made, or what ``.to(dtype)`` made of it since.
-
-    Raises:
-        UsageError: a deviation that is not positive; at call, channels that do not match the numbers.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.get_default_dtype()).reshape(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.get_default_dtype()).reshape(-1, 1, 1))
-        if not (self.std > 0).all():
-            raise UsageError(f"Standardise: std is {std}, but it must be positive; are all pictures alike?")
-
-    def extra_repr(self) -> str:
-        return f"mean={self.mean.flatten().tolist()}, std={self.std.flatten().tolist()}"
-
-    def forward(self, images: Tensor) -> Tensor:
-        channels = images.shape[-3] if images.ndim >= 3 else 0
-        for name, numbers in (("mean", self.mean), ("std", self.std)):
-            if len(numbers) not in (1, channels):
-                raise UsageError(
-                    f"Standardise: {name} has numbers for {len(numbers)} channels, "
-                    f"but the pictures {tuple(images.shape)} have {channels}"
-                )
-        return (images.to(self.mean.dtype) / 255 - self.mean) / self.std

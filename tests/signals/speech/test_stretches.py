@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from tones import LENGTH, RATE, utterance, whistle
 
-from sigconv.signals.stretches import MARGIN, cut_windows, find_stretches
+from sigconv.signals.speech.stretches import MARGIN, cut_windows, find_stretches
 
 SPEECH = 8000  # samples: the length that a network for real digits hears
 

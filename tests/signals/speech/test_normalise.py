@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.normalise import CorpusNorm, PeakNorm, UtteranceNorm, sounding
-from sigconv.signals.spectrum import PCEN, LogMel
+from sigconv.signals.speech.normalise import CorpusNorm, PeakNorm, UtteranceNorm, sounding
+from sigconv.signals.speech.spectrum import PCEN, LogMel
 
 
 def words() -> torch.Tensor:

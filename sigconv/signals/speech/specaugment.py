@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 from .mel import SCALES, from_mel, to_mel
 from .voice import vocal_tract_map
 

@@ -1,6 +1,6 @@
 """Learned front ends: banks of filters on raw samples that are trained with the network.
 
-Each says what its filters are; what is done with them is :class:`sigconv.signals.filterbank.FilterBank`'s.
+Each says what its filters are; what is done with them is :class:`sigconv.signals.speech.filterbank.FilterBank`'s.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import check
+from .. import check
 from .bounded import Bounded
 from .filterbank import FilterBank, gaussian, unit_sum
 from .mel import mel_points

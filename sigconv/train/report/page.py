@@ -15,9 +15,9 @@ from sigconv.corpus import Corpus, CorpusInfo, Split
 from sigconv.describe import describe
 from sigconv.notation import parse
 from sigconv.signals.length import fit_length
-from sigconv.train import pictures, sound
 from sigconv.train.cross import in_words
 from sigconv.train.network import first_weights, output_shape
+from sigconv.train.report import pictures, sound
 from sigconv.train.run import Run
 from sigconv.train.task import Classification
 
@@ -31,7 +31,9 @@ SHOW: dict[str, Callable[[Tensor, CorpusInfo], Markup]] = {
     "audio": lambda signal, info: sound.recording(signal, info.rate),
 }
 
-TEMPLATES = Environment(loader=PackageLoader("sigconv.train"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+TEMPLATES = Environment(
+    loader=PackageLoader("sigconv.train.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
 
 
 @dataclass(frozen=True)

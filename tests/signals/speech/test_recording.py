@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from sigconv.errors import UsageError
-from sigconv.signals.recording import BadRecording, find_faults, read_recording
+from sigconv.signals.speech.recording import BadRecording, find_faults, read_recording
 
 RATE = 44_100
 

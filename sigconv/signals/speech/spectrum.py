@@ -2,7 +2,7 @@
 
 Each is a module from raw signals to a picture of them: (B, 1, T), int16 or floating, to (B, 1, F, frames) of float32,
 or of float64 for a signal of that; F goes from low to high frequency. Frames and precision are those of
-:mod:`sigconv.signals.power`.
+:mod:`sigconv.signals.speech.power`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 from .decibels import decibels
 from .pcen import EnergyNorm
 from .power import MelSpectrum, PowerSpectrum
@@ -123,7 +123,7 @@ class MFCC(LogMel):
 
 
 class PCEN(MelSpectrum):
-    """Power in mel bands, each normalised by its own recent past: :class:`sigconv.signals.pcen.EnergyNorm`.
+    """Power in mel bands, each normalised by its own recent past: :class:`sigconv.signals.speech.pcen.EnergyNorm`.
 
     Args:
         learned: whether the parameters of each band are trained with the network.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.augment import (
+from sigconv.signals.speech.augment import (
     AddNoise,
     Equalise,
     Gain,
@@ -21,7 +21,7 @@ from sigconv.signals.augment import (
     active_power,
     fft_length,
 )
-from sigconv.signals.voice import Pitch, Speed, VocalTract
+from sigconv.signals.speech.voice import Pitch, Speed, VocalTract
 
 RATE = 8000
 AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {

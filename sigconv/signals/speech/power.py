@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 from .mel import SCALES, mel_triangles
 from .waveform import as_waveform
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 
 
 class UtteranceNorm(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from . import check
+from .. import check
 from .bounded import Bounded
 
 

@@ -13,9 +13,9 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from sigconv.signals.filterbank import FilterBank
+from sigconv.signals.speech.filterbank import FilterBank
 from sigconv.train.network import first_weights
-from sigconv.train.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
+from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
 
 BANDS, RANGE_DB = 64, 70  # of the spectrograms
 

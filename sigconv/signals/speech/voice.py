@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import check
+from .. import check
 from .augment import WaveformAugmentation, draw, fft_length, from_decibels
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 from .waveform import as_waveform
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sigconv import functional as F
 from sigconv.errors import UsageError
 
-from . import check
+from .. import check
 from .bounded import Bounded
 from .decibels import decibels
 from .pcen import EnergyNorm
@@ -33,8 +33,8 @@ class FilterBank(nn.Module):
 
     The filters' output is squared in modulus, averaged by a Gaussian whose width is learned for each band by itself
     (LEAF: Zeghidour, Teboul, de Chaumont Quitry & Tagliasacchi, "LEAF: a learnable frontend for audio classification",
-    ICLR 2021), and compressed. Frames lie as those of :mod:`sigconv.signals.power`: centred, ``hop`` apart, silence
-    beyond the ends. Computed in full precision, under autocast too.
+    ICLR 2021), and compressed. Frames lie as those of :mod:`sigconv.signals.speech.power`: centred, ``hop`` apart,
+    silence beyond the ends. Computed in full precision, under autocast too.
 
     Args:
         rate: samples a second, in Hz.

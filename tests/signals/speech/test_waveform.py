@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.waveform import Waveform, as_waveform
+from sigconv.signals.speech.waveform import Waveform, as_waveform
 
 
 def test_integers_become_fractions_of_full_scale() -> None:
