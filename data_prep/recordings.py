@@ -1,21 +1,18 @@
 """What every corpus of recordings shares: sound files in, a corpus out, and a list of those that were left out."""
 
-import csv
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from data_prep.left_out import count_reasons, summary, write_list
+from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import BadRecording, read_recording
 
-SPLITS = ("train", "validation", "test")
 FAULTY = ("leave_out", "keep", "refuse")
-LEFT_OUT = "left_out.csv"
-FEW = 5  # names of each reason that the terminal shows
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,9 @@ def write_recordings(
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")
     faults: dict[str, str] = {}  # source -> reason
     examples = _examples(items, info, faulty, faults)
-    corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: _write_list(scratch, faults))
+    corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: write_list(scratch, faults))
     if faults:
-        typer.echo(_summary(faults, corpus.folder / LEFT_OUT), err=True)
+        typer.echo(summary("faulty recordings", faults, corpus.folder), err=True)
     return corpus
 
 
@@ -119,27 +116,6 @@ def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict
         )
     if empty:
         lost = ", ".join(f"{label} for {split}" for label, split in sorted(empty))
-        raise UsageError(f"{info.name}: no recording would be left of {lost}, since all are faulty:\n{_counts(faults)}")
-
-
-def _write_list(folder: Path, faults: dict[str, str]) -> None:
-    if not faults:
-        return
-    with open(folder / LEFT_OUT, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "reason"])
-        writer.writerows(faults.items())
-
-
-def _summary(faults: dict[str, str], path: Path) -> str:
-    return f"{len(faults):,} faulty recordings, listed in {path}:\n{_counts(faults)}"
-
-
-def _counts(faults: dict[str, str]) -> str:
-    """A line for each reason: how many, and the first few names."""
-    lines = []
-    for reason, count in Counter(faults.values()).most_common():
-        names = [source for source, why in faults.items() if why == reason][:FEW]
-        more = ", ..." if count > FEW else ""
-        lines.append(f"  {count:,} {reason}: {', '.join(names)}{more}")
-    return "\n".join(lines)
+        raise UsageError(
+            f"{info.name}: no recording would be left of {lost}, since all are faulty:\n{count_reasons(faults)}"
+        )

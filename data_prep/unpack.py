@@ -3,8 +3,11 @@
 import os
 import tarfile
 import tempfile
+import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -13,19 +16,20 @@ from sigconv.errors import UsageError
 
 
 def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
-    """`folder`, unpacked from the archive at `url` where it is not there; the archive is kept as `<folder>.tar.gz`.
+    """`folder`, unpacked from the archive at `url` where it is not there; that is kept as `<folder>.tar.gz` or `.zip`.
 
     Raises UsageError where the archive cannot be fetched, or is not what `checksum` says: see `fetch`.
     """
     if folder.exists():
         return folder
-    return unpack(fetch(url, folder.with_name(f"{folder.name}.tar.gz"), checksum), folder)
+    kind = ".zip" if urlsplit(url).path.endswith(".zip") else ".tar.gz"
+    return unpack(fetch(url, folder.with_name(f"{folder.name}{kind}"), checksum), folder)
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpacks a tar archive, compressed or not, as `folder`; one that is there is left as it is.
+    """Unpacks a zip, or a tar archive, compressed or not, as `folder`; one that is there is left as it is.
 
-    Nothing can be written outside the folder, whatever the archive says (tarfile's filter "data").
+    Nothing can be written outside the folder, whatever the archive says (tarfile's filter "data"; zipfile always).
 
     Raises UsageError: the archive is damaged or unsafe; it is deleted, so that it is fetched anew next time.
     """
@@ -35,10 +39,9 @@ def unpack(archive: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.part-") as scratch:
         whole = Path(scratch, "whole")
         try:
-            with tarfile.open(archive) as tar:
-                for member in tqdm(tar, f"unpacking {archive.name}", unit=" files", disable=None):
-                    tar.extract(member, whole, filter="data")
-        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            for _ in tqdm(_extract(archive, whole), f"unpacking {archive.name}", unit=" files", disable=None):
+                pass
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
                 raise
             archive.unlink()
@@ -47,3 +50,16 @@ def unpack(archive: Path, folder: Path) -> Path:
             ) from error
         os.rename(whole, folder)
     return folder
+
+
+def _extract(archive: Path, folder: Path) -> Iterator[object]:
+    """Unpacks one member after the other, and yields it."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as packed:
+            for name in packed.namelist():
+                yield packed.extract(name, folder)
+    else:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                tar.extract(member, folder, filter="data")
+                yield member

@@ -23,6 +23,8 @@ except ModuleNotFoundError:
     sys.exit("the sigconv command needs more than the layers do: pip install 'sigconv[recipes]'")
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .train.predict import Prediction, Segment
 
 app = typer.Typer(
@@ -69,19 +71,23 @@ def describe(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/mnist/2026-11-22_12-00-00.")],
-    files: Annotated[list[Path], typer.Argument(help="Pictures or recordings to classify.")],
+    files: Annotated[list[Path], typer.Argument(help="Pictures, recordings or videos.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
+    video: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Also copy the one video to OUT.mp4, the mouth framed, the words below."),
+    ] = None,
 ) -> None:
-    """Say what a trained network sees or hears in FILES. Exit status 1 if one of them cannot be used."""
-    from .train.predict import predict as classify
-
+    """Say what a trained network sees, hears or reads in FILES. Exit status 1 if one of them cannot be used."""
     failed = False
-    for prediction in classify(run, files):
+    for prediction in _predictions(run, files, video):
         failed |= prediction.error is not None
         if as_json:
             typer.echo(json.dumps(asdict(prediction)))
         else:
             typer.echo(_in_words(prediction), err=prediction.error is not None)
+    if video is not None and not failed:
+        typer.echo(f"{video} is written, without sound.", err=True)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -154,11 +160,23 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
+def _predictions(run: Path, files: list[Path], video: Path | None) -> Iterator[Prediction]:
+    if video is None:
+        from .train.predict import predict as classify
+
+        yield from classify(run, files)
+    else:
+        from .train.subtitles import subtitle
+
+        yield subtitle(run, files, video)
+
+
 def _in_words(prediction: Prediction) -> str:
     if prediction.error is not None:
         return f"error: {prediction.error}"
     if prediction.segments is not None:
-        lines = [f"{prediction.file}: {'; '.join(['a long recording', *prediction.notes])}"]
+        what = "a long recording" if prediction.text is None else prediction.text or "nothing was read"
+        lines = [f"{prediction.file}: {'; '.join([what, *prediction.notes])}"]
         return "\n".join(lines + [f"  {segment_line(segment)}" for segment in prediction.segments])
     likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
     asides = [f"then {', '.join(others)}"] if others else []
@@ -166,7 +184,8 @@ def _in_words(prediction: Prediction) -> str:
 
 
 def segment_line(segment: Segment) -> str:
-    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {segment.probability:6.1%}  {segment.label}"
+    sureness = "" if segment.probability is None else f"{segment.probability:6.1%}  "
+    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {sureness}{segment.label}"
 
 
 if __name__ == "__main__":

@@ -109,6 +109,7 @@ def build(
     norm: str | None = None,
     dropout: float = 0.0,
     padding: Padding = "valid",
+    causal: bool = False,
     ndim: int | None = None,
 ) -> nn.Sequential:
     """The network that ``layers`` stands for: ([batch,] channels, \\*size) -> ([batch,] neurons).
@@ -126,19 +127,29 @@ def build(
         dropout: share of the hidden numbers that are dropped before each layer of neurons, in training.
         padding: of every convolution; a number, a (before, after) pair, "valid", "same", "causal", or one of these for
             each axis: ("causal", "same", "same") is video that never looks into the future. Pooling has none.
+        causal: whether that of the first axis, time, is "causal", whatever ``padding`` says. Pooling is as it was: no
+            place looks ahead where its windows have one sample of time.
 
     Raises:
         UsageError: the string cannot be read or does not fit; the message names the layer and both numbers.
     """
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it is the share of numbers to drop, at least 0 and less than 1")
-    stages = parse(layers, input, classes=classes, ndim=ndim).stages(padding)
+    architecture = parse(layers, input, classes=classes, ndim=ndim)
+    stages = architecture.stages(_causal(padding, architecture.ndim) if causal else padding)
     last = stages[-1]
     if classes is not None and last.gives != (classes,):
         raise UsageError(f"{last}, gives {times(last.gives)} but there are {classes} classes; end in {classes}N")
     hidden = {f"{s.number}_{s.layer}": _module(s, norm, activation, dropout) for s in stages[:-1]}
     output = {f"{last.number}_{last.layer}": _module(last, None, None, dropout)}
     return chain(fold=None if ndim is None else Fold(ndim), **hidden, **output)
+
+
+def _causal(padding: Padding, ndim: int) -> Padding:
+    """The padding of ``ndim`` axes, but "causal" along the first."""
+    if isinstance(padding, int | str) or len(padding) != ndim:
+        padding = [padding] * ndim  # type: ignore[list-item]
+    return ("causal", *padding[1:])
 
 
 def _module(stage: Stage, norm: str | None, activation: str | None, dropout: float) -> nn.Module:

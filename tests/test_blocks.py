@@ -10,19 +10,26 @@ from torch import nn
 from sigconv.blocks import (
     ACTIVATIONS,
     BatchNorm,
+    Branches,
     ConvBlock,
     Flatten,
     Fold,
     GlobalAvgPool,
+    PerFrame,
     Residual,
     ScaledTanh,
     StatisticsPooling,
     SubSpectralNorm,
     chain,
+    factorised,
     separable,
+    tcn,
+    temporal_block,
 )
+from sigconv.blocks.conv import middle_maps
 from sigconv.errors import UsageError
-from sigconv.layers import AvgPool
+from sigconv.layers import AvgPool, Conv
+from sigconv.verification import verify
 
 RANKS = (1, 2, 3)
 
@@ -232,3 +239,107 @@ def test_residual_adds_before_the_activation():
     x = signal(1)
     torch.testing.assert_close(Residual(ScaledTanh())(x), (ScaledTanh()(x) + x).relu())
     torch.testing.assert_close(Residual(nn.Identity(), ScaledTanh(), None)(x), x + ScaledTanh()(x))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_factorised_is_space_then_time_of_torch(ndim):
+    block = factorised(3, 5, 3, ndim=ndim, stride=2, padding="same", activation="silu").double()
+    conv, space = torch_layer("Conv", ndim), ndim - 1
+    torchs = nn.Sequential(
+        conv(3, block[0].out_channels, (1, *[3] * space), (1, *[2] * space), (0, *[1] * space), bias=False),
+        torch_layer("BatchNorm", ndim)(block[0].out_channels),
+        nn.SiLU(),
+        conv(block[0].out_channels, 5, (3, *[1] * space), (2, *[1] * space), (1, *[0] * space), bias=False),
+    ).double()
+    torchs.load_state_dict(block.state_dict())
+    x = signal(ndim)
+    torch.testing.assert_close(block(x), torchs(x))
+
+
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 7, 7), (5, 1, 3), (2, 4)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 64), (64, 128), (3, 17)])
+def test_factorised_has_as_many_weights_as_the_whole_kernel(kernel, inputs, outputs):
+    block = factorised(inputs, outputs, kernel, norm=None)
+    ours = sum(weight.numel() for weight in block.parameters())
+    one_map = ours // block[0].out_channels
+    whole = Conv(inputs, outputs, kernel, bias=False).weight.numel()
+    assert ours <= whole < ours + one_map
+    assert middle_maps(64, 64, (3, 3, 3)) == 144
+
+
+def test_factorised_is_causal_along_time():
+    block = factorised(1, 4, (3, 3, 3), padding=("causal", "same", "same")).double().eval()
+    x = signal(3, channels=1)
+    assert torch.equal(block(x)[:, :, :5], block(torch.cat([x[:, :, :5], -x[:, :, 5:]], 2))[:, :, :5])
+
+
+def test_factorised_needs_space_beside_time():
+    with pytest.raises(UsageError, match="convolution over one axis has no space beside its time"):
+        factorised(1, 4, 3, ndim=1)
+
+
+@pytest.mark.parametrize("ndim", RANKS)
+def test_per_frame_is_one_frame_after_another(ndim):
+    frame = ConvBlock(3, 4, 3, ndim=ndim - 1).double().eval() if ndim > 1 else nn.Linear(3, 4).double()
+    x = signal(ndim)
+    expected = torch.stack([frame(x[:, :, i]) for i in range(8)], 2)
+    torch.testing.assert_close(PerFrame(frame)(x), expected)
+    assert PerFrame(GlobalAvgPool())(signal(3)).shape == (2, 3, 8)
+
+
+def test_per_frame_copies_nothing_where_channels_are_innermost():
+    x = torch.randn(2, 3, 4, 5, 6).to(memory_format=torch.channels_last_3d)
+    seen = PerFrame(nn.Identity())(x)
+    assert seen.data_ptr() == x.data_ptr()
+    assert seen.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_branches_stand_one_behind_another():
+    x = signal(2)
+    torch.testing.assert_close(Branches([nn.Identity(), ScaledTanh()])(x), torch.cat([x, ScaledTanh()(x)], 1))
+
+
+@pytest.mark.parametrize(("causal", "before"), [(False, 1), (True, 2)])
+def test_temporal_block_is_dilated_convolutions_of_torch(causal, before):
+    block = temporal_block(3, 4, (3, 5), dilation=3, causal=causal).double().eval()
+    x = y = signal(1, size=20)
+    for branches in (block.body.first, block.body.second):
+        y = torch.cat(
+            [
+                branch.norm(
+                    nn.functional.conv1d(
+                        nn.functional.pad(y, (before * reach, (2 - before) * reach)), branch.conv.weight, dilation=3
+                    )
+                ).relu()
+                for branch, reach in zip(branches, (3, 6), strict=True)
+            ],
+            1,
+        )
+    around = nn.functional.conv1d(x, block.shortcut.weight, block.shortcut.bias)
+    torch.testing.assert_close(block(x), (y + around).relu())
+
+
+def test_the_dilation_of_a_tcn_doubles_with_each_level():
+    net = tcn(3, 6, levels=3)
+    assert [branch.conv.window.dilation for level in net for branch in level.body.second] == [
+        (dilation,) for dilation in (1, 2, 4) for _ in range(3)
+    ]
+    assert [branch.conv.window.kernel for branch in net.level2.body.first] == [(3,), (5,), (7,)]
+    assert isinstance(net.level2.shortcut, nn.Identity)
+
+
+def test_temporal_block_shares_its_maps_out():
+    with pytest.raises(UsageError, match=r"8 maps cannot be shared out equally among 3 .* kernel size in \(3, 5, 7\)"):
+        temporal_block(2, 8, (3, 5, 7))
+
+
+@pytest.mark.parametrize(
+    ("block", "shape"),
+    [
+        (PerFrame(Conv(2, 2, (3, 3))), (1, 2, 2, 4, 3)),
+        (factorised(2, 2, (2, 2, 2), padding=("causal", "same", "same"), activation="tanh"), (1, 2, 2, 3, 2)),
+        (temporal_block(2, 4, (2, 3), dilation=2, causal=True, dropout=0), (2, 2, 5)),
+    ],
+)
+def test_backward_passes_are_proved(block, shape):
+    assert verify(block.eval(), torch.randn(shape))

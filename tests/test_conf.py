@@ -22,29 +22,42 @@ OPTIONS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for gr
 # What has no default, or does not go with it.
 GIVEN = {
     "data=folder": ("data.root=mine",),
+    "data=video_folder": ("data.root=mine",),
+    "data=lrw": ("data.source=lrw",),
+    "mouth=yunet": ("mouth.model=yunet.onnx",),
     "features=waveform": ("model=m5", "augment=waveform"),
     "model=m5": ("features=waveform", "augment=waveform"),
 }
+ANY = {"augment": ["none"], "optim": OPTIONS["optim"], "trainer": OPTIONS["trainer"]}
 PICTURES = {
     "data": ["mnist"],
     "features": ["standardise"],
     "augment": ["affine", "elastic"],
+    "model": ["cnn", "lenet", "mlp"],
     "experiment": ["mnist_best"],
 }
-EITHER = {
-    "augment": ["none"],
-    "model": ["cnn", "lenet", "mlp"],
-    "optim": OPTIONS["optim"],
-    "trainer": OPTIONS["trainer"],
+LIPS = {
+    "data": ["grid", "lrw", "drawn", "video_folder"],
+    "mouth": OPTIONS["mouth"],
+    "task": OPTIONS["task"],
+    "features": ["clip_norm"],
+    "augment": ["lips"],
+    "model": ["lips_cnn", "lipnet", "lipresnet", "r2plus1d", "resnet"],
 }
+SPEECH = {
+    group: [
+        option
+        for option in options
+        if option not in (set(PICTURES.get(group, [])) | set(LIPS.get(group, []))) - {"cnn", "lenet", "mlp", "resnet"}
+    ]
+    for group, options in OPTIONS.items()
+}
+FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": SPEECH}
 
 
 def fitting(recipe: str, group: str) -> list[str]:
-    """The options that go together: those for pictures, and all others for speech."""
-    pictures = PICTURES.get(group, [])
-    if recipe == "mnist":
-        return [*pictures, *EITHER.get(group, [])]
-    return [option for option in OPTIONS[group] if option not in pictures]
+    """The options of a group that make sense in a recipe."""
+    return sorted({*FITTING[recipe].get(group, []), *ANY.get(group, [])})
 
 
 CHOICES = [(recipe, group, option) for recipe in RECIPES for group in OPTIONS for option in fitting(recipe, group)]
@@ -59,6 +72,9 @@ def composed(*overrides: str, recipe: str = "mnist") -> DictConfig:
 
 def raw_signal(config: DictConfig) -> Tensor:
     """(*shape), of the kind that the data in the config is."""
+    if "mouth" in config:
+        frames = round(config.data.rate * (config.data.seconds or 0.4))
+        return torch.randint(1, 256, (1, frames, config.mouth.height, config.mouth.width), dtype=torch.uint8)
     if "rate" not in config.data:
         return torch.randint(256, (1, 28, 28), dtype=torch.uint8)
     seconds = config.data.seconds or 0.14
@@ -68,9 +84,10 @@ def raw_signal(config: DictConfig) -> Tensor:
 def build(config: DictConfig, classes: int = 10) -> tuple[nn.Module, nn.Module, Tensor]:
     """Features, network and a batch of raw signals, which both have taken."""
     signal = raw_signal(config)
-    features, model = build_network(config, signal, classes)
+    sequence = config.get("sequence", False)
+    features, model = build_network(config, signal, classes, sequence=sequence)
     batch = torch.stack([signal, signal.flip(-1)])
-    assert model(features(batch)).shape == (2, classes)
+    assert model(features(batch)).shape == (2, classes, *signal.shape[1 : 1 + sequence])
     return features, model, batch
 
 
@@ -81,7 +98,7 @@ def test_every_option_is_made_in_each_recipe_that_it_fits(recipe: str, group: st
     for data in [config.data, *([config.cross_corpus] if "cross_corpus" in config else [])]:
         function = get_object(data.prepare["_target_"])
         signature(function).bind(**{name: value for name, value in data.prepare.items() if name != "_target_"})
-    if group in ("data", "features", "model", "augment", "experiment"):
+    if group in ("data", "features", "model", "augment", "mouth", "task", "experiment"):
         features, _, batch = build(config)
         for stage in ("signal", "features"):
             if config.augment[stage] is not None:
@@ -104,7 +121,7 @@ def test_every_network_takes_all_features(features: str) -> None:
     """Or says why not: two axes where there is one, or a number of bands that cannot be cut."""
     config = composed(f"features={features}", recipe="speech_spectrogram").copy()
     refused = []
-    for model in OPTIONS["model"]:
+    for model in fitting("speech_spectrogram", "model"):
         config.model = composed(f"model={model}", recipe="speech_spectrogram").model
         try:
             build(config, classes=10 if "10N" in config.model.get("layers", "") else 7)

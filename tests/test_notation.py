@@ -211,6 +211,27 @@ def test_padding_is_that_of_each_axis():
     assert not torch.equal(y[:, :, 4:], z[:, :, 4:])
 
 
+@pytest.mark.parametrize("padding", ["same", 1, (0, 2), ("valid", "same", "same"), [[1, 1], "same", 0]])
+def test_causal_is_the_padding_of_the_first_axis(padding):
+    text = "1x6x8x8-2C3-MP1x2x2-3C3x3x2"
+    net = build(text, padding=padding, causal=True, activation="tanh")
+    assert [layer.conv.window.padding[0] for layer in (net[0], net[2])] == [(2, 0)] * 2
+    plain = build(text, padding=padding)
+    for one, other in zip((net[0], net[2]), (plain[0], plain[2]), strict=True):
+        assert one.conv.window.padding[1:] == other.conv.window.padding[1:]
+    x = torch.randn(1, 1, 6, 8, 8)
+    changed = torch.cat([x[:, :, :4], torch.zeros(1, 1, 2, 8, 8)], 2)
+    y, z = net(x), net(changed)
+    assert y.shape[2] == 6
+    assert torch.equal(y[:, :, :4], z[:, :, :4])
+    assert not torch.equal(y[:, :, 4:], z[:, :, 4:])
+
+
+def test_causal_sound_has_one_axis():
+    assert build("1x40x30-8C5-GAP-3N", ndim=1, causal=True)[1].conv.window.padding == ((4, 0),)
+    assert build("1x30-8C5-3N", padding=(1, 2), causal=True)[0].conv.window.padding == ((4, 0),)
+
+
 def test_signals_of_another_size_are_named():
     with pytest.raises(UsageError, match=r"receives \(20, 14, 14\) but the network was built for \(20, 12, 12\)"):
         build("1x28x28-20C4-MP2-10N")(torch.randn(1, 1, 32, 32))

@@ -1,25 +1,31 @@
 """Blocks of layers for signals of any number of axes."""
 
 from .activation import ACTIVATIONS, ScaledTanh, make_activation
-from .compose import Residual, chain
-from .conv import ConvBlock, separable
+from .compose import Branches, PerFrame, Residual, chain
+from .conv import ConvBlock, factorised, separable
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
 from .shape import Flatten, Fold, GlobalAvgPool, StatisticsPooling
+from .temporal import tcn, temporal_block
 
 __all__ = [
     "ACTIVATIONS",
     "NORMS",
     "BatchNorm",
+    "Branches",
     "ConvBlock",
     "Flatten",
     "Fold",
     "GlobalAvgPool",
+    "PerFrame",
     "Residual",
     "ScaledTanh",
     "StatisticsPooling",
     "SubSpectralNorm",
     "chain",
+    "factorised",
     "make_activation",
     "make_norm",
     "separable",
+    "tcn",
+    "temporal_block",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
 from .activation import make_activation
@@ -30,3 +31,26 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.body(x) + self.shortcut(x))
+
+
+class Branches(nn.ModuleList):
+    """Modules side by side: what each makes of x, (batch, channels, \\*size), joined along the channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self], 1)
+
+
+class PerFrame(nn.Module):
+    """A module for each frame by itself: (batch, channels, time, \\*size) -> (batch, features, time, \\*new size).
+
+    Time, the first axis, goes into the batch: ``module`` is given (batch * time, channels, \\*size). Where it gives
+    (batch * time, features) the result is (batch, features, time). Nothing is copied if channels are innermost.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = x.transpose(1, 2)
+        return self.module(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]).transpose(1, 2)

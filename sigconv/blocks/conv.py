@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from ..layers import Conv, MaxPool
-from ..window import Padding, PerAxis
+from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
 from .norm import make_norm
@@ -92,3 +94,48 @@ def separable(
     depthwise = Conv(in_channels, in_channels, kernel_size, stride, padding, dilation, in_channels, False, ndim=ndim)
     pointwise = ConvBlock(in_channels, out_channels, 1, ndim=depthwise.window.ndim, norm=norm, activation=activation)
     return chain(depthwise=depthwise, pointwise=pointwise)
+
+
+def factorised(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: PerAxis,
+    *,
+    ndim: int | None = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    middle: int | None = None,
+    norm: str | None = "batch",
+    activation: str | None = "relu",
+) -> nn.Sequential:
+    """A convolution over space and then one over time, which is the first axis: "(2+1)-D" in place of 3-D.
+
+    ([batch,] in_channels, time, \\*size) -> ([batch,] out_channels, time, \\*size). Between the two are normalisation
+    and activation, behind them nothing; neither convolution has a bias. Tran et al., "A closer look at spatiotemporal
+    convolutions for action recognition", CVPR 2018. Modules are named as in torchvision's Conv2Plus1D.
+
+    Args: those of :class:`ConvBlock`, and
+        middle: maps between the two; those of :func:`middle_maps` if None.
+
+    Raises:
+        UsageError: there is one axis only.
+    """
+    window = Window.parse(kernel_size, stride, padding, ndim=ndim, owner="factorised")
+    if window.ndim < 2:
+        raise UsageError("factorised: a convolution over one axis has no space beside its time; take a ConvBlock")
+    still, around = [1] * (window.ndim - 1), [(0, 0)] * (window.ndim - 1)
+    (time, *space), (step, *steps), (pad, *pads) = window.kernel, window.stride, window.padding
+    if middle is None:
+        middle = middle_maps(in_channels, out_channels, window.kernel)
+    over_space = Conv(in_channels, middle, (1, *space), (1, *steps), ((0, 0), *pads), bias=False)
+    over_time = Conv(middle, out_channels, (time, *still), (step, *still), (pad, *around), bias=False)
+    between = make_norm(norm, middle), make_activation(activation)
+    return nn.Sequential(over_space, *(part for part in between if part is not None), over_time)
+
+
+def middle_maps(in_channels: int, out_channels: int, kernel: Sequence[int]) -> int:
+    """The most maps between space and time with which a factorised kernel has no more weights than the whole one."""
+    time, *space = kernel
+    places = math.prod(space)
+    whole = in_channels * out_channels * time * places
+    return max(1, whole // (in_channels * places + out_channels * time))

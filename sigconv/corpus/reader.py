@@ -1,6 +1,7 @@
 """Reads a corpus, memory-mapped: opening one of any size takes no time and no memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,16 @@ class Split:
         With a `length` each signal is brought to it by `sigconv.signals.length.fit_length`; without one, UsageError is
         raised where they differ in shape. It is raised as well where they have texts.
         """
-        if length is not None:
-            return torch.stack([fit_length(self[i][0], length) for i in range(len(self))]), self.labels
+        return self.signals(None if length is None else partial(fit_length, length=length)), self.labels
+
+    def signals(self, fit: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """All signals in memory, (N, *shape) in the corpus' dtype.
+
+        Args:
+            fit: brings each signal to the shape of all; without it, UsageError is raised where they differ in shape.
+        """
+        if fit is not None:
+            return torch.stack([fit(self[i][0]) for i in range(len(self))])
         shapes = self.shapes
         smallest, largest = tuple(shapes.amin(0).tolist()), tuple(shapes.amax(0).tolist())
         if smallest != largest:
@@ -77,7 +86,7 @@ class Split:
             )
         # An Arrow array of bytes is three buffers: which are valid, where each begins, and all of them end to end.
         batches = [np.frombuffer(batch.buffers()[2], self.dtype) for batch in self.table["signal"].chunks]
-        return torch.from_numpy(np.concatenate(batches).reshape(len(self), *smallest)), self.labels
+        return torch.from_numpy(np.concatenate(batches).reshape(len(self), *smallest))
 
     def _require(self, column: str) -> None:
         if self.table[column].null_count:

@@ -3,7 +3,8 @@ of axes. Names and state_dict are those of torchvision's resnet18 to resnet152, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class BasicBlock(nn.Module):
         self.conv2 = _conv(width, width, 3, 1, ndim)
         self.bn2 = BatchNorm(width)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _projection(in_channels, width, self.conv1.window.stride, ndim)
+        self.downsample = projection(in_channels, width, self.conv1.window.stride, ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
@@ -57,7 +58,7 @@ class Bottleneck(nn.Module):
         self.conv3 = _conv(width, out_channels, 1, 1, ndim)
         self.bn3 = BatchNorm(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _projection(in_channels, out_channels, self.conv2.window.stride, ndim)
+        self.downsample = projection(in_channels, out_channels, self.conv2.window.stride, ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
@@ -97,8 +98,6 @@ class ResNet(nn.Module):
         ndim: int | None = None,
     ) -> None:
         super().__init__()
-        if not blocks or min(blocks) < 1:
-            raise UsageError(f"ResNet: blocks is {tuple(blocks)}; give every stage one block or more")
         channels, *size = folded("ResNet", input, classes, ndim)
         ndim = len(size)
         kind: type[BasicBlock] | type[Bottleneck] = Bottleneck if bottleneck else BasicBlock
@@ -107,19 +106,12 @@ class ResNet(nn.Module):
         self.bn1 = BatchNorm(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else MaxPool(3, stride, padding="same", ndim=ndim)
-        channels = width
-        for stage, depth in enumerate(blocks):
-            steps = [1 if stage == 0 else stride, *[1] * (depth - 1)]
-            layer = nn.Sequential()
-            for step in steps:
-                layer.append(kind(channels, width * 2**stage, step, ndim=ndim))
-                channels = width * 2**stage * kind.expansion
-            self.add_module(f"layer{stage + 1}", layer)
+        layers, channels = stages(partial(kind, ndim=ndim), width, blocks, stride, kind.expansion)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
         self.avgpool = GlobalAvgPool()
         self.fc = nn.Linear(channels, classes)
-        for module in self.modules():
-            if isinstance(module, Conv):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         for part in self.children():
@@ -127,11 +119,48 @@ class ResNet(nn.Module):
         return x
 
 
+def stages(
+    block: Callable[[int, int, PerAxis], nn.Module],
+    width: int,
+    blocks: Sequence[int],
+    stride: PerAxis,
+    expansion: int = 1,
+) -> tuple[dict[str, nn.Module], int]:
+    """layer1, layer2, ... of residual blocks, for ``width`` maps, and the number of maps that the last one gives.
+
+    Args:
+        block: from the number of maps before, the width and the stride to a block, which gives ``expansion`` * width.
+        blocks: how many there are in each stage. Each stage but the first doubles the width and has the stride.
+
+    Raises:
+        UsageError: a stage has no block.
+    """
+    if not blocks or min(blocks) < 1:
+        raise UsageError(f"residual network: blocks is {tuple(blocks)}; give every stage one block or more")
+    layers: dict[str, nn.Module] = {}
+    channels = width
+    for stage, depth in enumerate(blocks):
+        layer = nn.Sequential()
+        for step in [1 if stage == 0 else stride, *[1] * (depth - 1)]:
+            layer.append(block(channels, width * 2**stage, step))
+            channels = width * 2**stage * expansion
+        layers[f"layer{stage + 1}"] = layer
+    return layers, channels
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw the weights of all convolutions as He et al. do, from a normal distribution by their outputs' number."""
+    for module in network.modules():
+        if isinstance(module, Conv):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
 def _conv(in_channels: int, out_channels: int, kernel_size: int, stride: PerAxis, ndim: int) -> Conv:
     return Conv(in_channels, out_channels, kernel_size, stride, padding="same", bias=False, ndim=ndim)
 
 
-def _projection(in_channels: int, out_channels: int, stride: Sequence[int], ndim: int) -> nn.Sequential | None:
+def projection(in_channels: int, out_channels: int, stride: Sequence[int], ndim: int) -> nn.Sequential | None:
+    """What leads the signal around a block: a convolution of size 1; None where nothing changes the shape."""
     if in_channels == out_channels and set(stride) == {1}:
         return None
     return nn.Sequential(_conv(in_channels, out_channels, 1, stride, ndim), BatchNorm(out_channels))

@@ -20,3 +20,9 @@ def fit_length(signal: Tensor, length: int) -> Tensor:
     total = F.pad(energy.cumsum(0), (1, 0))
     start = int((total[length:] - total[:-length]).argmax())
     return signal[:, start : start + length]
+
+
+def pad_to_length(signal: Tensor, length: int) -> Tensor:
+    """Brings a recording to `length` along its axis of time by zeros behind it: times in it stay what they are."""
+    assert signal.shape[1] <= length
+    return F.pad(signal, (0, 0) * (signal.ndim - 2) + (0, length - signal.shape[1]))

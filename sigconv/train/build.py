@@ -1,5 +1,6 @@
 """From a run's config to the objects that train."""
 
+import math
 from collections.abc import Iterable
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -14,14 +15,19 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from sigconv.corpus import Corpus
+from sigconv.ctc import Tokens
+from sigconv.ctc.tokens import frames_needed
 from sigconv.errors import UsageError
 from sigconv.train.callbacks import Record, SeedSteps
+from sigconv.train.classification import Classification
 from sigconv.train.console import ProgressBar
 from sigconv.train.data import CorpusData
+from sigconv.train.figures import Figure
 from sigconv.train.instantiate import instantiate
-from sigconv.train.network import build_network
+from sigconv.train.network import build_network, output_shape
 from sigconv.train.run import Run
-from sigconv.train.task import Classification
+from sigconv.train.task import Task
+from sigconv.train.transcription import Transcription
 from sigconv.train.watch import Watch, guessing_loss
 
 
@@ -35,7 +41,7 @@ class FitsToCorpus(Protocol):
 def signal_length(config: DictConfig, corpus: Corpus) -> int | None:
     """In samples or frames, where the config gives its `seconds`; None where all signals have one shape.
 
-    Raises UsageError where they have not, or for a length that is none.
+    Raises UsageError where they have not, for a length that is none, or for one that would cut a sentence off.
     """
     seconds = config.data.get("seconds")
     if seconds is None:
@@ -44,7 +50,23 @@ def signal_length(config: DictConfig, corpus: Corpus) -> int | None:
         return None
     if not seconds > 0:
         raise UsageError(f"data.seconds={seconds}: the length that the network hears must be more than 0.")
-    return max(1, round(seconds * corpus.info.rate))
+    length = max(1, round(seconds * corpus.info.rate))
+    if not corpus.labels:
+        _check_sentences(corpus, length)
+    return length
+
+
+def _check_sentences(corpus: Corpus, length: int) -> None:
+    assert corpus.info.rate is not None
+    for name in corpus.splits:
+        split = corpus.split(name)
+        longest = int(split.shapes[:, 1].argmax())
+        duration = int(split.shapes[longest, 1])
+        if duration > length:
+            raise UsageError(
+                f"{split.sources[longest]} lasts {duration / corpus.info.rate:.4g} s, and a sentence is not cut off: "
+                f"give data.seconds={duration / corpus.info.rate:.4g} or more."
+            )
 
 
 def _check_lengths(corpus: Corpus) -> None:
@@ -59,30 +81,59 @@ def _check_lengths(corpus: Corpus) -> None:
 
 
 def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
-    return CorpusData(corpus, seed=config.seed, length=signal_length(config, corpus), **config.loader)
+    """Batches of the corpus; its texts are spelled in what the training split and the grammar are made of."""
+    tokens = None
+    if not corpus.labels:
+        words = [word for words in corpus.info.grammar.values() for word in words]
+        tokens = Tokens.of([*corpus.split("train").texts, *words], config.get("tokens", "characters"))
+    length = signal_length(config, corpus)
+    return CorpusData(corpus, seed=config.seed, length=length, tokens=tokens, **config.loader)
 
 
-def build_classification(config: DictConfig, data: CorpusData) -> Classification:
+def build_task(config: DictConfig, data: CorpusData) -> Task:
     """Features, fitted to the training split, augmentation, network and optimiser; weights drawn from `config.seed`.
 
-    Raises UsageError where the network does not take the signals or has not as many outputs as the corpus classes.
+    What is learned follows from the corpus: to tell classes apart where it has labels, to read where it has texts.
+
+    Raises UsageError where the network does not take the signals or has not the outputs that the corpus asks for.
     """
-    classes = len(data.corpus.labels)
+    sequence = data.tokens is not None
+    outputs = len(data.tokens or data.corpus.labels)
     try:
         seed_everything(config.seed, verbose=False)
     except ValueError as error:
         raise UsageError(f"seed={config.seed}: {error}") from None
-    features, model = build_network(config, data.example, classes)
+    features, model = build_network(config, data.example, outputs, sequence=sequence)
     fit_features(features, data)
-    return Classification(
-        model,
-        features=features,
-        classes=classes,
-        augment={stage: instantiate(part) for stage, part in config.augment.items() if part is not None},
-        optimizer=instantiate(config.optim.optimizer),
-        schedule=instantiate(config.optim.schedule),
-        label_smoothing=config.label_smoothing,
-    )
+    parts = {
+        "features": features,
+        "augment": {stage: instantiate(part) for stage, part in config.augment.items() if part is not None},
+        "optimizer": instantiate(config.optim.optimizer),
+        "schedule": instantiate(config.optim.schedule),
+    }
+    targets = {name: config[name] for name in ("label_smoothing", "mixup")}
+    if data.tokens is None:
+        return Classification(model, classes=outputs, **targets, **parts)
+    for name, value in targets.items():
+        if value:
+            raise UsageError(f"{name}={value}: that is for corpora with classes; with sentences choose {name}=0.")
+    _check_frames(data, frames=output_shape(nn.Sequential(features, model), data.example)[1])
+    reading = {"grammar": data.corpus.info.grammar, "decoder": config.get("decoder", "greedy")}
+    return Transcription(model, tokens=data.tokens, **reading, **parts)
+
+
+def _check_frames(data: CorpusData, frames: int) -> None:
+    """Raises UsageError for a text that no path through the network's frames spells."""
+    assert data.tokens is not None
+    for name in data.corpus.splits:
+        split = data.corpus.split(name)
+        for source, text in zip(split.sources, data.labels(split).tolist(), strict=True):
+            needed = frames_needed([number for number in text if number >= 0])
+            if needed > frames:
+                raise UsageError(
+                    f"{source}: its text needs {needed} frames at least, and the network gives {frames}: choose one "
+                    "that shortens time less, or tokens=words."
+                )
 
 
 @torch.no_grad()
@@ -95,7 +146,7 @@ def fit_features(features: nn.Module, data: CorpusData) -> None:
             part.fit(before(signals) for signals in data.training_signals())
 
 
-def build_trainer(config: DictConfig, run: Run, corpus: Corpus) -> Trainer:
+def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:
     """A trainer whose checkpoints go to the run's folder.
 
     Raises UsageError for a device that is not there, or settings that Lightning refuses.
@@ -105,14 +156,13 @@ def build_trainer(config: DictConfig, run: Run, corpus: Corpus) -> Trainer:
     distributed = "strategy" in config.trainer
     if distributed and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UsageError("trainer=ddp and -m do not go together: start the runs one by one.")
-    labels = corpus.split("train").labels
-    guessing = guessing_loss(labels, len(corpus.labels), config.label_smoothing)
-    callbacks: list[Callback] = [SeedSteps(config.seed), Watch(guessing, config.watch), ProgressBar(), Record()]
+    watch = Watch(_guessing(config, corpus), config.watch)
+    callbacks: list[Callback] = [SeedSteps(config.seed), watch, ProgressBar(), Record()]
     if config.average is not None:
         if not 0 < config.average < 1:
             raise UsageError(f"average={config.average}: it is a decay, more than 0 and less than 1, such as 0.999.")
         callbacks.append(EMAWeightAveraging(decay=config.average))
-    callbacks += _checkpoints(run, config.checkpoint)
+    callbacks += _checkpoints(run, config.checkpoint, task.figure)
     try:
         return Trainer(
             **config.trainer,
@@ -127,13 +177,24 @@ def build_trainer(config: DictConfig, run: Run, corpus: Corpus) -> Trainer:
         raise UsageError(f"Lightning refuses the settings under trainer: {error}") from error
 
 
-def _checkpoints(run: Run, keep: str) -> list[ModelCheckpoint]:
+def _guessing(config: DictConfig, corpus: Corpus) -> float:
+    """The loss that the training has to come below, for `Watch`; infinite for sentences.
+
+    Networks that learn to read long say nothing but blanks before they say a word: no early loss tells that one will
+    not.
+    """
+    if not corpus.labels:
+        return math.inf
+    return guessing_loss(corpus.split("train").labels, len(corpus.labels), config.label_smoothing)
+
+
+def _checkpoints(run: Run, keep: str, figure: Figure) -> list[ModelCheckpoint]:
     """The state after the last epoch, to resume from; before it, since it is remembered there, the best, if wanted."""
     if keep not in ("last", "best"):
         raise UsageError(f"checkpoint={keep}: it is last or best.")
     every_epoch = partial(
         ModelCheckpoint, dirpath=run.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    best = every_epoch(filename="best", monitor="validation/accuracy", mode="max")
+    best = every_epoch(filename="best", monitor=f"validation/{figure.name}", mode=figure.better)
     last = every_epoch(filename="last")
     return [best, last] if keep == "best" else [last]

@@ -67,6 +67,8 @@ def _dataset(name: str) -> str:
 def check_comparable(kind: str, labels: Sequence[str], other: Corpus) -> None:
     """Raises UsageError where a network for signals of this kind, with these classes, cannot be tested on `other`."""
     name = other.info.name
+    if not labels:
+        raise UsageError(f"The network reads sentences: it is not tested on the classes of {name}.")
     if other.info.kind != kind:
         raise UsageError(f"{name} is of kind {other.info.kind}, but the network is for {kind}.")
     if not set(labels) & set(other.labels):

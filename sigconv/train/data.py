@@ -1,23 +1,32 @@
 """A corpus as batches on the training device."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from sigconv.corpus import Corpus, Split
+from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length
+from sigconv.signals.length import fit_length, pad_to_length
 
 IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
 
 
+Fit = Callable[[Tensor], Tensor]
+
+
 class Batch(NamedTuple):
-    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: where in the split."""
+    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: where in the split.
+
+    Of a corpus with texts `label` is (B, L): the numbers of their tokens, padded with -1 to the longest of the split.
+    """
 
     signal: Tensor
     label: Tensor
@@ -88,26 +97,46 @@ class MemoryLoader:
 class DiskDataset(Dataset[Batch]):
     """Whole batches read from a memory-mapped split, for the workers of a DataLoader."""
 
-    def __init__(self, split: Split, length: int | None) -> None:
-        self.split, self.length = split, length
+    def __init__(self, split: Split, labels: Tensor, fit: Fit | None) -> None:
+        self.split, self.labels, self.fit = split, labels, fit
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitems__(self, index: Tensor) -> Batch:
-        signals, labels = zip(*(self.split[i] for i in index.tolist()), strict=True)
-        same = signals if self.length is None else [fit_length(signal, self.length) for signal in signals]
-        return Batch(torch.stack(list(same)), torch.tensor(labels), index)
+        return Batch(stack(self.split, index, self.fit), self.labels[index], index)
+
+
+def stack(split: Split, index: Tensor, fit: Fit | None) -> Tensor:
+    """(B, *shape), these signals of the split, each brought to the shape of all."""
+    signals = [split[i][0] for i in index.tolist()]
+    return torch.stack([fit(signal) for signal in signals] if fit else signals)
+
+
+def encode_texts(split: Split, tokens: Tokens) -> Tensor:
+    """(N, L) int64, the split's texts in tokens, padded with -1. Raises UsageError for one with an unknown token."""
+    rows = []
+    for source, text in zip(split.sources, split.texts, strict=True):
+        try:
+            rows.append(torch.tensor(tokens.encode(text), dtype=torch.int64))
+        except UsageError as error:
+            raise UsageError(
+                f"{source}, in the {split.name} split: {error} from training. Choose another split, or "
+                "tokens=characters."
+            ) from None
+    return pad_sequence(rows, batch_first=True, padding_value=-1)
 
 
 class CorpusData(LightningDataModule):
-    """The splits "train", "validation" and "test" of a corpus with labels.
+    """The splits "train", "validation" and "test" of a corpus.
 
     Args:
         corpus: where the splits are.
         batch_size: examples a step, in each process.
         seed: of the order in which training goes through its examples.
-        length: samples or frames to which each signal is padded or cropped; None where all have one shape.
+        length: samples or frames to which each signal is padded or cropped; None where all have one shape. Signals
+            with texts are padded at their end, so that times in them hold, and never cropped: none may be longer.
+        tokens: in which texts are spelled; None for a corpus with labels.
         in_memory: True loads each split once onto the training device and cuts batches out of it; False reads batches
             from disk as they are needed; "auto" loads a split of up to `IN_MEMORY_BYTES`. The batches are the same.
         workers: processes that read from disk; 0 reads in the training process.
@@ -120,6 +149,7 @@ class CorpusData(LightningDataModule):
         batch_size: int,
         seed: int,
         length: int | None = None,
+        tokens: Tokens | None = None,
         in_memory: bool | Literal["auto"] = "auto",
         workers: int = 0,
     ) -> None:
@@ -127,20 +157,23 @@ class CorpusData(LightningDataModule):
         if in_memory not in (True, False, "auto"):
             raise UsageError(f"in_memory is {in_memory}; it is true, false or auto")
         self.corpus, self.batch_size, self.seed, self.length = corpus, batch_size, seed, length
-        self.in_memory, self.workers = in_memory, workers
+        self.tokens, self.in_memory, self.workers = tokens, in_memory, workers
         self.loaders: dict[str, MemoryLoader | DataLoader] = {}
 
     @property
     def example(self) -> Tensor:
         """(*shape), the first signal of the training split as a batch has it."""
-        return DiskDataset(self.corpus.split("train"), self.length).__getitems__(torch.tensor([0])).signal[0]
+        return stack(self.corpus.split("train"), torch.tensor([0]), self._fit)[0]
 
     def training_signals(self) -> Iterator[Tensor]:
         """Those of the training split in its order, (B, *shape)."""
         split = self.corpus.split("train")
-        dataset = DiskDataset(split, self.length)
         for index in torch.arange(len(split)).split(self.batch_size):
-            yield dataset.__getitems__(index).signal
+            yield stack(split, index, self._fit)
+
+    def labels(self, split: Split) -> Tensor:
+        """Those of all its examples, as a `Batch` has them."""
+        return split.labels if self.tokens is None else encode_texts(split, self.tokens)
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("test",):
@@ -163,16 +196,21 @@ class CorpusData(LightningDataModule):
         order = BatchOrder(len(split), size, seed=seed, rank=self.trainer.global_rank, world=self.trainer.world_size)
         if self.in_memory is True or (self.in_memory == "auto" and self._bytes(split) <= IN_MEMORY_BYTES):
             device = self.trainer.strategy.root_device
-            signals, labels = split.tensors(self.length)
-            return MemoryLoader(signals.to(device), labels.to(device), order)
+            return MemoryLoader(split.signals(self._fit).to(device), self.labels(split).to(device), order)
         return DataLoader(
-            DiskDataset(split, self.length),
+            DiskDataset(split, self.labels(split), self._fit),
             batch_sampler=order,  # type: ignore[arg-type]
             collate_fn=_as_it_is,  # type: ignore[arg-type]
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
+
+    @property
+    def _fit(self) -> Fit | None:
+        if self.length is None:
+            return None
+        return partial(fit_length if self.tokens is None else pad_to_length, length=self.length)
 
     def _bytes(self, split: Split) -> int:
         shapes = split.shapes

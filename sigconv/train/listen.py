@@ -10,7 +10,8 @@ from torch import nn
 
 from sigconv.errors import UsageError
 from sigconv.signals.speech.stretches import PAUSE, cut_windows
-from sigconv.train.predict import About, Segment, cut, load, probabilities, segments
+from sigconv.train.predict import Segment, load, probabilities, segments
+from sigconv.train.readers import About, cut
 
 BLOCK = 0.25  # seconds between two looks at what has been heard
 MEMORY = 4.0  # seconds that are remembered
@@ -25,6 +26,8 @@ def listen(run: str | Path) -> Iterator[Segment]:
     network, about = load(run)
     if about["kind"] != "audio":
         raise UsageError(f"{run} was trained on {about['kind']}, not on sound.")
+    if "tokens" in about:
+        raise UsageError(f"{run} reads sentences as a whole, and a stream has no end: use sigconv predict RUN FILE.")
     return hear(network, about, microphone(about["rate"]))
 
 

@@ -15,24 +15,41 @@ Make = Callable[..., Any]
 
 
 def build_network(
-    config: DictConfig, signal: Tensor, classes: int, make: Make = instantiate
+    config: DictConfig, signal: Tensor, classes: int, make: Make = instantiate, *, sequence: bool = False
 ) -> tuple[nn.Module, nn.Module]:
     """The modules under `features`, raw signals (B, *shape) -> what the network sees, and under `model`, -> logits.
 
     Args:
         config: of a run. `model` is a function of `input`, the shape of the features without the batch, and `classes`.
         signal: (*shape), one raw signal.
+        classes: or, for a `sequence`, tokens.
         make: from a config to what it describes.
+        sequence: the logits are (B, classes, T), for each of T frames, in place of (B, classes).
 
-    Raises UsageError where the network does not take the features, or has not as many outputs as there are classes.
+    Raises UsageError where the network does not take the features, or has other outputs than these.
     """
     features = make(config.features)
     seen = output_shape(features, signal)
     model = make(config.model, input=seen, classes=classes)
     outputs = output_shape(model, torch.zeros(seen))
-    if outputs != (classes,):
-        raise UsageError(f"The network gives {times(outputs)} outputs, but there are {classes} classes.")
+    if len(outputs) != 1 + sequence:
+        raise UsageError(_wrong_kind(outputs, sequence))
+    if outputs[0] != classes:
+        wanted = f"{classes} tokens, the blank among them" if sequence else f"{classes} classes"
+        raise UsageError(f"The network gives {times(outputs)} outputs, but there are {wanted}.")
     return features, model
+
+
+def _wrong_kind(outputs: tuple[int, ...], sequence: bool) -> str:
+    if sequence:
+        return (
+            f"Sentences need an answer for each frame, tokens x frames, and the network gives {times(outputs)}: choose "
+            "another, such as model=lipnet, and sequence=true."
+        )
+    return (
+        f"The network gives {times(outputs)} outputs, but one answer for each signal is wanted: end it in N, or, where "
+        "there is the option, choose sequence=false."
+    )
 
 
 def first_weights(model: nn.Module) -> Tensor | None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from scipy.stats import t as student
 
 from sigconv.train.console import say
+from sigconv.train.figures import figure_of
 from sigconv.train.run import Run, new_folder, write_whole
 
 CONFIDENCE = 0.95
@@ -45,15 +46,7 @@ class Summary(Callback):
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     """Each run's result, and the means of those that differ in the seed, or in who or which fold is left out, alone."""
-    rows = [
-        {
-            "folder": str(run.folder),
-            "overrides": run.overrides,
-            "accuracy": run.metrics["test"]["accuracy"],
-            "train_seconds": run.metrics["train_seconds"],
-        }
-        for run in runs
-    ]
+    rows = [_row(run) for run in runs]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[tuple(override for override in row["overrides"] if not AVERAGED.match(override))].append(row)
@@ -61,10 +54,21 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": rows,
         "means": [
             {"overrides": list(overrides), "runs": len(members)}
-            | {name: _mean(members, name) for name in ("accuracy", "train_seconds")}
+            | {name: _mean(members, name) for name in (figure_of(members[0]).name, "train_seconds")}
             for overrides, members in groups.items()
             if len(members) > 1
         ],
+    }
+
+
+def _row(run: Run) -> dict[str, Any]:
+    metrics = run.metrics
+    figure = figure_of(metrics["test"])
+    return {
+        "folder": str(run.folder),
+        "overrides": run.overrides,
+        figure.name: metrics["test"][figure.name],
+        "train_seconds": metrics["train_seconds"],
     }
 
 
@@ -81,19 +85,22 @@ def table(summary: dict[str, Any]) -> str:
     def name(entry: dict[str, Any]) -> str:
         return " ".join(override for override in entry["overrides"] if override not in shared)
 
-    lines = [("", "test accuracy", "training")]
-    lines += [(name(row), f"{row['accuracy']:.2%}", f"{row['train_seconds']:.1f} s") for row in rows]
+    lines = [("", "test", "training")]
+    for row in rows:
+        figure = figure_of(row)
+        lines.append((name(row), figure.say(row[figure.name]), f"{row['train_seconds']:.1f} s"))
     for group in means:
-        accuracy, seconds = group["accuracy"], group["train_seconds"]
+        figure, seconds = figure_of(group), group["train_seconds"]
+        share = group[figure.name]
         lines.append(
             (
                 f"mean of {group['runs']} {name(group)}",
-                f"{accuracy['mean']:.2%} ± {accuracy['confidence95']:.2%}",
+                f"{share['mean']:.2%} ± {figure.say(share['confidence95'])}",
                 f"{seconds['mean']:.1f} ± {seconds['confidence95']:.1f} s",
             )
         )
-    width = max(len(first) for first, _, _ in lines)
-    text = [f"{first:{width}}{second:>20}{third:>18}" for first, second, third in lines]
+    first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
+    text = [f"{one:{first}}  {two:>{second}}  {three:>{third}}" for one, two, three in lines]
     if means:
         text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
     return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])

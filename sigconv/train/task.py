@@ -1,19 +1,19 @@
-"""What is learned, as Lightning modules."""
+"""What is learned, as Lightning modules: what all tasks have in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
-from torchmetrics.classification import MulticlassAccuracy
 
-from sigconv.errors import UsageError
+from sigconv.corpus import Corpus
 from sigconv.train.data import Batch
+from sigconv.train.figures import Figure
 
 
 class Outputs(Metric):
@@ -36,54 +36,80 @@ class Outputs(Metric):
         return logits[index.argsort()]
 
 
-class Classification(LightningModule):
-    """A network that gives each signal one of several classes.
+class Task(LightningModule, ABC):
+    """A network, its features and what it is trained towards.
 
-    Logs `train/loss`, `train/accuracy`, `validation/...` and `test/...` once an epoch. Losses are cross entropies in
-    nats; the logged ones leave label smoothing out, so that they compare between runs.
+    Logs the loss and the `figure` as `train/loss`, `train/...`, `validation/...` and `test/...` once an epoch.
 
     Args:
-        model: features (B, ...) -> logits (B, classes).
+        model: features (B, ...) -> logits (B, outputs, ...).
         features: raw signal -> what the network sees; saved with it.
-        classes: their number.
         augment: from "signal" and "features" to what changes those of a training batch, drawing from torch's global
             generator.
         optimizer: parameters -> optimiser.
         schedule: (optimiser, total_steps=number of steps) -> schedule of the learning rate, stepped every batch.
-        label_smoothing: share of the target that is spread over all classes while training.
 
     Attributes:
-        test_logits: (N, classes), of the examples of the last test in the order of their split.
+        test_logits: (N, outputs, ...), of the examples of the last test in the order of their split.
     """
+
+    figure: ClassVar[Figure]
 
     def __init__(
         self,
         model: nn.Module,
         *,
         features: nn.Module,
-        classes: int,
         augment: Mapping[str, nn.Module] | None = None,
         optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
         schedule: Callable[..., LRScheduler] | None = None,
-        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= label_smoothing < 1:
-            raise UsageError(f"label_smoothing is {label_smoothing}; it is a share, from 0 to less than 1")
         self.features = features
         self.model = model
         for weight in model.parameters():
             weight.data = _channels_last(weight.data)
         self.augment = nn.ModuleDict(augment)
         self.optimizer, self.schedule = optimizer, schedule
-        self.label_smoothing = label_smoothing
         self.metrics = nn.ModuleDict()
         for split in ("train", "validation", "test"):
             # A check for NaN in every step would wait for the device; `Watch` looks at many losses at once.
             self.metrics[f"{split}/loss"] = MeanMetric(nan_strategy="disable")
-            self.metrics[f"{split}/accuracy"] = MulticlassAccuracy(classes, average="micro", validate_args=False)
+            self.metrics[f"{split}/{self.figure.name}"] = self.meter()
         self.outputs = Outputs()
-        self.test_logits = torch.empty(0, classes)
+        self.test_logits = torch.empty(0)
+
+    @abstractmethod
+    def meter(self) -> Metric:
+        """What counts the `figure`, from what `answers` gives."""
+
+    @abstractmethod
+    def answers(self, logits: Tensor, targets: Tensor) -> tuple[Any, Any]:
+        """What the network says, and what is right."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What is logged: the mean over a batch."""
+
+    def objective(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What is trained on."""
+        return self.loss(logits, targets)
+
+    def mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The features and targets of a training batch, as they are trained on."""
+        return inputs, targets
+
+    @abstractmethod
+    def results(self, corpus: Corpus) -> dict[str, Any]:
+        """What the last test came to, for metrics.json: under "test", without the loss, and more beside it."""
+
+    @abstractmethod
+    def in_words(self, metrics: Mapping[str, Any]) -> str:
+        """What metrics.json says of the test, in a line."""
+
+    def about(self) -> dict[str, Any]:
+        """What has to be known, beside the corpus, to say what an output means."""
+        return {}
 
     @property
     def weights(self) -> int:
@@ -91,7 +117,7 @@ class Classification(LightningModule):
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Raw signals (B, *shape) to logits (B, classes)."""
+        """Raw signals (B, *shape) to logits (B, outputs, ...)."""
         return self.model(_channels_last(self.features(signal)))
 
     def configure_optimizers(self) -> Any:
@@ -107,9 +133,10 @@ class Classification(LightningModule):
         inputs = self.features(signal)
         if "features" in self.augment:
             inputs = self.augment["features"](inputs)
+        inputs, targets = self.mix(inputs, batch.label)
         logits = self.model(_channels_last(inputs))
-        self._measure("train", logits.detach(), batch.label)
-        return F.cross_entropy(logits, batch.label, label_smoothing=self.label_smoothing)
+        self._measure("train", logits.detach(), targets)
+        return self.objective(logits, targets)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._measure("validation", self(batch.signal), batch.label)
@@ -135,12 +162,12 @@ class Classification(LightningModule):
         assert isinstance(metric, Metric)
         return metric
 
-    def _measure(self, split: str, logits: Tensor, labels: Tensor) -> None:
-        self._metric(split, "loss").update(F.cross_entropy(logits, labels), weight=len(labels))
-        self._metric(split, "accuracy").update(logits, labels)
+    def _measure(self, split: str, logits: Tensor, targets: Tensor) -> None:
+        self._metric(split, "loss").update(self.loss(logits, targets), weight=len(targets))
+        self._metric(split, self.figure.name).update(*self.answers(logits, targets))
 
     def _log(self, split: str) -> None:
-        for name in ("loss", "accuracy"):
+        for name in ("loss", self.figure.name):
             metric = self._metric(split, name)
             self.log(f"{split}/{name}", metric.compute())
             metric.reset()

@@ -32,7 +32,8 @@ class Watch(Callback):
     """Raises UsageError where a loss is NaN or infinite, or where guessing is as good as the first `patience` steps.
 
     Args:
-        guessing: the loss of a network that learned nothing but the frequencies of the classes.
+        guessing: the loss of a network that learned nothing but the frequencies of the classes; infinite where no loss
+            tells that nothing is learned.
         patience: steps after which the mean loss over a window must be below that; later it is looked at no more.
     """
 
@@ -66,7 +67,7 @@ def diagnosis(trainer: Trainer, task: Any, batch: Batch) -> str:
     """The facts about a failed training that fit on a screen, and what they suggest.
 
     Args:
-        task: with `features` and a `model`, as Classification has.
+        task: with `features` and a `model`.
         batch: the last one.
     """
     rate = trainer.optimizers[0].param_groups[0]["lr"]

@@ -6,6 +6,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from data_prep import folder
+from data_prep.splits import SPLITS, draw_splits
 from sigconv.errors import UsageError
 
 
@@ -76,10 +77,10 @@ def test_any_format_rate_channels_and_length(root, prepare):
 
 def test_the_splits_stay_when_files_are_added(tmp_path):
     names = [f"yes/{i}.wav" for i in range(400)]
-    before = folder.draw_splits(names[:200], 0.2, 0.1)
-    after = folder.draw_splits(names, 0.2, 0.1)
+    before = draw_splits(names[:200], 0.2, 0.1)
+    after = draw_splits(names, 0.2, 0.1)
     assert before == {name: after[name] for name in names[:200]}
-    counts = {split: list(after.values()).count(split) for split in folder.SPLITS}
+    counts = {split: list(after.values()).count(split) for split in SPLITS}
     assert counts["train"] == pytest.approx(280, abs=30)
     assert counts["validation"] == pytest.approx(80, abs=25)
     assert counts["test"] == pytest.approx(40, abs=20)
@@ -88,8 +89,8 @@ def test_the_splits_stay_when_files_are_added(tmp_path):
 @pytest.mark.parametrize("count", [3, 4, 5, 10, 20])
 def test_few_recordings_are_in_each_split_all_the_same(count):
     for letter in "abcdefgh":
-        drawn = folder.draw_splits([f"{letter}{i}" for i in range(count)], 0.1, 0.1)
-        assert set(drawn.values()) == set(folder.SPLITS)
+        drawn = draw_splits([f"{letter}{i}" for i in range(count)], 0.1, 0.1)
+        assert set(drawn.values()) == set(SPLITS)
         assert list(drawn.values()).count("train") >= count / 3
 
 
@@ -150,7 +151,7 @@ def test_recordings_in_no_class(root, prepare):
 
 
 def test_recordings_in_no_class_of_a_split(tmp_path):
-    for split in folder.SPLITS:
+    for split in SPLITS:
         record(tmp_path / "words" / split / "1.wav")
     with pytest.raises(UsageError, match=r"3 recordings .* in no class' folder: test/1\.wav, train/1\.wav"):
         folder.prepare(tmp_path / "words", tmp_path / "corpus")

@@ -1,11 +1,14 @@
 """Batches: which examples come when, from memory and from disk, in one process and in several."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from sentences import write_sentences
 
 from sigconv.corpus import Corpus
+from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length
 from sigconv.train.data import Batch, BatchOrder, CorpusData, MemoryLoader, derive_seed
@@ -135,3 +138,19 @@ def test_the_training_signals_come_in_order_and_of_one_length(tone_digits: Corpu
     data = CorpusData(tone_digits, batch_size=7, seed=0, length=900)
     signals, _ = tone_digits.split("train").tensors(900)
     assert torch.equal(torch.cat(list(data.training_signals())), signals)
+
+
+def test_texts_become_padded_numbers_and_films_end_in_the_dark(tmp_path: Path) -> None:
+    corpus = write_sentences(tmp_path / "films", ["bin now", "set soon"])
+    tokens = Tokens.of(corpus.split("train").texts, "characters")
+    options = {"length": 20, "tokens": tokens, "batch_size": 8}
+    memory = batches(corpus, in_memory=True, **options)
+    disk = batches(corpus, in_memory=False, **options)
+    train = corpus.split("train")
+    for one, other in zip(memory, disk, strict=True):
+        assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+        for signal, label, i in zip(*one[:2], one.place.tolist(), strict=True):
+            film, text = train[i]
+            assert torch.equal(signal[:, : film.shape[1]], film)
+            assert not signal[:, film.shape[1] :].any()
+            assert label.tolist() == tokens.encode(text) + [-1] * (8 - len(text))  # "set soon" is the longest

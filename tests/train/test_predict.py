@@ -47,6 +47,7 @@ def test_files_are_told_apart_from_the_folder_alone(
     assert about == {"name": "bars", "kind": "image", "labels": list("0123456789"), "rate": None} | {
         "dtype": "uint8",
         "shape": [1, 28, 28],
+        "reader": {},
     }
     answers = list(predict(moved_run, ["3_dark.png", "4_light.png"]))
     for number, answer in zip((3, 4), answers, strict=True):

@@ -11,14 +11,15 @@ import torch
 from recipe_runs import Start
 
 from sigconv.corpus import Corpus
+from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.visemes import VISEMES
 from sigconv.train.report import pictures
-from sigconv.train.report.page import (
-    cross_sections,
-    filter_sections,
-    layers_sections,
-    mistakes_section,
-    speakers_sections,
-)
+from sigconv.train.report.classes import confusion_section, cross_sections, mistakes_section, surest
+from sigconv.train.report.groups import speakers_sections, word_class_sections
+from sigconv.train.report.learned import filter_sections, layers_sections
+from sigconv.train.report.matrix import confusion_matrix
+from sigconv.train.report.transcripts import decoders_section, headline, marked, worst_first
+from sigconv.train.report.visemes import viseme_sections
 
 
 class Outline(HTMLParser):
@@ -58,21 +59,23 @@ def test_the_page_of_a_run(run_mnist: Start) -> None:
 
 
 def test_names_from_a_corpus_are_text_not_markup() -> None:
-    figure = pictures.confusion_matrix([[1, 2], [3, 4]], ["<b>&", "two"])
+    figure = confusion_matrix([[1, 2], [3, 4]], ["<b>&", "two"])
     assert "<b>" not in figure
 
 
+CLASSES = {"train/accuracy": 1.0, "validation/accuracy": 0.9}
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 50])
-def test_curves_of_any_length(epochs: int) -> None:
-    epoch = {
-        "train/loss": 0.0,
-        "train/accuracy": 1.0,
-        "validation/loss": 0.1,
-        "validation/accuracy": 0.9,
-        "seconds": 1.0,
-    }
+@pytest.mark.parametrize(
+    ("measured", "title"), [(CLASSES, "Errors, %"), ({"validation/wer": 0.4}, "Word error rate, %")]
+)
+def test_curves_of_any_length(epochs: int, measured: dict, title: str) -> None:
+    epoch = {"train/loss": 0.0, "validation/loss": 0.1, "seconds": 1.0, **measured}
     figures = pictures.curves([{"epoch": i + 1, **epoch} for i in range(epochs)])
+    assert len(figures) == 3
     assert all(figure.startswith("<svg") and "currentColor" in figure for figure in figures)
+    assert title in figures[1]
 
 
 def test_filters_are_shown_where_they_can_be_seen() -> None:
@@ -80,6 +83,9 @@ def test_filters_are_shown_where_they_can_be_seen() -> None:
     assert filter_sections(conv, (3, 28, 28))[0].body.count("<img") == 64
     assert filter_sections(plain, (1, 28, 28))[0].body.count("<img") == 6
     assert filter_sections(torch.nn.Conv1d(1, 4, 9), (1, 100)) == []
+    (films,) = filter_sections(torch.nn.Conv3d(1, 5, 3), (1, 20, 48, 80))
+    assert films.body.count("<img") == 5
+    assert films.note.endswith("Time runs to the right.")
 
 
 def test_layers_are_listed_for_the_architecture_language_alone() -> None:
@@ -151,3 +157,92 @@ def test_another_corpus_has_its_card() -> None:
     assert "50.00% right on others (8 recordings)" in section.note
     assert "25.0%" in section.body
     assert cross_sections(None) == []
+
+
+WORDS = sorted(word for words in GRID_GRAMMAR.values() for word in words)
+
+
+def mistaken(said: str, read: str, times: int = 3) -> list[list[int]]:
+    """Counts of a test in which nothing else went wrong."""
+    counts = [[10 * (i == j) for j in range(len(WORDS))] for i in range(len(WORDS))]
+    counts[WORDS.index(said)][WORDS.index(read)] += times
+    return counts
+
+
+def texts(figure: str) -> list[str]:
+    return [text.strip() for text in re.findall(r">([^<>]+)<", figure) if text.strip()]
+
+
+def test_words_of_one_class_stand_together() -> None:
+    section = confusion_section(mistaken("p", "b"), WORDS, GRID_GRAMMAR)
+    assert section.size == "wide"
+    shown = texts(section.body)
+    ordered = [word for words in GRID_GRAMMAR.values() for word in words]
+    assert [text for text in shown if text in WORDS] == 2 * ordered
+    assert [text for text in shown if text in GRID_GRAMMAR] == 2 * list(GRID_GRAMMAR)
+    assert shown.count("3") == 1
+    plain = texts(confusion_section(mistaken("p", "b"), WORDS).body)
+    assert [text for text in plain if text in WORDS] == 2 * WORDS
+    assert not set(GRID_GRAMMAR) & set(plain)
+
+
+def test_too_many_classes_for_a_matrix_are_listed() -> None:
+    names = [f"word{i}" for i in range(101)]
+    counts = (8 * torch.eye(101, dtype=torch.int64)).tolist()
+    counts[4][7] = 2
+    section = confusion_section(counts, names)
+    assert "<svg" not in section.body
+    assert [text for text in texts(section.body) if "word" in text] == ["word4", "word7"]
+    assert "20.0%" in section.body
+
+
+def test_visemes_tell_what_looks_alike() -> None:
+    (alike,) = viseme_sections([("p", "b", 5)])
+    assert [text for text in texts(alike.body) if text in {"5", *VISEMES.values()}] == 2 * ["p b m", "iy ih"] + 2 * [
+        "5"
+    ]
+    (other,) = viseme_sections([("bin blue", "bin", 4), ("by", "bun", 2)])
+    assert "none" in texts(other.body)
+    assert other.note.endswith("outside the lexicon are left out: 2.")
+    assert viseme_sections([("p", "b", 5), ("house", "b", 1)]) == []
+
+
+def test_word_classes_have_bars_in_the_order_of_a_sentence() -> None:
+    measured = {name: {"accuracy": 1 - i / 10, "tested": 7} for i, name in enumerate(GRID_GRAMMAR)}
+    (section,) = word_class_sections(measured)
+    assert [text for text in texts(section.body) if text in GRID_GRAMMAR] == list(GRID_GRAMMAR)
+    assert "50.0 % of 7" in section.body
+    assert word_class_sections(None) == []
+
+
+def test_the_surest_answers_are_found() -> None:
+    labels = torch.tensor([0, 1, 0, 1, 0])
+    probabilities = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.55, 0.45]])
+    assert surest(labels, probabilities, 2) == [0, 1, 2, 3]
+    assert surest(labels, probabilities, 1) == [0, 2]
+
+
+def test_what_was_read_wrongly_is_marked() -> None:
+    said, read = marked("bin blue at f", "bin <i> f").split("<br>")
+    assert said == "bin <mark>blue</mark> <mark>at</mark> f"
+    assert read in (
+        "<b>bin <mark>-</mark> <mark>&lt;i&gt;</mark> f</b>",
+        "<b>bin <mark>&lt;i&gt;</mark> <mark>-</mark> f</b>",
+    )
+    assert marked("a", "") == "<mark>a</mark><br><b><mark>-</mark></b>"
+    transcripts = [{"source": str(i), "said": "a b", "read": read} for i, read in enumerate(["a b", "a", "", "a b c"])]
+    assert [one["source"] for one in worst_first(transcripts)] == ["2", "1", "3"]
+
+
+def test_decoders_are_compared_and_the_headline_is_the_chosen_one() -> None:
+    decoders = {"greedy": {"wer": 0.2, "cer": 0.1, "right": 0.5}, "beam": {"wer": 0.1234, "cer": 0.05, "right": 0.75}}
+    body = decoders_section(decoders, "beam").body
+    assert "<b>beam</b>" in body
+    assert texts(body)[-8:] == ["greedy", "20.00%", "10.00%", "50.0%", "beam", "12.34%", "5.00%", "75.0%"]
+    assert headline({"test": decoders["beam"]}) == "Word error rate 12.34%"
+
+
+def test_speakers_of_sentences_are_ordered_by_word_errors() -> None:
+    (section,) = speakers_sections({"ann": {"wer": 0.1, "tested": 3}, "bob": {"wer": 0.4, "tested": 3}})
+    assert section.body.index("bob") < section.body.index("ann")
+    assert "40.0 % of 3" in section.body

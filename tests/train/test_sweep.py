@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from sigconv.train.sweep import summarise
+from sigconv.train.sweep import summarise, table
 
 
-def run(accuracy: float, *overrides: str) -> SimpleNamespace:
-    metrics = {"test": {"accuracy": accuracy}, "train_seconds": 1.0}
+def run(share: float, *overrides: str, figure: str = "accuracy") -> SimpleNamespace:
+    metrics = {"test": {figure: share}, "train_seconds": 1.0}
     return SimpleNamespace(folder=Path("runs"), overrides=list(overrides), metrics=metrics)
 
 
@@ -23,3 +23,19 @@ def test_seeds_and_left_out_speakers_are_averaged_and_nothing_else() -> None:
     ]
     means = {tuple(group["overrides"]): group["accuracy"]["mean"] for group in summarise(runs)["means"]}
     assert means == {("model=a",): pytest.approx(0.8), ("model=b",): pytest.approx(0.2)}
+
+
+def test_sentences_are_summed_up_by_their_word_errors() -> None:
+    words = [run(share, f"seed={i}", "task=words") for i, share in enumerate((0.5, 0.75))]
+    sentences = [run(share, f"seed={i}", "task=sentences", figure="wer") for i, share in enumerate((0.1, 0.2))]
+    summary = summarise(words + sentences)
+    assert [group.get("accuracy", group.get("wer"))["mean"] for group in summary["means"]] == [
+        0.625,
+        pytest.approx(0.15),
+    ]
+    lines = table(summary).splitlines()
+    assert [line.split("  ")[0] for line in lines[3:]][-3:-1] == ["mean of 2 task=words", "mean of 2 task=sentences"]
+    assert "50.00% right" in lines[3]
+    assert "20.00% word errors" in lines[6]
+    assert "15.00% ± 63.53% word errors" in lines[8]
+    assert len({len(line) for line in lines[2:9]}) == 1  # one below the other

@@ -10,8 +10,8 @@ from torch import nn
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.train.classification import Classification
 from sigconv.train.data import CorpusData
-from sigconv.train.task import Classification
 from sigconv.train.watch import Watch, diagnosis, guessing_loss
 
 

@@ -3,14 +3,14 @@
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
@@ -36,13 +36,16 @@ STYLE: Any = {
 
 
 def curves(epochs: Sequence[Mapping[str, float]]) -> list[Markup]:
-    """Loss and errors of training and validation, and the seconds, of each epoch."""
+    """Loss and errors of training and validation, as far as they were measured, and the seconds, of each epoch."""
     numbers = [epoch["epoch"] for epoch in epochs]
     figures = []
     with rc_context(STYLE):
-        for title, name, scale in (("Loss, nats", "loss", float), ("Errors, %", "accuracy", _error)):
+        for title, name, scale in CURVES:
+            splits = {split: colour for split, colour in SPLITS.items() if f"{split}/{name}" in epochs[0]}
+            if not splits:
+                continue
             figure, axes = _plot(title)
-            for split, colour in (("train", BLUE), ("validation", ORANGE)):
+            for split, colour in splits.items():
                 values = [scale(epoch[f"{split}/{name}"]) for epoch in epochs]
                 axes.plot(numbers, values, color=colour, label=split, marker="o" if len(epochs) <= 30 else "")
             _log_where_positive(axes)
@@ -67,52 +70,29 @@ def _error(accuracy: float) -> float:
     return 100 * (1 - accuracy)
 
 
-def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
-    """Rows are the true classes; mistakes are coloured by the logarithm of their number."""
-    matrix = np.array(counts)
-    size, classes = 0.44 if len(labels) <= 20 else 0.28, len(labels)
-    mistakes = np.where(np.eye(classes, dtype=bool), 0, matrix)
-    with rc_context(STYLE):
-        figure = Figure((classes * size + 1.7, classes * size + 0.9), layout="constrained")
-        axes = figure.subplots()
-        axes.pcolormesh(np.ma.masked_equal(mistakes, 0), cmap=fade(RED), norm=LogNorm(0.5, max(mistakes.max(), 2)))
-        axes.pcolormesh(np.ma.masked_where(~np.eye(classes, dtype=bool), matrix), cmap=fade(BLUE, 0.18, 0.18))
-        if classes <= 20:
-            for (row, column), count in np.ndenumerate(matrix):
-                if count:
-                    axes.text(column + 0.5, row + 0.5, f"{count}", ha="center", va="center", fontsize=9)
-        places = np.arange(classes) + 0.5
-        axes.set_xticks(places, labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
-        axes.set_yticks(places, labels)
-        axes.set(xlabel="answer of the network", ylabel="true class", aspect="equal")
-        axes.xaxis.set_label_position("top")
-        axes.xaxis.tick_top()
-        axes.invert_yaxis()
-        right = axes.secondary_yaxis("right")
-        recall = matrix.diagonal() / np.maximum(matrix.sum(1), 1)
-        right.set_yticks(places, [f"{share:.1%}" for share in recall])
-        right.set_ylabel("right")
-        for side in (axes, right):
-            side.tick_params(length=0)
-            for spine in side.spines.values():
-                spine.set_visible(False)
-        return svg(figure, "confusion")
+def _percent(share: float) -> float:
+    return 100 * share
 
 
-def shares(values: Mapping[str, tuple[float, int]]) -> Markup:
-    """A bar for the accuracy of each name, beside the number of examples that it was measured on."""
-    names = list(values)
+# What is drawn of the epochs: a title, the name of the measure, and how its values are shown.
+CURVES: Sequence[tuple[str, str, Callable[[float], float]]] = (
+    ("Loss, nats", "loss", float),
+    ("Errors, %", "accuracy", _error),
+    ("Word error rate, %", "wer", _percent),
+)
+SPLITS = {"train": BLUE, "validation": ORANGE}
+
+
+def shares(wrong: Mapping[str, tuple[float, int]]) -> Markup:
+    """A bar for the share of errors of each name, beside the number of examples that it was measured on."""
+    names = list(wrong)
+    errors = [_percent(share) for share, _ in wrong.values()]
+    texts = [f"{error:.1f} % of {tested:,}" for error, (_, tested) in zip(errors, wrong.values(), strict=True)]
     with rc_context(STYLE):
         figure = Figure((5.2, 0.26 * len(names) + 0.8), layout="constrained")
         axes = figure.subplots()
-        errors = [_error(accuracy) for accuracy, _ in values.values()]
         bars = axes.barh(names, errors, color=RED, alpha=0.6, height=0.7)
-        axes.bar_label(
-            bars,
-            [f"{error:.1f} % of {tested:,}" for error, (_, tested) in zip(errors, values.values(), strict=True)],
-            padding=4,
-            fontsize=9,
-        )
+        axes.bar_label(bars, texts, padding=4, fontsize=9)
         axes.set(xlabel="errors, %", xlim=(0, max(1.3 * max(errors), 1)))
         axes.margins(y=0.5 / max(len(names), 1))
         axes.invert_yaxis()
@@ -121,20 +101,34 @@ def shares(values: Mapping[str, tuple[float, int]]) -> Markup:
 
 
 def image(signal: Tensor) -> Markup:
-    """A picture (channels, height, width), dark is 0; one channel is grey, three are red, green, blue."""
+    """A picture (channels, height, width), in the colours of `rgb`."""
+    return png(rgb(signal))
+
+
+def rgb(signal: Tensor) -> np.ndarray:
+    """(height, width, 3) uint8 of (channels, height, width), uint8 or in [0, 1], dark is 0; one channel is grey, three
+    are red, green, blue."""
     pixels = signal.detach().cpu().numpy()
     scaled = pixels if pixels.dtype == np.uint8 else (255 * np.clip(pixels, 0, 1)).astype(np.uint8)
     grey = scaled if len(scaled) == 3 else np.repeat(scaled[:1], 3, 0)
-    return png(np.moveaxis(grey, 0, -1))
+    return np.moveaxis(grey, 0, -1)
 
 
 def kernel(weight: Tensor, largest: float) -> Markup:
-    """Weights (channels, height, width), the channels side by side: blue below zero, red above, white at zero."""
-    flat = np.hstack(list(weight.detach().float().cpu().numpy())) / max(largest, 1e-12)
-    above, below = np.clip(flat, 0, 1)[..., None], np.clip(-flat, 0, 1)[..., None]
+    """Weights (channels, ..., height, width), all planes side by side: blue below zero, red above, white at zero."""
+    planes = weight.detach().float().cpu().numpy().reshape(-1, *weight.shape[-2:]) / max(largest, 1e-12)
+    above, below = np.clip(planes, 0, 1)[..., None], np.clip(-planes, 0, 1)[..., None]
     white, red, blue = np.full(3, 255), np.array([203, 24, 29]), np.array([33, 102, 172])
     colours = white + above * (red - white) + below * (blue - white)
-    return png(colours.astype(np.uint8))
+    return png(beside(list(colours.astype(np.uint8))))
+
+
+def beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """(height, widths, 4) uint8: pictures (height, width, 3) from left to right, transparent gaps between them."""
+    height, width = pictures[0].shape[:2]
+    gap = np.zeros((height, max(1, width // 32), 4), np.uint8)
+    opaque = [np.dstack([picture, np.full((height, width), 255, np.uint8)]) for picture in pictures]
+    return np.hstack([part for picture in opaque for part in (gap, picture)][1:])
 
 
 def _log_where_positive(axes: Axes) -> None:
@@ -153,7 +147,7 @@ def fade(colour: str, least: float = 0.15, most: float = 0.95) -> LinearSegmente
 
 
 def png(pixels: np.ndarray) -> Markup:
-    """(height, width, 3) uint8."""
+    """(height, width, 3) or, with transparency, (height, width, 4) uint8."""
     buffer = io.BytesIO()
     imsave(buffer, np.ascontiguousarray(pixels), format="png")
     data = base64.b64encode(buffer.getvalue()).decode()

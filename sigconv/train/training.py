@@ -1,34 +1,50 @@
-"""What every classification recipe does with its corpus."""
+"""What every recipe does with its corpus."""
 
 from lightning import Trainer
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train.build import build_classification, build_data, build_trainer
+from sigconv.train.build import build_data, build_task, build_trainer
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
 from sigconv.train.run import CORPUS, Run
-from sigconv.train.task import Classification
+from sigconv.train.task import Task
 
 
-def train_classifier(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Classification, Trainer]:
+def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
     """Trains, or goes on training, what `config` describes, and tests it.
 
     Raises UsageError where config and corpus do not fit together, or where the training cannot succeed.
     """
     _remember(run, corpus)
     data = build_data(config, corpus)
-    task = build_classification(config, data)
-    trainer = build_trainer(config, run, corpus)
+    task = build_task(config, data)
+    trainer = build_trainer(config, run, task, corpus)
 
     say(f"run        {run.folder}")
     say(f"data       {corpus.info.name}, {corpus.info.counts_in_words}")
     say(f"network    {network_name(config)}, {task.weights:,} weights")
+    if config.init is not None and run.checkpoint is None:
+        taken, tensors = start_from(task, Run.open(config.init))
+        say(f"           starts from {config.init}: {taken} of {tensors} tensors")
     trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
     take_best(task, trainer)
     trainer.test(task, data, verbose=False)
     return task, trainer
+
+
+def start_from(task: Task, other: Run) -> tuple[int, int]:
+    """Puts those weights of a finished run into `task` that have the same name and shape: how many, of how many.
+
+    Raises UsageError where none of the network's fits.
+    """
+    own, (weights, _) = task.state_dict(), other.read_model()
+    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    if not any(name.startswith("model.") for name in fitting):
+        raise UsageError(f"init={other.folder}: none of its weights has the name and shape of one of this network's.")
+    task.load_state_dict(fitting, strict=False)
+    return len(fitting), len(own)
 
 
 def _remember(run: Run, corpus: Corpus) -> None:

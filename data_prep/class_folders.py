@@ -1,0 +1,189 @@
+"""Anybody's own files, below a root: a subfolder a class, speakers by the files' names, sorted into splits."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from data_prep.recordings import load_prepared
+from data_prep.splits import SPLITS, digest, draw_splits
+from sigconv.corpus import Corpus, CorpusInfo
+from sigconv.errors import UsageError
+
+SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
+VIDEO = (
+    *(".mp4", ".mkv", ".mov", ".avi", ".mpg", ".mpeg", ".webm", ".m4v", ".wmv", ".3gp"),
+    *(".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".divx"),
+)
+LEAST = 3  # recordings of a class: one for each split
+
+
+@dataclass(frozen=True)
+class File:
+    """A file below the root, its class (None where there are none), and its split where a folder tells it."""
+
+    path: Path
+    source: str
+    label: str | None
+    split: str | None
+
+
+def list_files(root: Path) -> list[Path]:
+    """All files below `root`, relative to it and sorted; raises UsageError for no folder, or a link to one in it."""
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}: name one with a subfolder of recordings for each class.")
+    paths = sorted(root.rglob("*"))
+    links = [path for path in paths if path.is_symlink() and path.is_dir()]
+    if links:
+        raise UsageError(f"{links[0]} is a link to a folder, and links are not followed: put the folder itself there.")
+    return [path.relative_to(root) for path in paths if path.is_file()]
+
+
+def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:
+    """Those of the kinds (suffixes in lower case); says how many others there are, but for those used otherwise."""
+    chosen = [path for path in files if path.suffix.lower() in kinds and not _is_hidden(path)]
+    _tell_skipped(root, set(files).difference(chosen, used))
+    return chosen
+
+
+def has_kind(files: Iterable[Path], kinds: Collection[str]) -> bool:
+    return any(path.suffix.lower() in kinds and not _is_hidden(path) for path in files)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _tell_skipped(root: Path, skipped: Iterable[Path]) -> None:
+    counts = Counter("hidden" if _is_hidden(path) else path.suffix.lower() or path.name for path in skipped)
+    if counts:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+        typer.echo(f"{root}: skipped {counts.total():,} files that are no recordings by their names: {kinds}", err=True)
+
+
+def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
+    """Each file with its class, the name of its subfolder of `root`, or of one of the folders of the splits.
+
+    Raises UsageError: a file is in no class' folder; a class has less than three; some folders are those of splits.
+    """
+    folders = _folders(root)
+    depth = 1 + _has_split_folders(root, folders)
+    loose = [str(path) for path in files if len(path.parts) <= depth]
+    if loose:
+        raise UsageError(
+            f"{len(loose):,} recordings in {root} are in no class' folder: {', '.join(loose[:5])}. "
+            "Move each into a subfolder that has the name of its class."
+        )
+    found = [
+        File(root / path, path.as_posix(), path.parts[depth - 1], _split_of(path) if depth == 2 else None)
+        for path in files
+    ]
+    counts = Counter(file.label for file in found)
+    classes = folders if depth == 1 else sorted(filter(None, counts))
+    few = [f"{name} ({counts[name]})" for name in classes if counts[name] < LEAST]
+    if few or not counts:
+        raise UsageError(
+            f"A class needs {LEAST} recordings at least, one for each split, but in {root} these have fewer: "
+            f"{', '.join(few) or 'all'}. Record more, or move their folders away."
+        )
+    return found
+
+
+def without_classes(root: Path, files: Sequence[Path]) -> list[File]:
+    """Each file with its split, where the subfolders of `root` are those of the splits."""
+    split = _has_split_folders(root, _folders(root))
+    loose = [str(path) for path in files if split and len(path.parts) == 1]
+    if loose:
+        raise UsageError(
+            f"{len(loose):,} recordings in {root} are in no split's folder: {', '.join(loose[:5])}. "
+            "Move each into train, validation or test."
+        )
+    return [File(root / path, path.as_posix(), None, _split_of(path) if split else None) for path in files]
+
+
+def _folders(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and not _is_hidden(Path(path.name)))
+
+
+def _split_of(path: Path) -> str:
+    return SPLIT_FOLDERS[path.parts[0].lower()]
+
+
+def _has_split_folders(root: Path, folders: Sequence[str]) -> bool:
+    splits = [SPLIT_FOLDERS[name.lower()] for name in folders if name.lower() in SPLIT_FOLDERS]
+    if splits and (sorted(splits) != sorted(SPLITS) or len(splits) < len(folders)):
+        raise UsageError(
+            f"The folders in {root} are {', '.join(folders)}: some are splits, but splits are train, validation and "
+            "test, all three and nothing else. Add what is missing, or put the folders of the classes into "
+            f"{root} itself, with other names."
+        )
+    return bool(splits)
+
+
+def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
+    """The speaker of each source, by a regular expression with one group; none without it."""
+    if pattern is None:
+        return {}
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"The speaker's pattern {pattern!r} is no regular expression: {error}.") from None
+    if expression.groups != 1:
+        raise UsageError(f"The speaker's pattern {pattern!r} has {expression.groups} groups in (), it needs one.")
+    found = {file.source: expression.search(file.path.name) for file in files}
+    without = [source for source, match in found.items() if not match or not match[1]]
+    if without:
+        raise UsageError(
+            f"The speaker's pattern {pattern!r} finds no speaker in {len(without):,} of {len(found):,} names: "
+            f"{', '.join(without[:5])}."
+        )
+    return {source: match[1] for source, match in found.items() if match}
+
+
+def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation: float, test: float) -> dict[str, str]:
+    """The split of each source; each class is in each split."""
+    splits = {file.source: file.split for file in files if file.split}
+    if not splits and speakers:
+        drawn = draw_splits(set(speakers.values()), validation, test)
+        splits = {source: drawn[speaker] for source, speaker in speakers.items()}
+    elif not splits:
+        classes = defaultdict(list)
+        for file in files:
+            classes[file.label].append(file.source)
+        for sources in classes.values():
+            splits |= draw_splits(sources, validation, test)
+    there = {(file.label, splits[file.source]) for file in files}
+    labels = sorted({file.label or "" for file in files})
+    missing = [
+        f"{label!r} in {split}" if label else f"recording in {split}"
+        for label in labels
+        for split in SPLITS
+        if (label or None, split) not in there
+    ]
+    if missing:
+        raise UsageError(
+            f"Each class must be in each split, but there is no {', '.join(missing)}. Record more"
+            + (" speakers" if speakers else "")
+            + ", give validation or test a larger share, or sort the files into train, validation and test by hand."
+        )
+    return splits
+
+
+def describe_state(root: Path, files: Iterable[Path]) -> str:
+    """A corpus' citation, which changes when a file below `root` is added, removed, renamed or written."""
+    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in files]
+    state = digest(*(f"{source} {stat.st_size} {stat.st_mtime_ns}" for source, stat in stats))[:16]
+    return f"recordings in {root}, when the hash of their names, sizes and times was {state}"
+
+
+def load_unchanged(place: Path, info: CorpusInfo) -> Corpus | None:
+    """As `load_prepared`; raises UsageError as well where the files have changed since."""
+    corpus = load_prepared(place, info)
+    if corpus and corpus.info.citation != info.citation:
+        raise UsageError(
+            f"{place} has the {corpus.info.citation}; they have changed since. Delete it, or choose another folder."
+        )
+    return corpus

@@ -1,0 +1,167 @@
+"""Mouths cropped from clips, in several processes: each is kept in a file of its own, so that no work is done twice."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from data_prep.mouth_flags import write_flags
+from data_prep.splits import digest
+from sigconv.errors import UsageError
+from sigconv.signals.lips.mouths import MouthReader, Mouths
+from sigconv.signals.lips.track import Quality
+from sigconv.signals.lips.video import BadVideo
+
+Reader = Callable[[Path], Mouths]  # that can be sent to another process
+CRASHED = "crashed the decoder"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video file.
+
+    Args:
+        path: of the file.
+        source: its name in the corpus, with slashes between folders, such as "s1/bbaf5a".
+        speaker: who speaks, if known.
+    """
+
+    path: Path
+    source: str
+    speaker: str | None
+
+
+def store_name(reader: MouthReader) -> str:
+    """The name of the folder for what a reader crops, such as "haar_25fps_48x80_1f0c9a3e": no two readers share it."""
+    settings = digest(write_flags(asdict(reader)))[:8]
+    return f"{reader.locator}_{reader.rate:g}fps_{reader.height}x{reader.width}_{settings}"
+
+
+def crop_clips(clips: Sequence[Clip], reader: Reader, store: Path, workers: int | None = None) -> dict[str, str]:
+    """Crops the mouth from each clip into `<store>/<source>.npz`, and gives the reason for each source it cannot.
+
+    What is in the store is not made again, a refusal neither, unless the clip's size or time have changed since. Each
+    file is there as a whole or not at all, so this can be stopped at any time, and goes on where it was. A clip that
+    kills the process which decodes it is refused, and the others go on.
+
+    Args:
+        reader: of a video file.
+        workers: processes; as many as there are cores without it.
+
+    Raises:
+        UsageError: there is less than one worker; or the reader's own, but for `BadVideo`, which is a clip's.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}, but cropping needs one process at least.")
+    waiting = deque(clip for clip in clips if _outcome(store, clip) is None)
+    done = len(clips) - len(waiting)
+    with tqdm(desc="cropping mouths", initial=done, total=len(clips), unit=" clips", disable=None) as bar:
+        while waiting:
+            for suspect in _crop_until_crash(waiting, reader, store, workers or os.cpu_count() or 1, bar):
+                if _crop_until_crash(deque([suspect]), reader, store, 1, bar):
+                    _save(store, suspect, _stamp(suspect), reason=CRASHED)
+                    bar.update()
+    outcomes = {clip.source: _outcome(store, clip) for clip in clips}
+    return {source: reason for source, reason in outcomes.items() if reason}
+
+
+def _crop_until_crash(
+    waiting: deque[Clip], reader: Reader, store: Path, workers: int, bar: tqdm
+) -> list[Clip]:  # the clips that were in work when a process died; the others are done, or still wait
+    working: dict[Future[None], Clip] = {}
+    with _processes(min(workers, len(waiting))) as pool:
+        try:
+            while waiting or working:
+                while waiting and len(working) < workers:  # no more, so that few are suspected after a crash
+                    working[pool.submit(_crop, waiting[0], reader, store)] = waiting[0]
+                    waiting.popleft()
+                for future in wait(working, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    del working[future]
+                    bar.update()
+        except BrokenProcessPool:
+            return list(working.values())
+    return []
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    # No plain fork, which torch's threads do not survive; a fork server imports what is needed once for all processes.
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(count, context, _start) as pool:
+        pool.submit(int).result()  # where no process can be started at all, no clip is to be blamed for it
+        yield pool
+
+
+def _start() -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a process at once, and without a word
+
+
+def _crop(clip: Clip, reader: Reader, store: Path) -> None:
+    stamp = _stamp(clip)
+    try:
+        mouths = reader(clip.path)
+    except BadVideo as error:
+        return _save(store, clip, stamp, reason=error.reason)
+    _save(
+        store,
+        clip,
+        stamp,
+        frames=mouths.frames,
+        poses=mouths.poses,
+        quality=astuple(mouths.quality),
+        notes=np.array(mouths.notes, dtype=str),
+    )
+
+
+def load_mouths(store: Path, clip: Clip) -> Mouths:
+    """What `crop_clips` has made of a clip that it did not refuse."""
+    with np.load(_path(store, clip)) as arrays:
+        quality = Quality(*arrays["quality"].tolist())
+        return Mouths(arrays["frames"], arrays["poses"], quality, arrays["notes"].tolist())
+
+
+def _outcome(store: Path, clip: Clip) -> str | None:
+    """The reason why the clip was refused, "" where it was not; None where it is yet to be cropped, or has changed."""
+    try:
+        with np.load(_path(store, clip)) as arrays:
+            if arrays["stamp"].tolist() != _stamp(clip):
+                return None
+            return str(arrays["reason"]) if "reason" in arrays else ""
+    except FileNotFoundError:
+        return None
+    except (BadZipFile, ValueError, KeyError, EOFError):  # a disk that was full, or switched off
+        return None
+
+
+def _save(store: Path, clip: Clip, stamp: list[int], **arrays: Any) -> None:
+    path = _path(store, clip)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(part, "wb") as file:
+        np.savez(file, stamp=stamp, **arrays)
+    os.replace(part, path)
+
+
+def _path(store: Path, clip: Clip) -> Path:
+    return store / f"{clip.source}.npz"
+
+
+def _stamp(clip: Clip) -> list[int]:
+    """Changes when the file is written."""
+    stat = clip.path.stat()
+    return [stat.st_size, stat.st_mtime_ns]

@@ -1,0 +1,171 @@
+"""Drawn mouths that speak sentences of GRID's grammar: `python data_prep/drawn.py`. It needs no download and no face.
+
+The task is that of M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and
+automatic speech recognition. JASA 120(5):2421-2424, 2006. Faces, tempo, light and cameras are drawn at random; a
+speaker is in one split only. What is drawn are visemes (`sigconv.signals.lips.visemes`), so that nobody can tell b
+from p, c from d from t, or l from n.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from data_prep.articulation import Timed, speak
+from data_prep.mouth_corpus import check_task
+from data_prep.mouth_drawing import Camera, Face, shoot
+from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.recordings import load_prepared
+from data_prep.script import run
+from data_prep.splits import SPLITS, digest
+from data_prep.words import cut_word, window_length
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
+from sigconv.errors import UsageError
+from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.mouths import MouthReader
+
+CLIP = 3.0  # seconds of a sentence
+HELD_OUT = 0.15  # of the speakers, for validation, and again for the test
+
+INFO = CorpusInfo(
+    name="Drawn mouths",
+    kind="video",
+    dtype="uint8",
+    labels=tuple(word for words in GRID_GRAMMAR.values() for word in words),
+    rate=25,
+    terms="synthetic: none",
+    citation="The task: M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and "
+    "automatic speech recognition. JASA 120(5):2421-2424, 2006. The movement: M. M. Cohen, D. W. Massaro: Modeling "
+    "coarticulation in synthetic visual speech. In: Models and techniques in computer animation, Springer 1993.",
+    command="python data_prep/drawn.py",
+    grammar=GRID_GRAMMAR,
+)
+
+
+def prepare(
+    folder: str | Path = "data/drawn",
+    task: str = "words",
+    context: bool = True,
+    seconds: float | None = 0.8,
+    clips: int = 600,
+    speakers: int = 20,
+    seed: int = 0,
+    mouth: Mapping[str, Any] | None = None,
+) -> Corpus:
+    """The corpus of a task, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, height, width).
+
+    Args:
+        task: "words": each word is an example, and the corpus has labels. "sentences": each clip of 3 s is one, with a
+            text.
+        context: of words, whether to cut out `seconds` around each, moved inside the clip where they would stick out
+            of it; else the word's frames alone.
+        seconds: of a word with its context.
+        clips: in all, a sentence each.
+        speakers: in all, who share the clips; 15 % of them are in validation, and 15 % in the test.
+        seed: of all that is drawn.
+        mouth: settings of `MouthReader`, of which height, width, region, rate and colour count here.
+
+    Raises:
+        UsageError: there is no such task; the numbers make no corpus; or the corpus' folder holds a damaged corpus or
+            something else.
+    """
+    check_task(task)
+    if speakers < 3 or clips < speakers or seed < 0:
+        raise UsageError(
+            "Drawn mouths need 3 speakers at least, a clip for each, and a seed of 0 or more; these are "
+            f"{speakers}, {clips} and {seed}."
+        )
+    reader = MouthReader(**(mouth or {}))
+    length = window_length(seconds, reader.rate) if task == "words" and context else None
+    around = {"context": context, "seconds": seconds if context else None} if task == "words" else {}
+    picture = {name: getattr(reader, name) for name in ("height", "width", "region", "rate", "colour")}
+    options = {"task": task, **around, "clips": clips, "speakers": speakers, "seed": seed, **picture}
+    info = replace(
+        INFO,
+        labels=INFO.labels if task == "words" else (),
+        rate=reader.rate,
+        command=f"{INFO.command} {write_flags(options)}",
+    )
+    place = Path(folder, f"{task}_{digest(info.command)[:8]}")
+    films = _films(clips, speakers, seed, reader)
+    if task == "words":
+        examples, total = (word for film in films for word in film.cut(length)), clips * len(GRID_GRAMMAR)
+    else:
+        examples, total = (film.whole() for film in films), clips
+    return load_prepared(place, info) or write_corpus(place, info, examples, total)
+
+
+@dataclass(frozen=True)
+class Film:
+    """A sentence that a speaker says, frames (channels, frames, height, width), and when each word is said."""
+
+    frames: np.ndarray
+    rate: float
+    words: list[Timed]
+    split: str
+    source: str
+    speaker: str
+
+    def whole(self) -> Example:
+        text = " ".join(timed.word for timed in self.words)
+        return Example(self.frames, self.split, self.source, text=text, speaker=self.speaker)
+
+    def cut(self, length: int | None) -> Iterator[Example]:
+        """Its words, of `length` frames around their middles, or alone."""
+        for place, (word, first, end) in enumerate(self.words):
+            signal = cut_word(self.frames, first * self.rate, end * self.rate, length)
+            source = f"{self.source}/{place}/{word}"
+            yield Example(signal, self.split, source, INFO.labels.index(word), speaker=self.speaker)
+
+
+def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterator[Film]:
+    held_out = max(1, round(HELD_OUT * speakers))
+    counts = (speakers - 2 * held_out, held_out, held_out)
+    for number, split in enumerate(np.repeat(SPLITS, counts).tolist()):
+        rng = np.random.default_rng((seed, number))
+        speaker, face = f"drawn-{number:02d}", Face.drawn(rng)
+        tempo, effort = rng.uniform(0.85, 1.2), rng.uniform(0.75, 1.15)
+        for clip, words in enumerate(_sentences(len(range(number, clips, speakers)), rng)):
+            spoken = speak(words, CLIP, tempo * rng.uniform(0.9, 1.1), effort, rng)
+            times = np.arange(round(CLIP * reader.rate)) / reader.rate
+            camera = Camera.drawn(reader.height, reader.width, reader.region, times, rng)
+            frames = shoot(face, camera, spoken.mouth(times), reader.colour, rng)
+            yield Film(frames, reader.rate, spoken.words, split, f"{speaker}/{clip:03d}-{_name(words)}", speaker)
+
+
+def _sentences(count: int, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
+    """At random, but each word of a class as often as the others, give or take one."""
+    rounds = [[rng.permutation(words) for _ in range(-(-count // len(words)))] for words in GRID_GRAMMAR.values()]
+    yield from islice(zip(*(np.concatenate(columns).tolist() for columns in rounds), strict=False), count)
+
+
+def _name(words: Sequence[str]) -> str:
+    """As GRID names clips: "bbaf5a" is "bin blue at f five again", and z is zero."""
+    digits = GRID_GRAMMAR["digit"]
+    return "".join("z123456789"[digits.index(word)] if word in digits else word[0] for word in words)
+
+
+@with_mouth
+def main(
+    folder: Path = Path("data/drawn"),
+    task: str = "words",
+    context: bool = True,
+    seconds: float = 0.8,
+    clips: int = 600,
+    speakers: int = 20,
+    seed: int = 0,
+    mouth: Mapping[str, Any] | None = None,
+) -> None:
+    """Draw speaking mouths in a folder of FOLDER.
+
+    TASK: words or sentences. Of the flags from --locator on, height, width, region, rate and colour count.
+    """
+    run(lambda: prepare(folder, task, context, seconds, clips, speakers, seed, mouth))
+
+
+if __name__ == "__main__":
+    typer.run(main)

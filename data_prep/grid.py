@@ -1,0 +1,191 @@
+"""GRID: sentences such as "bin blue at f five again" by 33 faces, into a corpus: `python data_prep/grid.py`.
+
+1,000 sentences of 3 s by each speaker, at 25 frames a second; there is no video of s21. Two tasks: the words, cut out
+one by one, or the whole sentences. For the ways to split see `data_prep/grid_protocols.py`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from data_prep.clips import Clip
+from data_prep.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
+from data_prep.grid_protocols import check_protocol, is_kept, split_sentences
+from data_prep.mouth_corpus import LeftOut, check_task, write_mouths
+from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.recordings import load_prepared
+from data_prep.script import run
+from data_prep.splits import digest
+from data_prep.unpack import fetch_unpacked
+from data_prep.words import cut_word, window_length
+from sigconv.corpus import Corpus, CorpusInfo, Example
+from sigconv.errors import UsageError
+from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.mouths import MouthReader, Mouths
+
+PLACE = "https://zenodo.org/records/3625687/files"
+SPEAKERS = tuple(f"s{number}" for number in range(1, 35) if number != 21)
+SLACK = 3  # frames, by which an alignment may end after its video
+
+INFO = CorpusInfo(
+    name="GRID",
+    kind="video",
+    dtype="uint8",
+    labels=tuple(word for words in GRID_GRAMMAR.values() for word in words),
+    rate=25,
+    terms="CC BY 4.0",
+    citation="M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and automatic "
+    "speech recognition. JASA 120(5):2421-2424, 2006.",
+    command="python data_prep/grid.py",
+    grammar=GRID_GRAMMAR,
+)
+
+
+@dataclass(frozen=True)
+class Take:
+    """A clip, what is said in it, and its split."""
+
+    clip: Clip
+    sentence: Sentence
+    split: str
+
+
+def prepare(
+    folder: str | Path = "data/grid",
+    source: str | Path | None = None,
+    speakers: str | Sequence[str] | None = None,
+    task: str = "words",
+    context: bool = True,
+    seconds: float | None = 0.8,
+    split: str = "speaker_dependent",
+    share: float = 1.0,
+    mouth: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+) -> Corpus:
+    """The corpus of a task, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, height, width).
+
+    What is downloaded stays in `folder/raw`, and the cropped mouths in `folder/mouths`: they serve every corpus. A clip
+    without a usable alignment, or without a mouth to be found, is left out, and told of in `left_out.csv`.
+
+    Args:
+        source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. Without it,
+            what the speakers need is downloaded.
+        speakers: such as "s1,s2" or a list; all that there are without it.
+        task: "words": each word is an example, and the corpus has labels. "sentences": each clip is one, with a text.
+        context: of words, whether to cut out `seconds` around each, moved inside the clip where they would stick out
+            of it; else the word's frames alone.
+        seconds: of a word with its context.
+        split: "speaker_dependent", "fold:0" to "fold:4", "overlapped" or "unseen", see `split_sentences`.
+        share: of the training clips that is kept, for learning curves; a smaller share is a part of a larger one.
+        mouth: settings of `MouthReader`.
+        workers: processes that crop; as many as there are cores without it.
+
+    Raises:
+        UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
+            a split would be empty; the corpus' folder holds a damaged corpus or something else.
+    """
+    check_task(task)
+    reader = MouthReader(**(mouth or {}))
+    chosen = choose_speakers(speakers, tuple(find_videos(Path(source))) if source else SPEAKERS)
+    check_protocol(split, share, chosen)
+    around = {"context": context, "seconds": seconds if context else None} if task == "words" else {}
+    length = window_length(seconds, reader.rate) if around.get("context") else None
+    options = {"task": task, **around, "split": split, "share": share, "speakers": chosen, **asdict(reader)}
+    info = replace(
+        INFO,
+        labels=INFO.labels if task == "words" else (),
+        rate=reader.rate,
+        reader=asdict(reader),
+        command=f"{INFO.command} {write_flags(options)}",
+    )
+    kind = f"{task}_{'context' if context else 'alone'}" if around else task
+    place = Path(folder, f"{kind}_{split.replace(':', '_')}_{digest(info.command)[:8]}")
+    corpus = load_prepared(place, info)
+    if corpus:
+        return corpus
+    root = Path(source) if source else download(Path(folder, "raw"), chosen)
+    takes, left_out = find_takes(root, chosen, split, share)
+
+    def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
+        take = takes[clip.source]
+        if take.sentence.end * reader.rate > mouths.frames.shape[1] + SLACK:
+            raise LeftOut("alignment ends after the video")
+        if task == "words":
+            return cut_words(take, mouths.frames, reader.rate, length)
+        return take_whole(take, mouths.frames)
+
+    clips = [take.clip for take in takes.values()]
+    return write_mouths(place, info, clips, reader, Path(folder, "mouths"), cut, left_out=left_out, workers=workers)
+
+
+def download(raw: Path, speakers: Sequence[str]) -> Path:
+    """`raw`, where the alignments and these speakers' videos have been fetched to; a zip has its own checksums."""
+    for name in ("alignments", *speakers):
+        fetch_unpacked(f"{PLACE}/{name}.zip?download=1", raw / name, None)
+    return raw
+
+
+def find_takes(root: Path, speakers: Sequence[str], split: str, share: float) -> tuple[dict[str, Take], dict[str, str]]:
+    """What there is to crop, and why other clips are left out, both by source, such as "s1/bbaf5a"."""
+    there = find_videos(root)
+    videos: Files = {speaker: there.get(speaker, {}) for speaker in speakers}
+    silent = [speaker for speaker, clips in videos.items() if not clips]
+    if silent:
+        raise UsageError(f"{root} holds no videos of {', '.join(silent)}: delete their folders, and run again.")
+    alignments = find_alignments(root, videos)
+    sentences: dict[tuple[str, str], Sentence] = {}
+    left_out = {}
+    for speaker, clips in videos.items():
+        for name in clips:
+            try:
+                sentences[speaker, name] = read_sentence(alignments[speaker].get(name))
+            except LeftOut as reason:
+                left_out[f"{speaker}/{name}"] = str(reason)
+    takes = {}
+    for (speaker, name), part in split_sentences(sentences, split).items():
+        if part != "train" or is_kept(name, share):
+            clip = Clip(videos[speaker][name], f"{speaker}/{name}", speaker)
+            takes[clip.source] = Take(clip, sentences[speaker, name], part)
+    return takes, left_out
+
+
+def cut_words(take: Take, frames: np.ndarray, rate: float, length: int | None) -> Iterator[Example]:
+    """An example of each word, of `length` frames around its middle, or of its own frames for None."""
+    for place, word in enumerate(take.sentence.words):
+        signal = cut_word(frames, word.start * rate, word.end * rate, length)
+        source = f"{take.clip.source}/{place}/{word.text}"
+        yield Example(signal, take.split, source, INFO.labels.index(word.text), speaker=take.clip.speaker)
+
+
+def take_whole(take: Take, frames: np.ndarray) -> Iterator[Example]:
+    text = " ".join(word.text for word in take.sentence.words)
+    yield Example(frames, take.split, take.clip.source, text=text, speaker=take.clip.speaker)
+
+
+@with_mouth
+def main(
+    folder: Path = Path("data/grid"),
+    source: Path | None = None,
+    speakers: str | None = None,
+    task: str = "words",
+    context: bool = True,
+    seconds: float = 0.8,
+    split: str = "speaker_dependent",
+    share: float = 1.0,
+    workers: int | None = None,
+    mouth: dict[str, Any] | None = None,
+) -> None:
+    """Prepare GRID in a folder of FOLDER, from the unpacked dataset SOURCE or else from its official place.
+
+    TASK: words or sentences. SPLIT: speaker_dependent, fold:0 to fold:4, overlapped or unseen. SPEAKERS: such as s1,s2.
+    SHARE: of the training clips, for learning curves. From --locator on the flags say how the mouth is found and cut.
+    """
+    run(lambda: prepare(folder, source, speakers, task, context, seconds, split, share, mouth, workers))
+
+
+if __name__ == "__main__":
+    typer.run(main)

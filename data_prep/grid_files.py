@@ -1,0 +1,110 @@
+"""GRID's files: which video belongs to which speaker and alignment, and what an alignment tells."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from data_prep.class_folders import VIDEO
+from data_prep.mouth_corpus import LeftOut
+from sigconv.blocks.names import named
+from sigconv.errors import UsageError
+from sigconv.signals.lips.grammar import GRID_GRAMMAR
+
+Files = Mapping[str, Mapping[str, Path]]  # speaker -> name of the sentence, such as "bbaf5a" -> file
+SPEAKER = re.compile(r"s\d+")
+UNITS = 25_000  # of an alignment in a second
+SILENT = ("sil", "sp")
+
+
+class Word(NamedTuple):
+    """A word, and when it is said, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+class Sentence(NamedTuple):
+    """Six words, and the end of the silence after them, in seconds."""
+
+    words: Sequence[Word]
+    end: float
+
+
+def find_videos(root: Path) -> Files:
+    """The videos of each speaker, whose number is the name of a folder above them, or of `root` itself.
+
+    So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg will all do. Raises UsageError where there is none, or one
+    sentence twice.
+    """
+    videos = _find(root, VIDEO)
+    if not videos:
+        raise UsageError(
+            f"There are no videos of GRID in {root}: it should be the unpacked dataset, with a folder s1, s2 and so on "
+            "of video files for each speaker, such as s1/bbaf5a.mpg."
+        )
+    return videos
+
+
+def find_alignments(root: Path, videos: Files) -> Files:
+    """The alignments of each speaker.
+
+    In the official archive some speakers have the folder of another. So a speaker whose sentences are mostly not in
+    the folder of that name gets the one which has most of them, and this is told.
+    """
+    folders = _find(root, (".align",))
+    found = {}
+    for speaker, clips in videos.items():
+        shares = {name: len(clips.keys() & names.keys()) / len(clips) for name, names in folders.items()}
+        best = max(shares, key=shares.__getitem__, default=speaker)
+        if shares.get(speaker, 0) < 0.5 < shares.get(best, 0):
+            typer.echo(f"{root}: the alignments of {speaker} are in the folder of {best}, by their names", err=True)
+        else:
+            best = speaker
+        found[speaker] = folders.get(best, {})
+    return found
+
+
+def _find(root: Path, kinds: Collection[str]) -> Files:
+    found: dict[str, dict[str, Path]] = defaultdict(dict)
+    top = root.resolve()
+    for path in sorted(top.rglob("*")):
+        speakers = [part for part in path.parent.parts[len(top.parts) - 1 :] if SPEAKER.fullmatch(part)]
+        if path.suffix.lower() in kinds and speakers and not path.name.startswith("."):
+            other = found[speakers[-1]].setdefault(path.stem, path)
+            if other != path:
+                raise UsageError(f"{other} and {path} are the same sentence of one speaker: take one of them away.")
+    return {speaker: found[speaker] for speaker in sorted(found, key=lambda name: int(name[1:])) if found[speaker]}
+
+
+def choose_speakers(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
+    """Those wanted, a list or a text with commas, in order; all that are there for None."""
+    if wanted is None:
+        return tuple(there)
+    names = [name.strip() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
+    chosen = {named("speaker of GRID", name, {name: name for name in there}) for name in names}
+    return tuple(name for name in there if name in chosen)
+
+
+def read_sentence(path: Path | None) -> Sentence:
+    """Reads an alignment, lines such as "17500 23000 bin"; raises LeftOut for none, or one of no sentence of GRID."""
+    if path is None:
+        raise LeftOut("no alignment")
+    try:
+        lines = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
+        spans = [Word(text, int(start) / UNITS, int(end) / UNITS) for start, end, text in lines]
+    except ValueError:
+        raise LeftOut("alignment is damaged") from None
+    words = [span for span in spans if span.text not in SILENT]
+    if any(span.end <= span.start for span in words):
+        raise LeftOut("alignment is damaged")
+    if len(words) != len(GRID_GRAMMAR):
+        raise LeftOut(f"alignment has {len(words)} words, not {len(GRID_GRAMMAR)}")
+    for word, (kind, known) in zip(words, GRID_GRAMMAR.items(), strict=True):
+        if word.text not in known:
+            raise LeftOut(f"alignment has the {kind} {word.text!r}, which is none of GRID")
+    return Sentence(words, max(span.end for span in spans))

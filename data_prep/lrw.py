@@ -1,0 +1,133 @@
+"""Lip Reading in the Wild: 500 words from BBC television, into a corpus: `python data_prep/lrw.py SOURCE`.
+
+Each clip has 29 frames, 1.16 s, with the word in the middle. The BBC gives it to researchers who sign an agreement, so
+there is nothing to download here: https://www.bbc.co.uk/rd/projects/lip-reading-datasets
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from data_prep.clips import Clip
+from data_prep.mouth_corpus import write_mouths
+from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.recordings import load_prepared
+from data_prep.script import run
+from data_prep.splits import digest
+from sigconv.blocks.names import named
+from sigconv.corpus import Corpus, CorpusInfo, Example
+from sigconv.errors import UsageError
+from sigconv.signals.lips.mouths import MouthReader, Mouths
+
+AGREEMENT = "https://www.bbc.co.uk/rd/projects/lip-reading-datasets"
+SPLITS = {"train": "train", "val": "validation", "test": "test"}  # the corpus' folders
+
+INFO = CorpusInfo(
+    name="LRW",
+    kind="video",
+    dtype="uint8",
+    labels=(),
+    rate=25,
+    terms="the BBC's agreement: research only, not to be passed on",
+    citation="J. S. Chung, A. Zisserman: Lip reading in the wild. ACCV 2016.",
+    command="python data_prep/lrw.py lipread_mp4",
+)
+
+
+def prepare(
+    source: str | Path | None,
+    folder: str | Path = "data/lrw",
+    words: str | Sequence[str] | None = None,
+    task: str = "words",
+    mouth: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+) -> Corpus:
+    """The corpus of some words, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, H, W).
+
+    The splits are the official ones. The cropped mouths are kept in `folder/mouths`. A clip without a mouth to be found
+    is left out, and told of in `left_out.csv`.
+
+    Args:
+        source: the unpacked dataset, or its folder lipread_mp4.
+        words: such as "ABOUT,ABSOLUTELY" or a list; all that there are without it.
+        task: "words", since there are no sentences.
+        mouth: settings of `MouthReader`.
+        workers: processes that crop; as many as there are cores without it.
+
+    Raises:
+        UsageError: there is no source, or it holds something else; there is no such word; a split would be empty; the
+            task is another; the corpus' folder holds a damaged corpus or something else.
+    """
+    if task != "words":
+        raise UsageError(f"LRW has single words only: take task=words instead of task={task}, or data=grid.")
+    if source is None:
+        raise UsageError(
+            f"LRW cannot be downloaded without an agreement with the BBC: see {AGREEMENT}, and give data.source=PATH, "
+            "the folder lipread_mp4."
+        )
+    reader = MouthReader(**(mouth or {}))
+    root = find_root(Path(source))
+    labels = choose_words(words, sorted(path.name for path in root.iterdir() if (path / "train").is_dir()))
+    info = replace(
+        INFO,
+        labels=labels,
+        rate=reader.rate,
+        reader=asdict(reader),
+        command=f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}",
+    )
+    place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels)[:8]}")
+    corpus = load_prepared(place, info)
+    if corpus:
+        return corpus
+    splits = {
+        Clip(path, path.relative_to(root).as_posix(), None): split
+        for word in labels
+        for name, split in SPLITS.items()
+        for path in sorted((root / word / name).glob("*.mp4"))
+    }
+
+    def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
+        yield Example(mouths.frames, splits[clip], clip.source, labels.index(clip.path.parents[1].name))
+
+    return write_mouths(place, info, list(splits), reader, Path(folder, "mouths"), cut, left_out={}, workers=workers)
+
+
+def find_root(source: Path) -> Path:
+    """The folder with a folder for each word: `source`, or lipread_mp4 in it."""
+    for root in (source, source / "lipread_mp4"):
+        if any(root.glob("*/train/*.mp4")):
+            return root
+    raise UsageError(
+        f"There are no clips of LRW in {source}: it should be the unpacked dataset, or its folder lipread_mp4, with "
+        "files such as ABOUT/train/ABOUT_00001.mp4."
+    )
+
+
+def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
+    """Those wanted, a list or a text with commas; all that are there for None."""
+    if wanted is None:
+        return tuple(there)
+    names = [name.strip().upper() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
+    return tuple(named("word of LRW", name, {word: word for word in there}) for name in names)
+
+
+@with_mouth
+def main(
+    source: Path,
+    folder: Path = Path("data/lrw"),
+    words: str | None = None,
+    workers: int | None = None,
+    mouth: dict[str, Any] | None = None,
+) -> None:
+    """Prepare LRW in a folder of FOLDER, from the unpacked dataset SOURCE.
+
+    WORDS: such as ABOUT,ABSOLUTELY. From --locator on the flags say how the mouth is found and cut.
+    """
+    run(lambda: prepare(source, folder, words, mouth=mouth, workers=workers))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,109 @@
+"""What every corpus of mouths shares: clips in, a corpus out, with a list of those left out and a sheet to look at."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import typer
+
+from data_prep.clips import Clip, crop_clips, load_mouths, store_name
+from data_prep.contact_sheet import Tile, draw_sheets
+from data_prep.left_out import count_reasons, summary, write_list
+from data_prep.splits import SPLITS
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
+from sigconv.errors import UsageError
+from sigconv.signals.lips.mouths import MouthReader, Mouths
+
+TASKS = ("words", "sentences")
+QUALITY = "quality.csv"
+
+# Makes the examples of a clip, or raises LeftOut.
+Cut = Callable[[Clip, Mouths], Iterable[Example]]
+
+
+class LeftOut(Exception):  # noqa: N818 (a clip that does not fit is no error)
+    """A clip does not fit into the corpus, for a reason of few words."""
+
+
+def check_task(task: str) -> None:
+    if task not in TASKS:
+        raise UsageError(f"The task is {task!r}, but it must be {' or '.join(TASKS)}.")
+
+
+def write_mouths(
+    folder: Path,
+    info: CorpusInfo,
+    clips: Sequence[Clip],
+    reader: MouthReader,
+    crops: Path,
+    cut: Cut,
+    *,
+    left_out: Mapping[str, str],
+    workers: int | None = None,
+) -> Corpus:
+    """Crops the clips, and writes the examples that `cut` makes of them as the corpus in `folder`.
+
+    Beside the examples there are `quality.csv`, how well the mouth was found in each clip; `contact_sheet.png`, a
+    mouth of each, the worst first; and `left_out.csv`, the clips left out and why.
+
+    Args:
+        crops: the folder where the cropped mouths are kept, for all corpora of these clips.
+        left_out: source -> reason of those that are left out from the first.
+        workers: processes that crop.
+
+    Raises:
+        UsageError: nothing is left of train, validation or test; or see `crop_clips`.
+    """
+    store = crops / store_name(reader)
+    reasons = {**left_out, **crop_clips(clips, reader, store, workers)}
+    tiles: list[Tile] = []
+
+    def finish(scratch: Path) -> None:
+        write_list(scratch, reasons)
+        _write_quality(scratch, tiles)
+        draw_sheets(scratch, tiles)
+
+    corpus = write_corpus(folder, info, _examples(clips, info, store, cut, reasons, tiles), finish=finish)
+    if reasons:
+        typer.echo(summary("clips left out", reasons, corpus.folder), err=True)
+    return corpus
+
+
+def _examples(
+    clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], tiles: list[Tile]
+) -> Iterator[Example]:
+    """Those of the clips that fit; the reasons of the others, and a tile for each clip, are added."""
+    there, learned = set(), set()
+    for clip in clips:
+        if clip.source in reasons:
+            continue
+        mouths = load_mouths(store, clip)
+        try:
+            examples = list(cut(clip, mouths))
+        except LeftOut as reason:
+            reasons[clip.source] = str(reason)
+            continue
+        tiles.append(Tile(clip.source, mouths.quality, mouths.frames[:, mouths.frames.shape[1] // 2], mouths.notes))
+        for example in examples:
+            there.add(example.split)
+            if example.split == "train":
+                learned.add(example.label)
+            yield example
+    empty = [split for split in SPLITS if split not in there]
+    if empty:
+        raise UsageError(
+            f"{info.name}: no clip is left for {', '.join(empty)}: there are {len(clips):,}, and of them "
+            f"{len(reasons):,} are left out.\n{count_reasons(reasons)}"
+        )
+    missing = [name for label, name in enumerate(info.labels) if label not in learned]
+    if missing:
+        typer.echo(f"{info.name}: there is no {', '.join(missing)} in train.", err=True)
+
+
+def _write_quality(folder: Path, tiles: Iterable[Tile]) -> None:
+    with open(folder / QUALITY, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "found", "jitter", "eyes", "score", "notes"])
+        for name, q, _, notes in tiles:
+            numbers = (f"{value:.4g}" for value in (q.found, q.jitter, q.eyes, q.score))
+            writer.writerow([name, *numbers, "; ".join(notes)])

@@ -1,0 +1,158 @@
+"""Anybody's own clips of talking faces, into a corpus: `python data_prep/video_folder.py PATH`."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from data_prep.class_folders import (
+    VIDEO,
+    File,
+    assign_splits,
+    describe_state,
+    find_speakers,
+    has_kind,
+    list_files,
+    load_unchanged,
+    select,
+    sort_into_classes,
+    without_classes,
+)
+from data_prep.clips import Clip
+from data_prep.mouth_corpus import check_task, write_mouths
+from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.script import run
+from data_prep.splits import check_shares, digest
+from sigconv.corpus import Corpus, CorpusInfo, Example
+from sigconv.errors import UsageError
+from sigconv.signals.lips.mouths import MouthReader, Mouths
+from sigconv.signals.speech.soundfiles import READABLE
+
+
+def prepare(
+    root: str | Path,
+    folder: str | Path | None = None,
+    task: str = "words",
+    validation: float = 0.1,
+    test: float = 0.1,
+    speaker: str | None = None,
+    mouth: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+) -> Corpus:
+    """The corpus of the clips below `root`, made if it is not there: uint8 (C, T, height, width).
+
+    Folders, classes, splits and speakers are those of `data_prep.folder.prepare`. The cropped mouths are kept beside
+    the corpus, in the folder `mouths`. A clip without a mouth to be found is left out, and told of in `left_out.csv`.
+
+    Args:
+        folder: of the corpus. Without one it is `data/video_folder_<name of root>_<hash>`, with a hash of the files
+            and of all that is asked for here: when something changes, there is a new corpus beside the old one.
+        task: "words": a subfolder is a class. "sentences": beside each clip there is a text file, as hello.txt beside
+            hello.mp4, with what is said; letters become small, and marks go, but for the apostrophe.
+        validation: share of the clips (of the speakers, if they are known) for validation.
+        test: share for testing.
+        speaker: regular expression with one group that finds the speaker in a file's name.
+        mouth: settings of `MouthReader`.
+        workers: processes that crop; as many as there are cores without it.
+
+    Raises:
+        UsageError: `root` is not made up like that; a class has less than three clips, or none for some split; the
+            corpus' folder holds something else, or the corpus of what the files were before.
+    """
+    check_task(task)
+    check_shares(validation, test)
+    root = Path(root).resolve()
+    reader = MouthReader(**(mouth or {}))
+    files = find_clips(root, task)
+    speakers = find_speakers(files, speaker)
+    chosen = {"task": task, "validation": validation, "test": test, "speaker": speaker, **asdict(reader)}
+    read = [file.path for file in files] + ([_text_path(file.path) for file in files] if task == "sentences" else [])
+    info = CorpusInfo(
+        name=root.name,
+        kind="video",
+        dtype="uint8",
+        labels=tuple(sorted({file.label for file in files if file.label})),
+        rate=reader.rate,
+        terms="those of the recordings",
+        citation=describe_state(root, read),
+        command=f"python data_prep/video_folder.py {shlex.quote(str(root))} {write_flags(chosen)}",
+        reader=asdict(reader),
+    )
+    name = f"video_folder_{info.name}_{digest(info.citation, info.command)[:8]}"
+    place = Path(folder) if folder else Path("data", name)
+    corpus = load_unchanged(place, info)
+    if corpus:
+        return corpus
+    splits = assign_splits(files, speakers, validation, test)
+    labels = {file.source: info.labels.index(file.label) if file.label else None for file in files}
+    texts = {file.source: read_text(file.path) for file in files} if task == "sentences" else {}
+    clips = [Clip(file.path, file.source, speakers.get(file.source)) for file in files]
+
+    def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
+        source = clip.source
+        yield Example(mouths.frames, splits[source], source, labels[source], texts.get(source), clip.speaker)
+
+    crops = place.parent / "mouths" / f"{info.name}_{digest(str(root))[:8]}"
+    return write_mouths(place, info, clips, reader, crops, cut, left_out={}, workers=workers)
+
+
+def find_clips(root: Path, task: str) -> list[File]:
+    """The video files below `root`; says how many other files there are, and skips them."""
+    files = list_files(root)
+    if has_kind(files, READABLE) and not has_kind(files, VIDEO):
+        raise UsageError(f"{root} holds sound and no video: take data=folder, or data_prep/folder.py, to hear it.")
+    if task == "words":
+        return sort_into_classes(root, select(root, files, VIDEO))
+    texts = [path for path in files if path.suffix.lower() == ".txt"]
+    clips = select(root, files, VIDEO, used=texts)
+    without = [str(path) for path in clips if path.with_suffix(".txt") not in files]
+    if without or not clips:
+        raise UsageError(
+            f"In {root} there should be clips, and beside each a text file of the same name, as hello.txt beside "
+            f"hello.mp4, with what is said. Of {len(clips):,} clips {len(without):,} have none: "
+            f"{', '.join(without[:5]) or 'there are no clips'}."
+        )
+    return without_classes(root, clips)
+
+
+def _text_path(clip: Path) -> Path:
+    return clip.with_suffix(".txt")
+
+
+def read_text(clip: Path) -> str:
+    """What is said in a clip: words in small letters, with digits and apostrophes, and a space between them."""
+    path = _text_path(clip)
+    try:
+        said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text in UTF-8: save it anew.") from None
+    words = "".join(letter if letter.isalnum() or letter == "'" else " " for letter in said).split()
+    if not words:
+        raise UsageError(f"{path} is empty: write into it what is said in {clip.name}.")
+    return " ".join(words)
+
+
+@with_mouth
+def main(
+    root: Path,
+    folder: Path | None = None,
+    task: str = "words",
+    validation: float = 0.1,
+    test: float = 0.1,
+    speaker: str | None = None,
+    workers: int | None = None,
+    mouth: dict[str, Any] | None = None,
+) -> None:
+    """Prepare the clips below ROOT, a subfolder a class, or a text file beside each clip, in FOLDER.
+
+    TASK: words or sentences. SPEAKER is a regular expression whose group finds the speaker in a file's name: no speaker
+    is then in two splits. From --locator on the flags say how the mouth is found and cut.
+    """
+    run(lambda: prepare(root, folder, task, validation, test, speaker, mouth, workers))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,88 @@
+"""Temporal convolutional networks: dilated convolutions over time with a residual connection around each two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..errors import UsageError
+from ..layers import Conv
+from .compose import Branches, Residual, chain
+from .conv import ConvBlock
+
+
+def tcn(
+    in_channels: int,
+    width: int,
+    kernel_sizes: Sequence[int] = (3, 5, 7),
+    levels: int = 4,
+    *,
+    causal: bool = False,
+    dropout: float = 0.2,
+) -> nn.Sequential:
+    """Levels of :func:`temporal_block` with dilation 1, 2, 4, ...: (batch, in_channels, time) -> (batch, width, time).
+
+    With one kernel size it is the TCN of Bai, Kolter & Koltun, "An empirical evaluation of generic convolutional and
+    recurrent networks for sequence modeling", 2018, who have weight in place of batch normalisation; with several the
+    multi-scale MS-TCN of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal convolutional networks", ICASSP
+    2020, with 3, 5 and 7, four levels and a width of 768.
+    """
+    received = [in_channels, *[width] * (levels - 1)]
+    return chain(
+        **{
+            f"level{i + 1}": temporal_block(
+                received[i], width, kernel_sizes, dilation=2**i, causal=causal, dropout=dropout
+            )
+            for i in range(levels)
+        }
+    )
+
+
+def temporal_block(
+    in_channels: int,
+    out_channels: int,
+    kernel_sizes: Sequence[int] = (3,),
+    *,
+    dilation: int = 1,
+    causal: bool = False,
+    dropout: float = 0.2,
+) -> Residual:
+    """Twice convolution, batch normalisation, ReLU and dropout, with a residual connection around them.
+
+    (batch, in_channels, time) -> (batch, out_channels, time); it goes through a convolution of size 1 where the number
+    of maps changes.
+
+    Args:
+        kernel_sizes: in frames; each is a branch that gives an equal share of the maps, at both times.
+        causal: whether no frame sees a later one.
+        dropout: share of the numbers that is dropped in training, behind each of the two.
+
+    Raises:
+        UsageError: the maps cannot be shared out among the branches.
+    """
+    if not kernel_sizes or out_channels % len(kernel_sizes):
+        raise UsageError(
+            f"temporal block: {out_channels} maps cannot be shared out equally among {len(kernel_sizes)} branches, "
+            f"one for each kernel size in {tuple(kernel_sizes)}"
+        )
+
+    def convolved(inputs: int) -> Branches:
+        return Branches(
+            ConvBlock(
+                inputs,
+                out_channels // len(kernel_sizes),
+                (size,),
+                padding="causal" if causal else "same",
+                dilation=dilation,
+            )
+            for size in kernel_sizes
+        )
+
+    body = chain(
+        first=convolved(in_channels),
+        first_dropout=nn.Dropout(dropout),
+        second=convolved(out_channels),
+        second_dropout=nn.Dropout(dropout),
+    )
+    return Residual(body, None if in_channels == out_channels else Conv(in_channels, out_channels, (1,)))

@@ -1,0 +1,91 @@
+"""From what a network says of each frame to words and their times."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sigconv.ctc.beam import beam_search
+from sigconv.ctc.grammar import grammar_search
+from sigconv.ctc.graph import align
+from sigconv.ctc.greedy import greedy_search
+from sigconv.ctc.tokens import Tokens
+from sigconv.errors import UsageError
+
+DECODERS = ("greedy", "beam", "grammar")
+
+
+class TimedWord(NamedTuple):
+    """`first` and `last` are frames of the network's output, both within the word."""
+
+    word: str
+    first: int
+    last: int
+
+
+class Transcript(NamedTuple):
+    """A sentence that was read.
+
+    Attributes:
+        score: natural logarithm of the probability that the network gives the text, summed over all its paths; it
+            compares between decoders, and exp(score) is from 0 to 1.
+    """
+
+    text: str
+    words: list[TimedWord]
+    score: float
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """(tokens, T) log probabilities, natural logarithms, to a `Transcript`.
+
+    Args:
+        search: from the log probabilities to the numbers of the tokens that are said.
+    """
+
+    tokens: Tokens
+    search: Callable[[Tensor], list[int]]
+
+    def __call__(self, log_probs: Tensor) -> Transcript:
+        log_probs = log_probs.double().cpu()
+        numbers = self.search(log_probs)
+        frames = align(log_probs, numbers)
+        words = [
+            TimedWord(self.tokens.decode(numbers[i] for i in places), frames[places[0]][0], frames[places[-1]][1])
+            for places in self.tokens.words(numbers)
+        ]
+        return Transcript(self.tokens.decode(numbers), words, log_probability(log_probs, numbers))
+
+
+def log_probability(log_probs: Tensor, numbers: Sequence[int]) -> float:
+    """Of these tokens, over all paths that spell them, from (tokens, T) log probabilities on the CPU."""
+    frames = log_probs.T[:, None]
+    target = torch.tensor([numbers], dtype=torch.int64)
+    lengths = torch.tensor([len(frames)]), torch.tensor([len(numbers)])
+    return -F.ctc_loss(frames, target, *lengths, reduction="sum").item()
+
+
+def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]) -> Decoder:
+    """The decoder of this name: the likeliest path, prefix beam search, or the best sentence of the grammar.
+
+    Args:
+        grammar: the words of each class, in the order of a sentence; empty where there is none.
+
+    Raises UsageError for another name, or "grammar" where there is none.
+    """
+    if name not in DECODERS:
+        raise UsageError(f"decoder={name}: it is {', '.join(DECODERS[:-1])} or {DECODERS[-1]}.")
+    if name == "grammar" and not grammar:
+        raise UsageError("decoder=grammar: the corpus has no grammar; choose greedy or beam.")
+    if name == "grammar":
+        return Decoder(tokens, grammar_search(grammar, tokens))
+    return Decoder(tokens, {"greedy": greedy_search, "beam": beam_search}[name])
+
+
+def decoder_from(about: Mapping[str, Any], name: str | None = None) -> Decoder:
+    """The decoder of a finished run, or another one by `name`, from what its model file tells about its corpus."""
+    return make_decoder(name or about["decoder"], Tokens(about["tokens"], about["by"]), about["grammar"])

@@ -1,0 +1,27 @@
+"""Sentences of one word from each of several classes, in their order."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import Tensor
+
+from sigconv.ctc.graph import Graph, best_path
+from sigconv.ctc.greedy import collapse
+from sigconv.ctc.tokens import Tokens
+
+
+def grammar_search(grammar: Mapping[str, Sequence[str]], tokens: Tokens) -> Callable[[Tensor], list[int]]:
+    """From (tokens, T) log probabilities to the tokens of the likeliest path that spells a sentence of the grammar.
+
+    The path is that of the highest probability over the whole graph of the grammar (Viterbi); nothing is pruned.
+
+    Args:
+        grammar: the words of each class, in the order of a sentence.
+
+    Raises UsageError where a word has a token that is not among `tokens`.
+    """
+    graph = Graph()
+    for i, words in enumerate(grammar.values()):
+        if i and tokens.separator:
+            graph.follow(tokens.separator)
+        graph.follow(*(tokens.encode(word) for word in words))
+    return lambda log_probs: collapse(best_path(log_probs, graph))

@@ -1,0 +1,73 @@
+"""What sentences are spelled in: characters, or whole words."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from sigconv.errors import UsageError
+
+BLANK = 0  # the token of a frame in which nothing new is said
+KINDS = ("characters", "words")
+
+
+class Tokens:
+    """The tokens of a network, by their numbers.
+
+    Args:
+        names: of the tokens; the first is the blank, "".
+        by: "characters", the space between two words among them, or "words".
+    """
+
+    def __init__(self, names: Sequence[str], by: str) -> None:
+        if by not in KINDS:
+            raise UsageError(f"tokens={by}: they are characters or words.")
+        self.names, self.by = tuple(names), by
+        self._number = {name: i for i, name in enumerate(self.names)}
+
+    @classmethod
+    def of(cls, texts: Iterable[str], by: str) -> "Tokens":
+        """Those that the texts are made of, sorted, behind the blank."""
+        found = {part for text in texts for part in _split(text, by)}
+        return cls(["", *sorted(found)], by)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def separator(self) -> list[int]:
+        """What stands between two words: the space, or nothing where the tokens are words."""
+        return [self._number[" "]] if " " in self._number else []
+
+    def encode(self, text: str) -> list[int]:
+        """The numbers of the text's tokens. Raises UsageError for a text with a token that is not among them."""
+        parts = _split(text, self.by)
+        unknown = sorted(set(parts) - set(self.names[1:]))
+        if unknown:
+            raise UsageError(f"{text!r} has {', '.join(map(repr, unknown))}, which is none of the {self.by} known")
+        return [self._number[part] for part in parts]
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        """What the numbers spell, with single spaces between the words and none around them."""
+        glue = " " if self.by == "words" else ""
+        return " ".join(glue.join(self.names[i] for i in numbers).split())
+
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:
+        """The places in `numbers` of the tokens of each word, in order."""
+        if self.by == "words":
+            return [[place] for place in range(len(numbers))]
+        words: list[list[int]] = [[]]
+        for place, number in enumerate(numbers):
+            if [number] == self.separator:
+                words.append([])
+            else:
+                words[-1].append(place)
+        return [word for word in words if word]
+
+
+def frames_needed(numbers: Sequence[int]) -> int:
+    """The fewest frames that spell this: one for each token, and a blank between two that are the same."""
+    return len(numbers) + sum(one == other for one, other in pairwise(numbers))
+
+
+def _split(text: str, by: str) -> list[str]:
+    words = text.split()
+    return words if by == "words" else list(" ".join(words))

@@ -1,0 +1,86 @@
+"""LipNet of Assael, Shillingford, Whiteson & de Freitas, "LipNet: end-to-end sentence-level lipreading", 2016."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ..architecture import times
+from ..blocks import ConvBlock, Flatten, Fold, PerFrame, chain
+from ..errors import UsageError
+from . import video
+from .shapes import folded
+
+# maps in units of the width, and kernel; the first layer has a stride of 2 over space
+LAYERS = ((1, (3, 5, 5)), (2, (3, 5, 5)), (3, (3, 3, 3)))
+POOL = (1, 2, 2)
+
+
+class FrameGRU(nn.GRU):
+    """Two layers of gated recurrent units over frames: (batch, features, time) -> (batch, units, time).
+
+    There are ``hidden`` units in each direction, and one direction only if ``causal``. Cho et al., EMNLP 2014.
+    """
+
+    def __init__(self, features: int, hidden: int, causal: bool) -> None:
+        super().__init__(features, hidden, num_layers=2, batch_first=True, bidirectional=not causal)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x.transpose(1, 2))[0].transpose(1, 2)
+
+
+def lipnet(
+    input: str | Sequence[int],
+    classes: int,
+    *,
+    sequence: bool = False,
+    causal: bool = False,
+    width: int = 32,
+    hidden: int = 256,
+    norm: str | None = None,
+    dropout: float = 0.5,
+) -> nn.Sequential:
+    """LipNet, (batch, \\*input) -> logits (batch, classes); with ``sequence`` (batch, classes, frames).
+
+    Three convolutions over time and space, each with ReLU and maximum pooling over space, and two layers of gated
+    recurrent units, for videos of any number of frames. With the paper's 3x75x50x100 and 28 classes, letters, space
+    and CTC's blank, there are 4,574,460 weights.
+
+    Args:
+        input: (channels, frames, height, width).
+        sequence: whether each frame has scores of its own, as in the paper, for CTC.
+        causal: whether no frame sees a later one: convolutions look back only, and recurrence has one direction.
+        width: maps of the first convolution; the others have twice and three times as many.
+        hidden: recurrent units of each direction.
+        norm: of each convolution; none in the paper, "batch" learns faster.
+        dropout: share of the maps that is dropped in training, behind each convolution.
+
+    Raises:
+        UsageError: the input is no video, or too small to be pooled three times.
+    """
+    channels, _, *size = shape = folded("LipNet", input, classes, ndim=3)
+    size = [-(-n // 2) // 2 ** len(LAYERS) for n in size]
+    if not all(size):
+        raise UsageError(f"LipNet: the input {times(shape)} is too small; it needs pictures of at least 15x15")
+    convolutions: dict[str, nn.Module] = {}
+    for number, (factor, kernel) in enumerate(LAYERS, start=1):
+        convolutions[f"conv{number}"] = ConvBlock(
+            channels,
+            factor * width,
+            kernel,
+            stride=POOL if number == 1 else 1,
+            padding=video.padding(causal),
+            norm=norm,
+            pool=POOL,
+        )
+        convolutions[f"dropout{number}"] = nn.Dropout3d(dropout)
+        channels = factor * width
+    return chain(
+        fold=Fold(3),
+        **convolutions,
+        flatten=PerFrame(Flatten((channels, *size))),
+        gru=FrameGRU(channels * math.prod(size), hidden, causal),
+        output=video.Head(hidden if causal else 2 * hidden, classes, sequence),
+    )

@@ -1,0 +1,73 @@
+"""The residual network with temporal convolutions of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal
+convolutional networks", ICASSP 2020."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import nn
+
+from ..blocks import ConvBlock, Fold, GlobalAvgPool, PerFrame, chain, tcn
+from ..layers import MaxPool
+from . import video
+from .resnet import BasicBlock, initialise, stages
+from .shapes import folded
+
+
+def lipresnet(
+    input: str | Sequence[int],
+    classes: int,
+    *,
+    sequence: bool = False,
+    causal: bool = False,
+    blocks: Sequence[int] = (2, 2, 2, 2),
+    width: int = 64,
+    kernel_sizes: Sequence[int] = (3, 5, 7),
+    tcn_width: int | None = None,
+    levels: int = 4,
+    dropout: float = 0.2,
+) -> nn.Sequential:
+    """ResNet-18 and MS-TCN, (batch, \\*input) -> logits (batch, classes); with ``sequence`` (batch, classes, frames).
+
+    A convolution over time and space with maximum pooling over space; for each frame by itself the stages of a residual
+    network and the mean over the picture; a temporal convolutional network (:func:`sigconv.blocks.tcn`); for videos of
+    any size and number of frames. ``network.trunk.module`` has the names of torchvision's resnet18, whose weights load
+    into its layer1 to layer4.
+
+    With 500 words there are 34,583,476 weights. The authors' program uses 36,374,516, 36.4 million: there a convolution
+    of size 1 leads around the last three levels too (1,771,776 weights), where nothing changes the shape; convolutions
+    over time have biases that normalisation undoes (6,144); and PReLU has a weight for each map (13,120).
+
+    Args:
+        input: (channels, frames, height, width); the paper's is 1x29x88x88.
+        sequence: whether each frame has scores of its own, for CTC.
+        causal: whether no frame sees a later one.
+        blocks: how many residual blocks there are in each stage; (2, 2, 2, 2) is ResNet-18.
+        width: maps of the first convolution and the first stage.
+        kernel_sizes, levels, dropout: of the temporal network.
+        tcn_width: maps of the temporal network; 12 times the width if None, which is the paper's 768.
+
+    Raises:
+        UsageError: the input is no video; a stage has no block; the maps cannot be shared out among the kernel sizes.
+    """
+    channels, *_ = folded("the lipreading ResNet", input, classes, ndim=3)
+    front = ConvBlock(
+        channels,
+        width,
+        (5, 7, 7),
+        stride=(1, 2, 2),
+        padding=video.padding(causal),
+        pool=MaxPool((1, 3, 3), (1, 2, 2), padding="same"),
+    )
+    layers, features = stages(partial(BasicBlock, ndim=2), width, blocks, stride=2)
+    maps = 12 * width if tcn_width is None else tcn_width
+    network = chain(
+        fold=Fold(3),
+        front=front,
+        trunk=PerFrame(chain(**layers, avgpool=GlobalAvgPool())),
+        tcn=tcn(features, maps, kernel_sizes, levels, causal=causal, dropout=dropout),
+        output=video.Head(maps, classes, sequence),
+    )
+    initialise(network)
+    return network

@@ -1,0 +1,29 @@
+"""What networks on videos have in common: how they look along time, and how they end."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def padding(causal: bool) -> tuple[str, str, str]:
+    """Of a convolution over (time, height, width) that keeps all frames, and that sees no later one if ``causal``."""
+    return ("causal" if causal else "same", "same", "same")
+
+
+class Head(nn.Linear):
+    """Scores from features over time: (batch, features, time) -> (batch, classes), those of the mean over time.
+
+    With ``sequence`` each frame has its own: (batch, classes, time). Parameters are the same for both.
+    """
+
+    def __init__(self, features: int, classes: int, sequence: bool = False) -> None:
+        super().__init__(features, classes)
+        self.sequence = sequence
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.sequence:
+            return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        return super().forward(x.mean(2))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, sequence={self.sequence}"

@@ -1,0 +1,154 @@
+"""Videos of mouths as other people, lamps and cameras would have made them: batched augmentation on the device.
+
+Frames without a picture, all zeros as around a short clip, are no darker for a change of light, and move with the clip.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from sigconv.errors import UsageError
+
+from .. import check
+from ..speech.specaugment import draw_masks, interpolation
+from ..speech.voice import draw_factor
+from .normalise import has_picture, mean_frame
+
+
+class VideoAugmentation(nn.Module):
+    """What all augmentation of videos has in common; a subclass says how in `augment`.
+
+    Active in training mode only; in evaluation the videos pass. Every draw is independent per clip, the same for all
+    of its frames, and from torch's global generator of the device: ``torch.manual_seed`` alone reproduces a batch.
+
+    Shape: (B, C, T, H, W) of any floating dtype, to the same shape and dtype; computed in float32 at least.
+
+    Raises:
+        UsageError: a limit out of range; at call, anything but a batch of videos.
+    """
+
+    def forward(self, videos: Tensor) -> Tensor:
+        if videos.ndim != 5 or not videos.is_floating_point():
+            raise UsageError(
+                f"{type(self).__name__} takes floating point videos (batch, channels, frames, height, width), "
+                f"but was given {tuple(videos.shape)} of {videos.dtype}"
+            )
+        if not (self.training and videos.numel()):
+            return videos
+        with torch.autocast(videos.device.type, enabled=False):
+            return self.augment(videos.to(torch.promote_types(videos.dtype, torch.float32))).to(videos.dtype)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value:g}" for name, value in vars(self).items() if isinstance(value, float))
+
+    def augment(self, videos: Tensor) -> Tensor:
+        """In at least float32, to the same shape and dtype."""
+        raise NotImplementedError
+
+
+class Flip(VideoAugmentation):
+    """Mirror a clip, left to right.
+
+    Args:
+        probability: share of the clips, drawn one by one, that are mirrored.
+    """
+
+    def __init__(self, probability: float = 0.5) -> None:
+        super().__init__()
+        self.probability = _share(self, "probability", probability)
+
+    def augment(self, videos: Tensor) -> Tensor:
+        flipped = torch.rand(len(videos), 1, 1, 1, 1, device=videos.device) < self.probability
+        return torch.where(flipped, videos.flip(-1), videos)
+
+
+class Brightness(VideoAugmentation):
+    """Another light: multiply every clip by a factor and add a number to it, both uniform.
+
+    Args:
+        brightness: greatest number to add either way, in standard deviations of the clip where that is normalised.
+        contrast: greatest relative change; 0.2 is a factor in [0.8, 1.2].
+    """
+
+    def __init__(self, brightness: float = 0.2, contrast: float = 0.2) -> None:
+        super().__init__()
+        self.brightness = check.limit(self, "brightness", brightness)
+        self.contrast = check.limit(self, "contrast", contrast, below=1)
+
+    def augment(self, videos: Tensor) -> Tensor:
+        factor, more = videos.new_empty(2, len(videos), 1, 1, 1, 1).uniform_(-1, 1)
+        return has_picture(videos) * (videos * (1 + self.contrast * factor) + self.brightness * more)
+
+
+class TimeMask(VideoAugmentation):
+    """Hide stretches of time behind the mean of the clip's frames.
+
+    The length of each is uniform over the whole numbers from 0 to its limit, then its place is; masks may overlap.
+    Ma, Petridis & Pantic, "Visual speech recognition for multiple languages in the wild", Nature Machine Intelligence
+    2022, who hide up to 0.4 s in every second.
+
+    Args:
+        share: greatest length of a mask, as a share of the frames, rounded down to whole ones.
+        masks: how many for each clip.
+    """
+
+    def __init__(self, share: float = 0.15, masks: int = 1) -> None:
+        super().__init__()
+        check.at_least_one(self, masks=masks)
+        self.share, self.masks = _share(self, "share", share), masks
+
+    def extra_repr(self) -> str:
+        return f"{self.masks}x{self.share:g}"
+
+    def augment(self, videos: Tensor) -> Tensor:
+        hidden = draw_masks(len(videos), videos.shape[2], self.share, self.masks, videos.device)
+        shown = has_picture(videos)
+        return torch.where(hidden[:, None, :, None, None] & shown, mean_frame(videos, shown), videos)
+
+
+class Speed(VideoAugmentation):
+    """Play every clip faster or slower about its middle, by a factor uniform in its logarithm.
+
+    Frames are read between their times by linear interpolation; before the first and behind the last these repeat.
+
+    Args:
+        limit: greatest relative change; 0.1 is a factor from 0.91 to 1.1.
+    """
+
+    def __init__(self, limit: float = 0.1) -> None:
+        super().__init__()
+        self.limit = check.limit(self, "limit", limit)
+
+    def augment(self, videos: Tensor) -> Tensor:
+        frames = videos.shape[2]
+        middle = (frames - 1) / 2
+        place = torch.arange(frames, device=videos.device, dtype=videos.dtype) - middle
+        weights = interpolation(middle + place * draw_factor(videos, self.limit), frames)
+        return (weights.unsqueeze(1) @ videos.flatten(3)).reshape(videos.shape)
+
+
+class TimeShift(VideoAugmentation):
+    """Move every clip in time by a whole number of frames, uniform; the first or the last frame repeats behind it.
+
+    Args:
+        frames: greatest shift either way.
+    """
+
+    def __init__(self, frames: int = 2) -> None:
+        super().__init__()
+        self.frames = int(check.limit(self, "frames", frames))
+
+    def extra_repr(self) -> str:
+        return f"frames={self.frames}"
+
+    def augment(self, videos: Tensor) -> Tensor:
+        count, _, size = videos.shape[:3]
+        shift = torch.randint(-self.frames, self.frames + 1, (count, 1), device=videos.device)
+        source = (torch.arange(size, device=videos.device) - shift).clamp(0, size - 1)
+        clip = torch.arange(count, device=videos.device)
+        return videos.transpose(1, 2)[clip[:, None], source].transpose(1, 2)
+
+
+def _share(owner: object, name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be between 0 and 1")
+    return float(value)

@@ -1,0 +1,105 @@
+"""From a video file to a video of the mouth: the same place and size in every frame."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sigconv.errors import UsageError
+
+from .. import check
+from .haar import HaarLocator
+from .landmarks import LandmarkLocator
+from .pose import Locator, Picture
+from .track import Quality, follow
+from .video import BadVideo, Video
+from .yunet import YunetLocator
+
+__all__ = ["BadVideo", "MouthReader", "Mouths"]
+
+LOCATORS: Mapping[str, Callable[..., Locator]] = {
+    "haar": HaarLocator,
+    "landmarks": LandmarkLocator,
+    "yunet": YunetLocator,
+}
+MODELS = ("yunet",)  # the locators that read a model's file
+
+
+@dataclass(frozen=True)
+class Mouths:
+    """What `MouthReader` gives.
+
+    Args:
+        frames: uint8 (C, T, height, width); C is 1 in grey, 3 for red, green, blue.
+        poses: float64 (T, 4): where the mouth is in the frames of the file, after smoothing; columns as in `Pose`.
+        quality: how well it was found.
+        notes: what was done to the frames of the file; for people.
+    """
+
+    frames: np.ndarray
+    poses: np.ndarray
+    quality: Quality
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class MouthReader:
+    """Cuts the mouth out of every frame of a video, upright, and of one size whatever the distance of the camera.
+
+    The centre of the picture is half-way between the mouth's corners. All of a head's motion is taken out that is
+    slower than the mouth's own.
+
+    Args:
+        locator: "haar" (nothing to install), "landmarks" (exact; dlib), or "yunet" (turned faces; a model's file).
+        model: that file; for "yunet" only.
+        rate: frames per second of the result, whatever those of the file.
+        height, width: of the result, in pixels.
+        region: what is cut out: its width in distances between the eyes. A mouth is 0.87 wide.
+        colour: red, green and blue instead of grey.
+
+    Raises:
+        UsageError: a setting that cannot be; at call, a model or package that is not there.
+        BadVideo: at call, a file without usable pictures of a mouth; see `Video` and `follow`.
+    """
+
+    locator: str = "haar"
+    model: str | None = None
+    rate: float = 25.0
+    height: int = 48
+    width: int = 80
+    region: float = 1.7
+    colour: bool = False
+
+    def __post_init__(self) -> None:
+        check.choice(self, "locator", self.locator, tuple(LOCATORS))
+        check.positive(self, rate=self.rate, region=self.region)
+        check.at_least_one(self, height=self.height, width=self.width)
+        if (self.locator in MODELS) != (self.model is not None):
+            needs = "needs its file: give mouth.model=PATH" if self.locator in MODELS else "has no model: leave it out"
+            raise UsageError(f"MouthReader: model is {self.model}, but the locator {self.locator} {needs}")
+
+    def __call__(self, path: str | Path) -> Mouths:
+        video = Video(path, self.rate)
+        locate = LOCATORS[self.locator](*([self.model] if self.model else []))  # anew: it follows one clip
+        track = follow([locate(frame) for frame in video], self.rate, path)
+        finer = max(1, round(self.region * track.quality.eyes / self.width))
+        frames = [self._crop(frame, pose, finer) for frame, pose in zip(video, track.poses, strict=True)]
+        return Mouths(np.stack(frames, axis=1), track.poses, track.quality, video.notes)
+
+    def _crop(self, frame: Picture, pose: np.ndarray, finer: int) -> Picture:
+        """uint8 (C, height, width). First `finer` times as large, so that all of the frame's pixels count."""
+        x, y, eyes, angle = pose
+        height, width = finer * self.height, finer * self.width
+        scale = self.region * eyes / width  # pixels of the frame in a pixel of the crop
+        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        corner = np.array([x, y]) - turn @ [(width - 1) / 2, (height - 1) / 2]
+        to_frame = np.column_stack([turn, corner])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(frame, to_frame, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        crop = cv2.resize(crop, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        if self.colour:
+            return cv2.cvtColor(crop, cv2.COLOR_BGR2RGB).transpose(2, 0, 1)
+        return cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[None]

@@ -1,0 +1,105 @@
+"""The path of a mouth through a clip: gaps filled, outliers left out, the locator's tremble smoothed away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, median_filter
+
+from .pose import Pose
+from .video import BadVideo
+
+GAP = 0.5  # seconds, at most, without a face: a head hardly moves in that time
+LEAST = 0.6  # of all frames with a face, at least
+NEIGHBOURHOOD = 0.8  # seconds, whose median tells an outlier
+FAR = 0.5  # distances between the eyes, of an outlier from that median
+UNLIKE = 1.25  # its size, as a factor
+SMOOTHING = 0.1  # seconds: deviation of the Gaussian, which is 0.24 s wide at half of its height
+STEADY, SHARP = 0.2, 32  # of the score: see Quality
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well the mouth was found.
+
+    Args:
+        found: share of frames with a face, outliers left out.
+        jitter: root mean square distance of the places found from the smoothed path, in distances between the eyes.
+        eyes: mean distance between the eyes, in pixels.
+        score: all in one, 0..1: found * exp(-jitter / 0.2) * min(1, eyes / 32).
+    """
+
+    found: float
+    jitter: float
+    eyes: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """The path.
+
+    Args:
+        poses: float64 (T, 4), the columns those of `Pose`; there is one for every frame.
+        quality: how well it was found.
+    """
+
+    poses: np.ndarray
+    quality: Quality
+
+
+def follow(poses: Sequence[Pose | None], rate: float, path: str | Path) -> Track:
+    """Makes one smooth path of what was found in each frame by itself.
+
+    A pose that is far from the median around it, or of another size, is a wrong detection and counts as none. Between
+    poses the path is a straight line; before the first and after the last it stands still. Then it is smoothed over
+    time, to both sides alike: the path does not lag behind, and the mouth's own quick motion stays out of it.
+
+    Args:
+        rate: frames per second.
+        path: of the video, for the error.
+
+    Raises:
+        BadVideo: "no face" in more than 0.5 s together, or in more than 40 % of the frames.
+    """
+    raw = np.array([(np.nan,) * 4 if pose is None else pose for pose in poses], dtype=np.float64).reshape(-1, 4)
+    _check(raw, rate, Path(path))
+    raw[_outliers(raw, rate)] = np.nan
+    found = _check(raw, rate, Path(path))
+    smooth = gaussian_filter1d(_filled(raw), SMOOTHING * rate, axis=0, mode="nearest")
+    return Track(smooth, _quality(raw[found], smooth[found], float(found.mean())))
+
+
+def _check(raw: np.ndarray, rate: float, path: Path) -> np.ndarray:
+    """Which frames have a face, bool (T,); BadVideo where these are too few."""
+    found = ~np.isnan(raw[:, 0])
+    edges = np.flatnonzero(np.diff(~found, prepend=False, append=False))
+    longest = max(edges[1::2] - edges[::2], default=0)
+    if longest > GAP * rate or found.mean() < LEAST:
+        raise BadVideo(
+            path,
+            "no face",
+            f"one was found in {found.sum()} of {len(found)} frames, and in none of {longest} together "
+            f"({longest / rate:.2g} s); {LEAST:.0%} are needed, and gaps of {GAP:g} s at most",
+        )
+    return found
+
+
+def _outliers(raw: np.ndarray, rate: float) -> np.ndarray:
+    """bool (T,)."""
+    median = median_filter(_filled(raw), size=(2 * round(NEIGHBOURHOOD * rate / 2) + 1, 1), mode="reflect")
+    away = np.hypot(*(raw - median)[:, :2].T) / median[:, 2]
+    return (away > FAR) | (np.abs(np.log(raw[:, 2] / median[:, 2])) > np.log(UNLIKE))
+
+
+def _filled(raw: np.ndarray) -> np.ndarray:
+    frames, found = np.arange(len(raw)), ~np.isnan(raw[:, 0])
+    return np.stack([np.interp(frames, frames[found], column[found]) for column in raw.T], axis=1)
+
+
+def _quality(raw: np.ndarray, smooth: np.ndarray, found: float) -> Quality:
+    """Of the frames (F, 4) with a face, and the share that these are of all."""
+    eyes = float(smooth[:, 2].mean())
+    jitter = float(np.sqrt(np.square((raw - smooth)[:, :2] / smooth[:, 2:3]).sum(1).mean()))
+    return Quality(found, jitter, eyes, float(found * np.exp(-jitter / STEADY) * min(1.0, eyes / SHARP)))

@@ -1,0 +1,130 @@
+"""Video files of any container and rate, as frames at the rate that is asked for."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sigconv.errors import UsageError
+
+from .pose import Picture
+
+# Damaged files make FFmpeg and OpenCV print; what matters is raised here. OpenCV reads this at its first video.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet
+
+TOLERANCE = 0.1  # some containers estimate how many frames they have
+VARIABLE = 0.2  # of the time from frame to frame, more than containers change that round to milliseconds
+ROUNDED = 0.01  # and of the mean rate
+
+
+class BadVideo(UsageError):  # noqa: N818 (it is the video that is bad)
+    """A file that gives no usable pictures of a mouth.
+
+    `path` is the file, and `reason` says why in a word or two: "missing", "unreadable", "empty", "not a video",
+    "no frames", "truncated" or "no face".
+    """
+
+    def __init__(self, path: Path, reason: str, detail: str) -> None:
+        super().__init__(path, reason, detail)  # these, and no message, so that it can be sent to another process
+        self.path, self.reason, self.detail = path, reason, detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; {self.detail}."
+
+
+class Video:
+    """The frames of a file, uint8 (H, W, 3) in OpenCV's order BGR, at `rate` frames a second.
+
+    Each comes from the nearest one in time, by the file's own time stamps, so a variable frame rate does no harm; where
+    there are none, or they do not grow, by its frame rate. A video that was taken with the camera on its side is turned
+    upright. Frames are decoded as they are asked for, and again each time: a long video does not fill the memory.
+
+    Args:
+        path: a file of any container and codec that OpenCV reads: mp4, mpg, mov, avi, mkv, webm and more.
+        rate: frames per second.
+
+    Attributes:
+        source_rate: the file's own frames per second, the mean where they vary.
+        seconds: its length.
+        notes: what was done to its frames; for people.
+
+    Raises:
+        BadVideo: the file is missing, unreadable, empty, not a video, truncated or without frames.
+    """
+
+    def __init__(self, path: str | Path, rate: float) -> None:
+        self.path, self.rate = Path(path), rate
+        times, self.source_rate = _times(self.path)
+        self.seconds = (times[-1] - times[0]) + 1 / self.source_rate
+        wanted = times[0] + np.arange(max(1, round(self.seconds * rate))) / rate
+        self._chosen = _nearest(times, wanted)
+        self.notes = []
+        if not np.array_equal(self._chosen, np.arange(len(times))):
+            self.notes.append(f"resampled from {self.source_rate:.4g} to {rate:g} frames/s")
+        steps = np.diff(times)
+        if len(steps) and np.abs(steps / np.median(steps) - 1).max() > VARIABLE:
+            self.notes.append("variable frame rate")
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __iter__(self) -> Iterator[Picture]:
+        capture, at = _open(self.path), -1
+        for wanted in self._chosen:
+            if at < wanted:
+                while at < wanted:
+                    capture.grab()
+                    at += 1
+                there, frame = capture.retrieve()
+                if not there:
+                    raise BadVideo(self.path, "unreadable", f"frame {at + 1} cannot be decoded; convert it anew")
+            yield frame
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)
+    try:
+        capture = cv2.VideoCapture(str(path))
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if not capture.isOpened():
+        raise BadVideo(path, "not a video", "its content is damaged, or of no kind known here; convert it to mp4")
+    return capture
+
+
+def _times(path: Path) -> tuple[np.ndarray, float]:
+    """When each frame is shown, in seconds, float64 (frames,); and frames per second."""
+    try:
+        with open(path, "rb") as raw:
+            if not raw.read(1):
+                raise BadVideo(path, "empty", "it has 0 bytes")
+    except FileNotFoundError:
+        raise BadVideo(path, "missing", "there is no such file") from None
+    except OSError as error:
+        raise BadVideo(path, "unreadable", error.strerror or str(error)) from error
+    capture, stamps = _open(path), []
+    while capture.grab():
+        stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    due, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    if not stamps:
+        raise BadVideo(path, "no frames", "none can be decoded; convert it anew")
+    if len(stamps) < (1 - TOLERANCE) * due:
+        raise BadVideo(path, "truncated", f"{len(stamps)} of {due:g} frames are there")
+    if len(stamps) == 1:
+        raise BadVideo(path, "not a video", "it is a single picture")
+    times = np.array(stamps)
+    if np.isfinite(times).all() and (np.diff(times) > 0).all():
+        mean = (len(times) - 1) / (times[-1] - times[0])
+        return times, rate if math.isclose(rate, mean, rel_tol=ROUNDED) else mean
+    if not 0 < rate < math.inf:
+        raise BadVideo(path, "unreadable", "it tells neither time stamps nor a frame rate; convert it to mp4")
+    return np.arange(len(times)) / rate, rate
+
+
+def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each of the wanted times the number of the nearest of growing times; of two as near, the later one."""
+    return np.searchsorted((times[1:] + times[:-1]) / 2, wanted, side="right")

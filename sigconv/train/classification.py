@@ -1,0 +1,90 @@
+"""One of several classes for each signal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Beta
+from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
+from sigconv.train.figures import ACCURACY, shares
+from sigconv.train.task import Task
+
+
+class Classification(Task):
+    """A network that gives each signal one of several classes; its figure is the accuracy.
+
+    Losses are cross entropies in nats; the logged ones leave label smoothing out, so that they compare between runs.
+
+    Args:
+        model: features (B, ...) -> logits (B, classes).
+        classes: their number.
+        label_smoothing: share of the target that is spread over all classes while training.
+        mixup: alpha of the Beta distribution by which two training examples, features and targets, are mixed into one
+            (H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz: mixup: beyond empirical risk minimization. ICLR 2018);
+            0 mixes nothing. The accuracy while training is that for the larger part.
+        others: those of `Task`.
+    """
+
+    figure = ACCURACY
+
+    def __init__(
+        self, model: nn.Module, *, classes: int, label_smoothing: float = 0.0, mixup: float = 0.0, **others: Any
+    ) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise UsageError(f"label_smoothing is {label_smoothing}; it is a share, from 0 to less than 1")
+        if not mixup >= 0:
+            raise UsageError(f"mixup={mixup}: it is 0, or the alpha of a Beta distribution, such as 0.2.")
+        self.classes, self.label_smoothing, self.mixup = classes, label_smoothing, mixup
+        super().__init__(model, **others)
+
+    def meter(self) -> MulticlassAccuracy:
+        return MulticlassAccuracy(self.classes, average="micro", validate_args=False)
+
+    def answers(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return logits, targets if targets.ndim == 1 else targets.argmax(1)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Targets are labels (B,), or shares (B, classes) of each class."""
+        return F.cross_entropy(logits, targets)
+
+    def objective(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+
+    def mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Each with another of the batch, by a share that is the batch's."""
+        if not self.mixup:
+            return inputs, targets
+        share = Beta(self.mixup, self.mixup).sample().item()
+        partner = torch.randperm(len(targets), device=targets.device)
+        shares = F.one_hot(targets, self.classes).to(inputs.dtype)
+        return inputs.lerp(inputs[partner], share), shares.lerp(shares[partner], share)
+
+    def results(self, corpus: Corpus) -> dict[str, Any]:
+        answers = self.test_logits.argmax(1)
+        test = corpus.split("test")
+        tested = slice(len(answers))  # a limited test covers the beginning of the split
+        labels, speakers = test.labels[tested], test.speakers[tested]
+        confusion = multiclass_confusion_matrix(answers, labels, self.classes)
+        right = (answers == labels).tolist()
+        ones = [1] * len(right)
+        results: dict[str, Any] = {
+            "test": {"accuracy": sum(right) / len(right), "wrong": len(right) - sum(right)},
+            "confusion": confusion.tolist(),
+            "speakers": shares(self.figure, speakers, right, ones),
+        }
+        if corpus.info.grammar:
+            kind = {word: name for name, words in corpus.info.grammar.items() for word in words}
+            kinds = [kind.get(corpus.labels[label]) for label in labels.tolist()]
+            found = shares(self.figure, kinds, right, ones)
+            results["word_classes"] = {name: found[name] for name in corpus.info.grammar if name in found}
+        return results
+
+    def in_words(self, metrics: Mapping[str, Any]) -> str:
+        result, tested = metrics["test"], len(self.test_logits)
+        return f"{self.figure.say(result['accuracy'])} ({result['wrong']:,} of {tested:,} wrong)"

@@ -1,0 +1,62 @@
+"""The figures that runs are measured by."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of what was tested.
+
+    Attributes:
+        name: in metrics and their files.
+        better: "max" where more of it is better.
+        unit: what follows a value in per cent.
+    """
+
+    name: str
+    better: Literal["max", "min"]
+    unit: str
+
+    def say(self, value: float, width: int = 0) -> str:
+        return f"{value:{width}.2%} {self.unit}"
+
+
+ACCURACY = Figure("accuracy", "max", "right")
+WORD_ERRORS = Figure("wer", "min", "word errors")
+
+
+def figure_of(metrics: Mapping[str, Any], prefix: str = "") -> Figure:
+    """The one that is among these metrics, under its name behind `prefix`."""
+    return next(figure for figure in (ACCURACY, WORD_ERRORS) if f"{prefix}{figure.name}" in metrics)
+
+
+def shares(
+    figure: Figure, names: Sequence[str | None], counts: Iterable[float], totals: Iterable[float]
+) -> dict[str, dict[str, float]]:
+    """The figure, sum of counts by sum of totals, and the number of examples `tested`, for each name that is known."""
+    groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for name, *pair in zip(names, counts, totals, strict=True):
+        if name is not None:
+            groups[name].append((pair[0], pair[1]))
+    return {
+        name: {figure.name: sum(count for count, _ in of) / sum(total for _, total in of), "tested": len(of)}
+        for name, of in sorted(groups.items())
+    }
+
+
+def bootstrap_interval(counts: np.ndarray, totals: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of sum(counts) / sum(totals) over the examples, drawn again and again with replacement.
+
+    Percentiles of `RESAMPLES` draws (Efron 1979), which are the same at each call.
+    """
+    generator = np.random.default_rng(0)
+    draws = (generator.integers(len(counts), size=len(counts)) for _ in range(RESAMPLES))
+    low, high = np.percentile([counts[draw].sum() / totals[draw].sum() for draw in draws], [2.5, 97.5])
+    return float(low), float(high)

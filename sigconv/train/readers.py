@@ -1,0 +1,107 @@
+"""From somebody's file to what a network takes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length, pad_to_length
+
+About = Mapping[str, Any]  # what a run knows of its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file as the network takes it.
+
+    Attributes:
+        signals: (N, *shape), the raw signal, or the pieces of a long recording.
+        times: from when to when in the file each of them is, in seconds; None where the answer is one for all of it.
+        notes: what was done to the file.
+        poses: (T, 4), where the mouth is in a video, at the network's rate; None for any other file.
+    """
+
+    signals: Tensor
+    times: list[tuple[float, float]] | None = None
+    notes: list[str] = field(default_factory=list)
+    poses: np.ndarray | None = None
+
+
+def check_readable(run: object, about: About) -> None:
+    """Raises UsageError where there is no way from files to the signals that the run was trained on."""
+    if about["kind"] not in READERS:
+        raise UsageError(f"{run} was trained on {about['kind']}; there is no reader of such files yet.")
+    if about["kind"] == "video" and not about.get("reader"):
+        raise UsageError(
+            f"{run} was trained on {about['name']}, which was not read from video files: there is no way from a video "
+            "to such signals. Train on a corpus of videos, such as with data=video_folder."
+        )
+
+
+def cut(signal: Tensor, windows: Iterable[tuple[int, int]], length: int) -> Tensor:
+    """(N, channels, length, ...), the windows (first, end) of a signal (channels, T, ...), as the network takes it."""
+    return torch.stack([fit_length(signal[:, first:end], length) for first, end in windows])
+
+
+def _whole(signal: Tensor, about: About) -> tuple[Tensor, list[tuple[float, float]] | None]:
+    """Signals and times of one signal (channels, T, ...) that is not cut. One that is short is filled up as those in
+    training are; of one that is long nothing is left out, which only networks that read sentences are asked to take."""
+    if "tokens" not in about:
+        return fit_length(signal, about["shape"][1])[None], None
+    length = max(about["shape"][1], signal.shape[1])
+    return pad_to_length(signal, length)[None], [(0.0, length / about["rate"])]
+
+
+def _pieces(
+    signal: Tensor, windows: Iterable[tuple[int, int]], about: About
+) -> tuple[Tensor, list[tuple[float, float]]]:
+    """Signals and times of the windows (first, end)."""
+    rate = about["rate"]
+    times = [(first / rate, end / rate) for first, end in windows]
+    return cut(signal, windows, about["shape"][1]), times
+
+
+def _read_image(file: str, about: About) -> Reading:
+    from sigconv.signals.image.digits import read_digit
+
+    signal, inverted = read_digit(file)
+    return Reading(signal[None], notes=["inverted: a dark digit on light paper"] if inverted else [])
+
+
+def _read_sound(file: str, about: About) -> Reading:
+    from sigconv.signals.speech.recording import read_recording
+    from sigconv.signals.speech.stretches import cut_windows, slide
+
+    rate, length = about["rate"], about["shape"][1]
+    recording = read_recording(file, round(rate))
+    sound = torch.from_numpy(recording.samples)
+    if "tokens" in about or sound.shape[1] <= length:
+        return Reading(*_whole(sound, about), recording.notes)
+    # Where nothing stands out, the sound is steady, as a held vowel is: all of it is looked at.
+    windows = cut_windows(recording.samples, rate, length) or slide(0, sound.shape[1], length)
+    return Reading(*_pieces(sound, windows, about), recording.notes)
+
+
+def _read_video(file: str, about: About) -> Reading:
+    from sigconv.signals.lips.mouths import MouthReader
+    from sigconv.signals.speech.stretches import slide
+
+    mouths = MouthReader(**about["reader"])(file)
+    film, length = torch.from_numpy(mouths.frames), about["shape"][1]
+    frames = film.shape[1]
+    notes = [*mouths.notes, f"face found in {round(mouths.quality.found * frames)} of {frames} frames"]
+    if "tokens" in about or frames <= length:
+        return Reading(*_whole(film, about), notes, mouths.poses)
+    return Reading(*_pieces(film, slide(0, frames, length), about), notes, mouths.poses)
+
+
+# From a file to what the network of each kind of corpus takes.
+READERS: dict[str, Callable[[str, About], Reading]] = {
+    "image": _read_image,
+    "audio": _read_sound,
+    "video": _read_video,
+}

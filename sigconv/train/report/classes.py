@@ -1,0 +1,133 @@
+"""Cards about a network that answers with a class."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+from torch import Tensor
+
+from sigconv.corpus import Corpus, Split
+from sigconv.signals.length import fit_length
+from sigconv.train.cross import in_words
+from sigconv.train.report.attention import EACH, attention_sections
+from sigconv.train.report.examples import MISTAKES, SHOW
+from sigconv.train.report.groups import speakers_sections, word_class_sections
+from sigconv.train.report.matrix import confusion_matrix
+from sigconv.train.report.section import Section, part
+from sigconv.train.report.visemes import viseme_sections
+from sigconv.train.task import Task
+
+LARGEST_MATRIX = 100  # classes; of more, only what is confused most often is listed
+PAIRS = 40  # listed
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    return f"{metrics['test']['accuracy']:.2%} right on the test split"
+
+
+def facts(metrics: Mapping[str, Any], tested: int) -> dict[str, str]:
+    return {
+        "wrong": f"{metrics['test']['wrong']:,} of {tested:,}",
+        "test loss": f"{metrics['test']['loss']:.4f} nats",
+        "validation": f"{metrics['validation']['accuracy']:.2%} right",
+    }
+
+
+def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
+    counts, labels = metrics["confusion"], corpus.labels
+    readings = [(labels[i], labels[j], n) for i, row in enumerate(counts) for j, n in enumerate(row) if n]
+    return [
+        confusion_section(counts, labels, corpus.info.grammar),
+        *word_class_sections(metrics.get("word_classes")),
+        *(viseme_sections(readings) if corpus.info.kind == "video" else []),
+        *speakers_sections(metrics["speakers"]),
+        *cross_sections(metrics.get("cross_corpus")),
+    ]
+
+
+def examples(task: Task, corpus: Corpus, probabilities: Tensor, example: Tensor) -> list[Section]:
+    """Those that tell the most about the network; `example` is a raw signal of the shape that it takes."""
+    test = corpus.split("test")
+    sections = [mistakes_section(test, probabilities, corpus, example.shape)]
+    if corpus.info.kind == "video":
+        labels, answers = test.labels, probabilities.argmax(1)
+        sections += attention_sections(
+            task.features,
+            task.model,
+            [
+                (
+                    fit_length(test[i][0], example.shape[1]),
+                    _answer(corpus.labels[labels[i]], corpus.labels[answers[i]], probabilities[i].max().item()),
+                    test.sources[i],
+                )
+                for i in surest(labels, probabilities, EACH)
+            ],
+        )
+    return sections
+
+
+def _answer(said: str, read: str, probability: float) -> Markup:
+    return Markup("{} → <b>{}</b><br>{:.0%}").format(said, read, probability)
+
+
+def confusion_section(
+    counts: Sequence[Sequence[int]], labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
+) -> Section:
+    """A matrix, or a list where there are too many classes for one; words of one class of a `grammar` together."""
+    if len(labels) > LARGEST_MATRIX:
+        return _pairs_section(counts, labels)
+    note = (
+        "Test examples of each true class by the network's answer. Mistakes are coloured by the logarithm of how many."
+    )
+    matrix = confusion_matrix(counts, labels, grammar)
+    return Section("Confusions", matrix, note, "tall" if len(labels) <= 20 else "wide")
+
+
+def _pairs_section(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Section:
+    pairs = [
+        (count, sum(row), labels[i], labels[j])
+        for i, row in enumerate(counts)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    worst = sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
+    rows = [(said, answer, f"{count:,}", f"{count / total:.1%}") for count, total, said, answer in worst]
+    body = part("table", ("true class", "answer", "examples", "of the class"), rows, kind="numbers")
+    return Section("Confusions", body, f"The {len(rows)} most frequent of {len(pairs):,}.")
+
+
+def cross_sections(result: Mapping[str, Any] | None) -> list[Section]:
+    if result is None:
+        return []
+    rows = [(name, f"{accuracy:.1%}") for name, accuracy in result["by_class"].items()]
+    foot = ("all", f"{result['accuracy']:.2%}")
+    return [Section("On another corpus", part("table", ("word", "right"), rows, "numbers", foot), in_words(result))]
+
+
+def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus, shape: Sequence[int]) -> Section:
+    """The wrong answers that the network was surest of; `shape` is that of the signals as the network takes them."""
+    labels, sources = test.labels, test.sources
+    sureness, answers = probabilities.max(1)
+    wrong = (answers != labels[: len(answers)]).nonzero().flatten()
+    worst = wrong[sureness[wrong].argsort(descending=True)][:MISTAKES].tolist()
+    show = SHOW[corpus.info.kind]
+    items = [
+        (
+            show(fit_length(test[i][0], shape[1]), corpus.info),
+            _answer(corpus.labels[labels[i]], corpus.labels[answers[i]], sureness[i].item()),
+            f"{sources[i]}: {corpus.labels[labels[i]]} with {probabilities[i, labels[i]]:.2%}",
+        )
+        for i in worst
+    ]
+    note = (
+        f"The {len(worst)} of {len(wrong):,} that the network was surest of: true class → answer, with its probability."
+    )
+    return Section("Worst mistakes", part("gallery", items), note, size="wide")
+
+
+def surest(labels: Tensor, probabilities: Tensor, count: int) -> list[int]:
+    """The places of the `count` right and the `count` wrong answers that the network was surest of."""
+    sureness, answers = probabilities.max(1)
+    right = answers == labels[: len(answers)]
+    places = sureness.argsort(descending=True)
+    return places[right[places]][:count].tolist() + places[~right[places]][:count].tolist()

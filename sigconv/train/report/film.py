@@ -1,0 +1,50 @@
+"""Video in a report: a few of its frames in a row, from left to right in time."""
+
+import numpy as np
+from markupsafe import Markup
+from torch import Tensor
+from torch.nn import functional as F
+
+from sigconv.train.report.pictures import beside, png, rgb
+from sigconv.train.report.section import part
+
+FRAMES, LIT = 8, 12  # shown of a film, at most, where it is one of many and where it is looked at closely
+BLUR = 5  # pixels: over so many the heat is averaged, since the gradient by a single pixel is noise
+HOT = np.array([255, 70, 0])
+
+
+def strip(signal: Tensor) -> Markup:
+    """Frames of a video (channels, T, height, width) at even distances, in the colours of `pictures.rgb`."""
+    shown = signal[:, evenly(signal.shape[1], FRAMES)]
+    return Markup('<div class="film">{}</div>').format(png(beside([rgb(frame) for frame in shown.unbind(1)])))
+
+
+def heat(signal: Tensor, strength: Tensor) -> Markup:
+    """The same, what mattered more than half of all places do glowing; below, over all of the time, how much did.
+
+    Args:
+        signal: (channels, T, height, width), real; from its smallest value, black, to its largest.
+        strength: (T, height, width), not negative.
+    """
+    least, most = signal.aminmax()
+    frames = evenly(signal.shape[1], LIT)
+    lit = (signal[:, frames] - least) / (most - least).clamp(min=1e-6)
+    smooth = F.avg_pool2d(strength[:, None], BLUR, stride=1, padding=BLUR // 2, count_include_pad=False)[:, 0]
+    usual, strongest = smooth.median(), smooth.quantile(0.995)
+    glow = ((smooth - usual) / (strongest - usual).clamp(min=1e-12)).clamp(0, 1)[frames].cpu().numpy()
+    shown = [_glowing(rgb(frame), share) for frame, share in zip(lit.unbind(1), glow, strict=True)]
+    curve = strength.flatten(1).sum(1)
+    heights = (curve / curve.max().clamp(min=1e-12)).tolist()
+    return Markup('<div class="film lit">{}{}</div>').format(png(beside(shown)), part("curve", heights))
+
+
+def evenly(length: int, most: int) -> list[int]:
+    """The middles of `most` equal stretches of `range(length)`, or all of it where it is no longer."""
+    count = min(length, most)
+    return [(2 * i + 1) * length // (2 * count) for i in range(count)]
+
+
+def _glowing(frame: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(height, width, 3) uint8, the more of the hot colour the larger the share (height, width) in [0, 1]."""
+    mixed = frame + 0.85 * share[..., None] * (HOT - frame)
+    return mixed.astype(np.uint8)

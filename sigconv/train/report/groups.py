@@ -1,0 +1,41 @@
+"""Cards that compare groups of test examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from sigconv.train.figures import figure_of
+from sigconv.train.report import pictures
+from sigconv.train.report.section import Section
+
+SPEAKERS = 20  # shown
+
+Group = Mapping[str, Any]  # a figure of sigconv.train.figures, and how many examples were `tested`
+
+
+def word_class_sections(word_classes: Mapping[str, Group] | None) -> list[Section]:
+    if not word_classes:
+        return []
+    note = "Test examples by the class of the word that was said, in the order of a sentence."
+    return [Section("Word classes", _bars(word_classes), note)]
+
+
+def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
+    """The worst speakers, where several are known."""
+    if len(speakers) < 2:
+        return []
+    worst = sorted(speakers, key=lambda name: _errors(speakers[name]), reverse=True)[:SPEAKERS]
+    which = f"The {len(worst)} of {len(speakers):,}" if len(worst) < len(speakers) else f"The {len(speakers)}"
+    note = f"{which} speakers of the test split, those with the most errors first."
+    return [Section("Speakers", _bars({name: speakers[name] for name in worst}), note)]
+
+
+def _bars(groups: Mapping[str, Group]) -> Markup:
+    return pictures.shares({name: (_errors(group), group["tested"]) for name, group in groups.items()})
+
+
+def _errors(group: Group) -> float:
+    """The share that is wrong."""
+    figure = figure_of(group)
+    return group[figure.name] if figure.better == "min" else 1 - group[figure.name]

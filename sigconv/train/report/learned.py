@@ -1,0 +1,61 @@
+"""Cards about the network itself: its layers and what its first one learned."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from sigconv.architecture import times
+from sigconv.corpus import CorpusInfo
+from sigconv.describe import describe
+from sigconv.notation import parse
+from sigconv.train.network import first_weights
+from sigconv.train.report import pictures, sound
+from sigconv.train.report.section import Section, part
+
+FILTERS = 64
+
+
+def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int) -> list[Section]:
+    """The layers of a network of the architecture language; `model` is its config, `seen` the shape of its input."""
+    if model["_target_"] != "sigconv.notation.build":
+        return []
+    architecture = parse(model["layers"], seen, classes=classes, ndim=model.get("ndim"))
+    network = describe(architecture, padding=model["padding"])
+    rows = [
+        (layer.text, times(layer.output), f"{layer.weights:,}", f"{layer.connections:,}", times(layer.receptive_field))
+        for layer in network.layers
+    ]
+    foot = ("sum", "", f"{network.weights:,}", f"{network.connections:,}", "")
+    head = ("layer", "output", "weights", "connections", "sees")
+    note = "Biases counted, normalisation left out; each place of a layer sees so much of the input."
+    return [Section("Network", part("table", head, rows, "numbers", foot), note, "wide" if len(seen) > 3 else "")]
+
+
+def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
+    """The kernels of the first layer, where it is one that can be seen: of two axes or more, or one neuron a pixel."""
+    first = first_weights(model)
+    if first is not None and len(shape) > 2 and first.ndim == 2 and first.shape[1] == math.prod(shape):
+        first = first.reshape(len(first), *shape)
+    if first is None or first.ndim < 4:
+        return []
+    strongest = first.flatten(1).norm(dim=1).argsort(descending=True)[:FILTERS]
+    largest = first[strongest].abs().max().item()
+    items = [(pictures.kernel(first[i], largest), "", f"filter {i}") for i in sorted(strongest.tolist())]
+    note = f"{len(items)} of {len(first):,} filters of the first layer: red above zero, blue below."
+    if first.ndim > 4:
+        note += " Time runs to the right."
+    return [Section("Learned filters", part("gallery", items, "small" if first.ndim == 4 else "strips"), note)]
+
+
+def response_sections(features: nn.Module, model: nn.Module, seen: Sequence[int], info: CorpusInfo) -> list[Section]:
+    """The filters that were learned on raw sound, as frequency responses; `seen` is the shape that the network sees."""
+    filters = sound.learned_filters(features, model, seen) if info.kind == "audio" else None
+    if filters is None or info.rate is None:
+        return []
+    note = (
+        f"How much each of the {len(filters)} learned filters lets through, 30 dB from light to dark. "
+        "Half of its power lies below its centre."
+    )
+    return [Section("Filters on raw samples", sound.frequency_responses(filters, info.rate), note)]

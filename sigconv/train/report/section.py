@@ -1,0 +1,26 @@
+"""The cards that a report is made of."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+TEMPLATES = Environment(
+    loader=PackageLoader("sigconv.train.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled card: half the page in width, "wide" the whole, "tall" beside two others."""
+
+    title: str
+    body: Markup
+    note: str = ""
+    size: Literal["", "wide", "tall"] = ""
+
+
+def part(name: str, *args: Any, **kwargs: Any) -> Markup:
+    """One of the macros in parts.html.jinja."""
+    return getattr(TEMPLATES.get_template("parts.html.jinja").module, name)(*args, **kwargs)

@@ -1,0 +1,119 @@
+"""Cards about a network that reads sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+from torch import Tensor
+
+from sigconv.corpus import Corpus
+from sigconv.signals.length import fit_length
+from sigconv.signals.lips.align import aligned
+from sigconv.train.report.attention import EACH, attention_sections
+from sigconv.train.report.examples import MISTAKES, SHOW
+from sigconv.train.report.groups import speakers_sections
+from sigconv.train.report.section import Section, part
+from sigconv.train.report.visemes import viseme_sections
+from sigconv.train.task import Task
+
+Transcript = Mapping[str, str]  # of a test clip: its source, what was said and what was read
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    return f"Word error rate {metrics['test']['wer']:.2%}"
+
+
+def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    test = metrics["test"]
+    return {
+        "95 % interval": f"{test['wer_low']:.2%} to {test['wer_high']:.2%}",
+        "character error rate": f"{test['cer']:.2%}",
+        "sentences right": f"{test['right']:.1%} of {len(metrics['transcripts']):,}",
+        "decoder": metrics["decoder"],
+        "test loss": f"{test['loss']:.4f} nats",
+        "validation": f"{metrics['validation']['wer']:.2%} word error rate",
+    }
+
+
+def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
+    readings = [(one["said"], one["read"], 1) for one in metrics["transcripts"]]
+    return [
+        decoders_section(metrics["decoders"], metrics["decoder"]),
+        *(viseme_sections(readings) if corpus.info.kind == "video" else []),
+        *speakers_sections(metrics["speakers"]),
+    ]
+
+
+def examples(task: Task, corpus: Corpus, metrics: Mapping[str, Any], example: Tensor) -> list[Section]:
+    """Those that tell the most about the network; `example` is a raw signal of the shape that it takes."""
+    wrong = worst_first(metrics["transcripts"])
+    sections = [worst_section(wrong, corpus)]
+    if corpus.info.kind == "video":
+        shown = [one for one in metrics["transcripts"] if not wrong_words(one)][:EACH] + wrong[:EACH]
+        films = [
+            (fit_length(signal, example.shape[1]), marked(one["said"], one["read"]), one["source"])
+            for one, signal in zip(shown, _signals(shown, corpus), strict=True)
+        ]
+        sections += attention_sections(task.features, task.model, films)
+    return sections
+
+
+def _signals(transcripts: Sequence[Transcript], corpus: Corpus) -> list[Tensor]:
+    """The raw signals of these clips of the test split."""
+    test = corpus.split("test")
+    places = {source: i for i, source in enumerate(test.sources)}
+    return [test[places[one["source"]]][0] for one in transcripts]
+
+
+def worst_first(transcripts: Sequence[Transcript]) -> list[Transcript]:
+    """Those that are not right, the one with the most wrong words first."""
+    return sorted((one for one in transcripts if wrong_words(one)), key=wrong_words, reverse=True)
+
+
+def decoders_section(decoders: Mapping[str, Mapping[str, float]], chosen: str) -> Section:
+    """How well the same scores are read in several ways."""
+    rows = [
+        (
+            Markup("<b>{}</b>").format(name) if name == chosen else name,
+            f"{measured['wer']:.2%}",
+            f"{measured['cer']:.2%}",
+            f"{measured['right']:.1%}",
+        )
+        for name, measured in decoders.items()
+    ]
+    head = ("decoder", "word error rate", "character error rate", "sentences right")
+    note = f"The same scores of the network, read by each decoder; the run's own is {chosen}."
+    return Section("Decoders", part("table", head, rows, kind="numbers"), note)
+
+
+def wrong_words(transcript: Transcript) -> int:
+    """Its distance from what was said: substitutions, insertions and deletions of words."""
+    return sum(said != read for said, read in aligned(transcript["said"].split(), transcript["read"].split()))
+
+
+def worst_section(wrong: Sequence[Transcript], corpus: Corpus) -> Section:
+    """The first of the wrong transcripts."""
+    show, shown = SHOW[corpus.info.kind], wrong[:MISTAKES]
+    items = [
+        (
+            show(signal, corpus.info),
+            marked(one["said"], one["read"]),
+            f"{one['source']}: {wrong_words(one)} words wrong of {len(one['said'].split())}",
+        )
+        for one, signal in zip(shown, _signals(shown, corpus), strict=True)
+    ]
+    note = f"The {len(items)} of {len(wrong):,} with the most wrong words: what was said, and below it what was read."
+    return Section("Worst transcripts", part("gallery", items), note, size="wide")
+
+
+def marked(said: str, read: str) -> Markup:
+    """Two sentences, the one under the other; words that are wrong, missing or too many stand out."""
+    pairs = aligned(said.split(), read.split())
+    lines = [
+        Markup(" ").join(
+            Markup("<mark>{}</mark>").format(word or "-") if one != other else word
+            for (one, other), word in zip(pairs, words, strict=True)
+        )
+        for words in zip(*pairs, strict=True)
+    ]
+    return Markup("{}<br><b>{}</b>").format(*lines)

@@ -1,0 +1,44 @@
+"""The card about visemes: which sounds were taken for which on the lips."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sigconv.signals.lips.align import aligned
+from sigconv.signals.lips.visemes import VISEMES, visemes
+from sigconv.train.report.matrix import confusion_matrix
+from sigconv.train.report.section import Section
+
+NOTHING = "none"  # beside a viseme that was put in or left out
+
+Reading = tuple[str, str, int]  # what was said, what was read, and how often
+
+
+def viseme_sections(readings: Iterable[Reading]) -> list[Section]:
+    """Which visemes were read for which, where each word that was said is in the lexicon."""
+    counts: Counter[tuple[str, str]] = Counter()
+    left_out = 0
+    for said, read, times in readings:
+        spoken, seen = _visemes(said), _visemes(read)
+        if spoken is None:
+            return []
+        if seen is None:
+            left_out += times
+            continue
+        for one, other in aligned(spoken, seen):
+            counts[one or NOTHING, other or NOTHING] += times
+    occurring = {name for pair in counts for name in pair}
+    names = [name for name in dict.fromkeys([*VISEMES.values(), NOTHING]) if name in occurring]
+    matrix = [[counts[one, other] for other in names] for one in names]
+    note = (
+        "Sounds that look alike on the lips are one viseme. Those of what was said by those of the answer, aligned; "
+        f'"{NOTHING}" is beside one that the answer has too many or too few.'
+    )
+    if left_out:
+        note += f" Answers with words outside the lexicon are left out: {left_out:,}."
+    figure = confusion_matrix(matrix, names, ends=("viseme", "viseme of the answer"), recall=False)
+    return [Section("Visemes", figure, note, "tall")]
+
+
+def _visemes(text: str) -> list[str] | None:
+    words = [visemes(word) for word in text.split()]
+    return None if None in words else [viseme for word in words for viseme in word or ()]

@@ -1,0 +1,142 @@
+"""A copy of a clip with what a network read in it."""
+
+import os
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from sigconv.errors import UsageError
+from sigconv.signals.lips.mouths import MouthReader
+from sigconv.signals.lips.video import BadVideo, Video
+from sigconv.train.predict import Prediction, load, read_and_answer
+from sigconv.train.readers import check_readable
+
+CODECS = ("avc1", "mp4v")  # the first plays everywhere, and the second is part of every OpenCV
+LINES = 2  # of subtitles at once
+BLACK, YELLOW = (0, 0, 0), (0, 220, 255)  # blue, green, red
+
+
+def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> Prediction:
+    """What `predict` says of one clip, which is written to `out` besides: its mouth framed, the words as subtitles.
+
+    The copy has the clip's size and frame rate, and no sound.
+
+    Raises UsageError for anything but one clip and a new .mp4 file, or a run that was not trained on videos. A clip
+    that cannot be read gives a `Prediction` with an error, and no file.
+    """
+    target = Path(out)
+    _check(files, target)
+    network, about = load(run)
+    if about["kind"] != "video":
+        raise UsageError(f"{run} was trained on {about['kind']}, not on video: there is nothing to write subtitles to.")
+    check_readable(run, about)
+    prediction, reading = read_and_answer(network, about, str(files[0]))
+    if reading is not None and reading.poses is not None:
+        # In a folder of its own, so that its name ends in .mp4 and tells OpenCV the format.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.part-") as scratch:
+            part = Path(scratch) / target.name
+            _write(part, prediction, reading.poses, MouthReader(**about["reader"]))
+            os.replace(part, target)
+    return prediction
+
+
+def caption(prediction: Prediction, seconds: float) -> str:
+    """What is to be read at this time: a sentence up to the word that is being said, or the class of this piece."""
+    if prediction.segments is None:
+        return prediction.label or ""
+    if prediction.text is not None:
+        return " ".join(word.label for word in prediction.segments if word.start <= seconds)
+    return min(prediction.segments, key=lambda piece: abs(piece.start + piece.end - 2 * seconds)).label
+
+
+def _check(files: Sequence[str | Path], target: Path) -> None:
+    if len(files) != 1:
+        raise UsageError(f"--video writes one clip, and {len(files)} files are given: give one at a time.")
+    if target.suffix.lower() != ".mp4":
+        raise UsageError(f"--video writes mp4: let the name of {target} end in .mp4.")
+    if target.exists():
+        same = Path(files[0]).exists() and target.samefile(files[0])
+        why = "is the clip itself" if same else "is there already and is not overwritten"
+        raise UsageError(f"{target} {why}: give --video another name.")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target} cannot be written: there is no folder {target.parent}.")
+
+
+def _write(path: Path, prediction: Prediction, poses: np.ndarray, reader: MouthReader) -> None:
+    clip = prediction.file
+    rate = Video(clip, reader.rate).source_rate
+    video = Video(clip, rate)
+    writer = None
+    for number, frame in enumerate(video):
+        if writer is None:
+            height, width = frame.shape[:2]
+            writer = _writer(path, rate, (width, height))
+        seconds = number / rate
+        pose = poses[min(round(seconds * reader.rate), len(poses) - 1)]
+        writer.write(_drawn(frame, pose, reader, caption(prediction, seconds)))
+    if writer is not None:
+        writer.release()
+    try:
+        Video(path, rate)  # OpenCV does not tell that a disk is full
+    except BadVideo as error:
+        raise UsageError(f"The copy of {clip} was not written whole ({error.reason}): is the disk full?") from error
+
+
+def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)  # which codecs are there is found out by trying
+    try:
+        for codec in CODECS:
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, size)
+            if writer.isOpened():
+                return writer
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    raise UsageError(f"OpenCV has no codec for mp4 here, of {' and '.join(CODECS)}, or cannot write to {path.parent}.")
+
+
+def _drawn(frame: np.ndarray, pose: np.ndarray, reader: MouthReader, text: str) -> np.ndarray:
+    """The frame (H, W, 3) with a frame around what the network sees, and the text below."""
+    height, width = frame.shape[:2]
+    x, y, eyes, angle = pose.tolist()
+    wide = reader.region * eyes
+    corners = cv2.boxPoints(((x, y), (wide, wide * reader.height / reader.width), np.degrees(angle)))
+    line = max(2, round(min(height, width) / 200))
+    for colour, thickness in ((BLACK, 2 * line), (YELLOW, line)):
+        cv2.polylines(frame, [corners.round().astype(np.int32)], True, colour, thickness, cv2.LINE_AA)
+    if text:
+        picture, top = _text(text, width, height)
+        share = picture[..., 3:] / 255
+        below = frame[top:]
+        below[:] = (share * picture[..., 2::-1] + (1 - share) * below).round()
+    return frame
+
+
+@cache
+def _text(text: str, width: int, height: int) -> tuple[np.ndarray, int]:
+    """The end of a text on a dark band: the rows (h, width, 4) of a picture, red, green, blue and opacity, and the
+    first of them. By matplotlib, which brings letters for most of the world's alphabets."""
+    size = max(10.0, min(height / 12, width / 18))  # pixels
+    lines = textwrap.wrap(text, max(1, int(0.95 * width / (0.62 * size))))[-LINES:]
+    figure = Figure(((width + 0.01) / 72, (height + 0.01) / 72), dpi=72)
+    canvas = FigureCanvasAgg(figure)
+    figure.patch.set_alpha(0)
+    effects: Any = [withStroke(linewidth=size / 6, foreground="black")]
+    band = {"facecolor": "black", "alpha": 0.5, "edgecolor": "none", "boxstyle": "round,pad=0.35"}
+    figure.text(
+        0.5, 0.05, "\n".join(lines), ha="center", va="bottom", color="white", fontsize=size, fontweight="bold",
+        parse_math=False, path_effects=effects, bbox=band,
+    )  # fmt: skip
+    canvas.draw()
+    picture = np.asarray(canvas.buffer_rgba())
+    top = int(picture[..., 3].any(1).argmax())
+    return picture[top:].copy(), top

@@ -1,0 +1,130 @@
+"""What is said in each signal, as a sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.functional.text import char_error_rate, word_error_rate
+from torchmetrics.text import WordErrorRate
+
+from sigconv.corpus import Corpus
+from sigconv.ctc import BLANK, DECODERS, Tokens, make_decoder
+from sigconv.ctc.greedy import collapse
+from sigconv.train.figures import WORD_ERRORS, bootstrap_interval, shares
+from sigconv.train.task import Task
+
+
+class Transcription(Task):
+    """A network that gives each frame a token or none (`sigconv.ctc`); its figure is the rate of word errors.
+
+    Losses are those of connectionist temporal classification, in nats a token, the mean over the examples. On a GPU
+    torch sums their gradient in no fixed order: runs of the same seed differ in the last digits, and then in more.
+
+    While training, and to choose weights by the validation split, sentences are read greedily; the test is made with
+    all decoders that there are.
+
+    Args:
+        model: features (B, ...) -> logits (B, tokens, T), T being enough frames for every text.
+        tokens: in which the targets (B, L) int64 are given, padded with -1.
+        grammar: of the corpus, or empty.
+        decoder: "greedy", "beam" or "grammar", by which the test's result is read.
+        others: those of `Task`.
+
+    Raises UsageError for a decoder that there is not.
+    """
+
+    figure = WORD_ERRORS
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        tokens: Tokens,
+        grammar: Mapping[str, Sequence[str]] | None = None,
+        decoder: str = "greedy",
+        **others: Any,
+    ) -> None:
+        self.tokens, self.grammar, self.decoder = tokens, grammar or {}, decoder
+        make_decoder(decoder, tokens, self.grammar)  # so that one that is not there is told before the training
+        super().__init__(model, **others)
+
+    def meter(self) -> WordErrorRate:
+        return WordErrorRate()
+
+    def answers(self, logits: Tensor, targets: Tensor) -> tuple[list[str], list[str]]:
+        read = [self.tokens.decode(collapse(path)) for path in logits.argmax(1).tolist()]
+        said = [self.tokens.decode(number for number in text if number >= 0) for text in targets.tolist()]
+        return read, said
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        log_probs = logits.float().log_softmax(1).permute(2, 0, 1)
+        frames = torch.full((len(targets),), len(log_probs), device=targets.device)
+        lengths = (targets >= 0).sum(1)
+        return F.ctc_loss(log_probs, targets.clamp(min=BLANK), frames, lengths, blank=BLANK)
+
+    def results(self, corpus: Corpus) -> dict[str, Any]:
+        test = corpus.split("test")
+        tested = slice(len(self.test_logits))  # a limited test covers the beginning of the split
+        said = [" ".join(text.split()) for text in test.texts[tested]]
+        names = [name for name in DECODERS if name != "grammar" or self.grammar]
+        readings = {name: self._read(name) for name in names}
+        decoders = {name: reading_errors(read, said) for name, read in readings.items()}
+        read = readings[self.decoder]
+        errors, words = word_errors(read, said)
+        return {
+            "test": dict(decoders[self.decoder]),
+            "decoder": self.decoder,
+            "decoders": decoders,
+            "speakers": shares(self.figure, test.speakers[tested], errors.tolist(), words.tolist()),
+            "transcripts": [
+                {"source": source, "said": text, "read": answer}
+                for source, text, answer in zip(test.sources[tested], said, read, strict=True)
+            ],
+        }
+
+    def _read(self, decoder: str) -> list[str]:
+        decode = make_decoder(decoder, self.tokens, self.grammar)
+        return [decode(log_probs).text for log_probs in self.test_logits.log_softmax(1)]
+
+    def in_words(self, metrics: Mapping[str, Any]) -> str:
+        result = metrics["test"]
+        return (
+            f"{self.figure.say(result['wer'])} ({result['wer_low']:.2%} to {result['wer_high']:.2%}), "
+            f"{result['right']:.2%} of {len(self.test_logits):,} sentences right; read by {metrics['decoder']}"
+        )
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "tokens": self.tokens.names,
+            "by": self.tokens.by,
+            "grammar": {name: list(words) for name, words in self.grammar.items()},
+            "decoder": self.decoder,
+        }
+
+
+def reading_errors(read: Sequence[str], said: Sequence[str]) -> dict[str, float]:
+    """The rates of word errors `wer` and of character errors `cer`, with 95 % intervals, and the share all `right`."""
+    rates: dict[str, float] = {}
+    for name, (errors, totals) in (("wer", word_errors(read, said)), ("cer", character_errors(read, said))):
+        rates[name] = float(errors.sum() / totals.sum())
+        rates[f"{name}_low"], rates[f"{name}_high"] = bootstrap_interval(errors, totals)
+    rates["right"] = sum(answer == text for answer, text in zip(read, said, strict=True)) / len(said)
+    return rates
+
+
+def word_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Words inserted, left out or mistaken in each sentence, and the words that were said."""
+    return _errors(word_error_rate, read, said, np.array([len(text.split()) for text in said]))
+
+
+def character_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The same of characters, spaces included."""
+    return _errors(char_error_rate, read, said, np.array([len(text) for text in said]))
+
+
+def _errors(rate: Any, read: Sequence[str], said: Sequence[str], totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rates = [rate(answer, text).item() for answer, text in zip(read, said, strict=True)]
+    return np.rint(np.array(rates) * totals).astype(np.int64), totals

@@ -1,0 +1,61 @@
+from functools import partial
+
+import pytest
+from films import film
+from mouth_readers import WholePicture
+from typer.testing import CliRunner
+
+from data_prep import lrw
+from sigconv.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Three words with two clips each in each split, in the BBC's layout."""
+    source = tmp_path_factory.mktemp("lrw")
+    for word in ("ABOUT", "BECAUSE", "CHANGE"):
+        for split in ("train", "val", "test"):
+            for number in (1, 2):
+                path = source / "lipread_mp4" / word / split / f"{word}_{number:05d}.mp4"
+                film(path, code="mp4v", frames=29)
+                path.with_suffix(".txt").write_text("Disk reference: 1\nDuration: 0.53 seconds\n")
+    return source
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(lrw, "MouthReader", partial(WholePicture, height=6, width=8))
+
+
+def test_the_official_splits(tmp_path, source, small):
+    corpus = lrw.prepare(source, tmp_path, workers=1)
+    assert corpus.labels == ("ABOUT", "BECAUSE", "CHANGE")
+    assert corpus.info.counts == {"train": 6, "validation": 6, "test": 6}
+    assert corpus.split("validation").shapes.unique(dim=0).tolist() == [[1, 29, 6, 8]]
+    for split, folder in (("train", "train"), ("validation", "val"), ("test", "test")):
+        part = corpus.split(split)
+        for source_name, label in zip(part.sources, part.labels, strict=True):
+            assert source_name.startswith(f"{corpus.labels[label]}/{folder}/")
+    some = lrw.prepare(source / "lipread_mp4", tmp_path, words="change,about")
+    assert some.labels == ("CHANGE", "ABOUT")
+    assert some.folder != corpus.folder
+    assert some.info.counts == {"train": 4, "validation": 4, "test": 4}
+
+
+def test_what_cannot_be_prepared(tmp_path, source):
+    with pytest.raises(UsageError, match="agreement with the BBC: see https:"):
+        lrw.prepare(None, tmp_path)
+    with pytest.raises(UsageError, match="single words only"):
+        lrw.prepare(source, tmp_path, task="sentences")
+    with pytest.raises(UsageError, match="Did you mean ABOUT"):
+        lrw.prepare(source, tmp_path, words=["ABOUTS"])
+    with pytest.raises(UsageError, match="There are no clips of LRW"):
+        lrw.prepare(tmp_path, tmp_path)
+
+
+def test_the_command(tmp_path):
+    app = lrw.typer.Typer()
+    app.command()(lrw.main)
+    failed = CliRunner().invoke(app, [str(tmp_path), "--folder", str(tmp_path / "lrw"), "--region", "2"])
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("error: There are no clips of LRW")

@@ -1,0 +1,99 @@
+import shutil
+from functools import partial
+
+import pytest
+from films import film
+from mouth_readers import WholePicture
+from typer.testing import CliRunner
+
+from data_prep import folder, video_folder
+from sigconv.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two classes with five clips each of two speakers, one of them damaged, and a file that is none."""
+    root = tmp_path_factory.mktemp("raw") / "clips"
+    for take in range(5):
+        for number, word in enumerate(("yes", "no")):
+            name = f"{'ab'[take % 2]}_{take}"
+            film(root / word / f"{name}{('.avi', '.MP4')[number]}", code=("MJPG", "mp4v")[number])
+    (root / "no" / "c_6.mp4").write_text("no video")
+    (root / "notes.txt").write_text("filmed on Monday")
+    return root
+
+
+@pytest.fixture
+def prepare(root, monkeypatch):
+    """In one folder, where the mouths are cropped once."""
+    monkeypatch.setattr(video_folder, "MouthReader", partial(WholePicture, height=6, width=8))
+    return lambda name, root=root, **options: video_folder.prepare(root, root.parent / name, workers=1, **options)
+
+
+def sources(corpus):
+    return [source for split in corpus.splits for source in corpus.split(split).sources]
+
+
+def test_a_subfolder_is_a_class(prepare, capfd):
+    corpus = prepare("words")
+    assert corpus.labels == ("no", "yes")
+    assert len(sources(corpus)) == 10
+    assert set(corpus.splits) == {"train", "validation", "test"}
+    for split in map(corpus.split, corpus.splits):
+        assert [source.split("/")[0] for source in split.sources] == [corpus.labels[i] for i in split.labels]
+    assert (corpus.folder / "left_out.csv").read_text().splitlines()[1:] == ["no/c_6.mp4,not a video"]
+    assert "skipped 1 files that are no recordings by their names: 1 .txt" in capfd.readouterr().err
+    assert prepare("words").info == corpus.info
+
+
+def test_the_folder_is_named_by_what_is_in_it(root, prepare, tmp_path, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    assert prepare("words")
+    shutil.copytree(root.parent / "mouths", "data/mouths")
+    one = video_folder.prepare(root)
+    assert one.folder.name.startswith("video_folder_clips_")
+    assert video_folder.prepare(root, test=0.2).folder != one.folder
+
+
+def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare):
+    said = tmp_path / "said"
+    shutil.copytree(root / "yes", said)
+    for i, path in enumerate(sorted(said.glob("*.avi"))):
+        path.with_suffix(".txt").write_text(f"Don\N{RIGHT SINGLE QUOTATION MARK}t  go,\nno. {i}!\n", "utf-8")
+    corpus = prepare("corpus", said, task="sentences")
+    texts = [text for split in corpus.splits for text in corpus.split(split).texts]
+    assert sorted(texts) == [f"don't go no {i}" for i in range(5)]
+    assert corpus.labels == ()
+    (said / "a_0.txt").write_text("Something else.")
+    with pytest.raises(UsageError, match="they have changed since"):
+        prepare("corpus", said, task="sentences")
+    (said / "a_0.txt").write_text(" ... ")
+    with pytest.raises(UsageError, match=r"a_0\.txt is empty: write into it what is said in a_0\.avi"):
+        prepare("other", said, task="sentences")
+    (said / "a_0.txt").unlink()
+    with pytest.raises(UsageError, match=r"Of 5 clips 1 have none: a_0\.avi"):
+        prepare("other", said, task="sentences")
+
+
+def test_speakers_and_too_few_of_them(prepare):
+    with pytest.raises(UsageError, match="finds no speaker in 4 of 11 names"):
+        prepare("speakers", speaker="^(a|c)_")
+    with pytest.raises(UsageError, match="Record more speakers"):
+        prepare("speakers", speaker="^([a-c])_")
+
+
+def test_sound_and_video_are_told_apart(tmp_path, root, prepare):
+    with pytest.raises(UsageError, match="holds video and no sound: take data=video_folder"):
+        folder.prepare(root, tmp_path / "corpus")
+    (tmp_path / "sound" / "yes").mkdir(parents=True)
+    (tmp_path / "sound" / "yes" / "1.wav").touch()
+    with pytest.raises(UsageError, match="holds sound and no video: take data=folder"):
+        prepare("corpus", tmp_path / "sound")
+
+
+def test_the_command(tmp_path):
+    app = video_folder.typer.Typer()
+    app.command()(video_folder.main)
+    failed = CliRunner().invoke(app, [str(tmp_path / "none"), "--task", "sentences", "--no-colour"])
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("error: There is no folder")

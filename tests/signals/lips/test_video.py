@@ -1,0 +1,106 @@
+"""Frames at the rate that is asked for, from files of any rate, good or bad."""
+
+import pickle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import lay_on_side, numbered, numbers, set_times, write_clip
+
+from sigconv.signals.lips.video import BadVideo, Video
+
+
+@pytest.mark.parametrize(("source", "rate"), [(25, 25), (30, 25), (50, 25), (15, 25), (24, 30)])
+def test_nearest_frame_in_time(tmp_path, source, rate):
+    video = Video(write_clip(tmp_path / "clip.avi", numbered(30), source), rate)
+    got = np.array(numbers(video))
+    assert len(got) == len(video) == round(30 / source * rate)
+    wanted = np.minimum(np.arange(len(got)) / rate, 29 / source)  # the last frame lasts until the end
+    assert np.abs(got / source - wanted).max() <= 0.5 / source + 1e-9
+    assert video.seconds == pytest.approx(30 / source)
+    assert video.source_rate == source
+    assert video.notes == ([f"resampled from {source} to {rate} frames/s"] if source != rate else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "mp4v"), ("a.mov", "mp4v"), ("a.mkv", "MJPG"), ("a.mpg", "PIM1")]
+)
+def test_containers(tmp_path, name, codec):
+    video = Video(write_clip(tmp_path / name, numbered(20), 25, codec), 25)
+    assert np.abs(np.array(numbers(video)) - np.arange(20)).max() <= 1  # the codecs are lossy
+    assert video.notes == []
+
+
+def test_frames_come_again_and_are_bgr(tmp_path):
+    blue = np.zeros((48, 64, 3), np.uint8)
+    blue[..., 0] = 200
+    video = Video(write_clip(tmp_path / "clip.avi", [blue] * 5), 25)
+    for _ in range(2):
+        frames = list(video)
+        assert len(frames) == 5
+        assert frames[0].dtype == np.uint8
+        assert np.abs(frames[0].mean((0, 1)) - [200, 0, 0]).max() < 10
+
+
+def test_variable_frame_rate(tmp_path):
+    path = write_clip(tmp_path / "clip.mkv", numbered(10), 25)
+    set_times(path, [0, 40, 80, 120, 160, 200, 400, 410, 420, 440])
+    video = Video(path, 25)
+    assert numbers(video) == [0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 9]
+    assert "variable frame rate" in video.notes
+
+
+def test_time_stamps_that_do_not_grow(tmp_path, monkeypatch):
+    class Stuck:
+        def __init__(self, path: str) -> None:
+            self.inner = real(path)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+        def get(self, what: int) -> float:
+            return 0.0 if what == cv2.CAP_PROP_POS_MSEC else self.inner.get(what)
+
+    real = cv2.VideoCapture
+    path = write_clip(tmp_path / "clip.avi", numbered(20), 50)
+    monkeypatch.setattr(cv2, "VideoCapture", Stuck)
+    assert numbers(Video(path, 25)) == list(range(0, 20, 2))
+
+
+def test_upright(tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", numbered(5), codec="mp4v")
+    assert next(iter(Video(path, 25))).shape == (48, 64, 3)
+    lay_on_side(path)
+    assert next(iter(Video(path, 25))).shape == (64, 48, 3)
+
+
+def test_bad_files_say_why(tmp_path, capfd):
+    def bad(name: str, content: bytes | None = None) -> str:
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(BadVideo, match=name) as caught:
+            Video(path, 25)
+        assert caught.value.path == path
+        return caught.value.reason
+
+    def half(name: str, codec: str) -> bytes:
+        data = write_clip(tmp_path / name, numbered(60), codec=codec).read_bytes()
+        return data[: len(data) // 2]
+
+    assert bad("none.mp4") == "missing"
+    assert bad("empty.mp4", b"") == "empty"
+    assert bad("text.mp4", b"not a video at all\n" * 100) == "not a video"
+    assert bad("cut.mp4", half("whole.mp4", "mp4v")) == "not a video"  # its index is at the end
+    assert bad("cut.avi", half("whole.avi", "MJPG")) == "truncated"
+    assert bad("picture.png", cv2.imencode(".png", numbered(1)[0])[1].tobytes()) == "not a video"
+    (tmp_path / "folder.mp4").mkdir()
+    assert bad("folder.mp4") == "unreadable"
+    assert capfd.readouterr().err == ""
+
+
+def test_error_can_be_sent_to_another_process():
+    error = pickle.loads(pickle.dumps(BadVideo(Path("a.mp4"), "truncated", "3 of 9 frames are there")))
+    assert (error.path, error.reason) == (Path("a.mp4"), "truncated")
+    assert str(error) == "a.mp4: truncated; 3 of 9 frames are there."

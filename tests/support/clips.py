@@ -1,0 +1,49 @@
+"""Made-up video files."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+BLOCK = rb"\x81(..)\x80\xff\xd8"  # Matroska: track 1, milliseconds, key frame; then a JPEG picture begins
+
+
+def write_clip(path: Path, frames: Iterable[np.ndarray], rate: float = 25, codec: str = "MJPG") -> Path:
+    """A video of frames (H, W, 3), uint8, in OpenCV's order BGR; the container is that of the path's suffix."""
+    frames = list(frames)
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, (width, height))
+    assert writer.isOpened()
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def numbered(count: int) -> list[np.ndarray]:
+    """Frames whose grey level tells their number, up to 60."""
+    return [np.full((48, 64, 3), 4 * i + 8, np.uint8) for i in range(count)]
+
+
+def numbers(frames: Iterable[np.ndarray]) -> list[int]:
+    return [round((float(frame.mean()) - 8) / 4) for frame in frames]
+
+
+def set_times(path: Path, milliseconds: Sequence[int]) -> None:
+    """Gives the frames of a short mkv file, which were written with MJPG, these time stamps."""
+    data, times = path.read_bytes(), iter(milliseconds)
+    stamped, count = re.subn(
+        BLOCK, lambda _: b"\x81" + next(times).to_bytes(2, "big") + b"\x80\xff\xd8", data, flags=re.S
+    )
+    assert count == len(milliseconds)
+    path.write_bytes(stamped)
+
+
+def lay_on_side(path: Path) -> None:
+    """Tells in an mp4 file that the camera was turned by a quarter."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 44  # ISO 14496-12: the matrix of the track's header
+    data[start : start + 36] = np.array([0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    path.write_bytes(data)

@@ -1,0 +1,70 @@
+"""Classes: examples that are mixed, and how a test is broken down."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sigconv.corpus import Corpus, Example, write_corpus
+from sigconv.errors import UsageError
+from sigconv.train.classification import Classification
+from sigconv.train.data import Batch
+
+
+class Kept(nn.Module):
+    """Gives its input back, and keeps it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x
+        return x
+
+
+def test_two_examples_are_mixed_into_one() -> None:
+    """One-hot inputs that are their own logits: what the network sees is what it should answer."""
+    network = Kept()
+    task = Classification(network, features=nn.Identity(), classes=8, mixup=0.5, label_smoothing=0.1)
+    task.configure_optimizers = lambda: None
+    shares = set()
+    for step in range(20):
+        batch = Batch(torch.eye(8), torch.arange(8), torch.arange(8))
+        loss = task.training_step(batch, step)
+        mixed = network.seen
+        assert torch.allclose(mixed.sum(1), torch.ones(8))
+        assert ((mixed > 0).sum(1) <= 2).all()
+        assert torch.allclose(loss, F.cross_entropy(mixed, mixed, label_smoothing=0.1))
+        shares |= {round(share, 3) for share in mixed.diagonal().tolist()}
+        assert task.metrics["train/accuracy"].compute() == 1  # the larger part is what the network answers
+    assert len(shares) > 10
+    assert min(shares) < 0.5 < max(shares)
+    task.validation_step(batch, 0)
+    assert network.seen.equal(torch.eye(8))
+
+
+def test_nothing_is_mixed_unless_it_is_asked_for() -> None:
+    network = Kept()
+    task = Classification(network, features=nn.Identity(), classes=4)
+    loss = task.training_step(Batch(torch.eye(4), torch.arange(4), torch.arange(4)), 0)
+    assert network.seen.equal(torch.eye(4))
+    assert torch.allclose(loss, F.cross_entropy(torch.eye(4), torch.arange(4)))
+    with pytest.raises(UsageError, match="mixup=-1: it is 0, or the alpha of a Beta distribution"):
+        Classification(network, features=nn.Identity(), classes=4, mixup=-1)
+
+
+def test_accuracies_of_the_classes_of_a_grammar(digits: Corpus, tmp_path: Path) -> None:
+    """Digits 0 to 3 are low and 4 is high; the network answers 0 for ever."""
+    info = replace(digits.info, grammar={"low": ["0", "1", "2", "3"], "high": ["4"], "unused": ["x"]})
+    test = digits.split("test")
+    examples = [Example(test[i][0].numpy(), "test", str(i), label=test[i][1], speaker="ann") for i in range(40)]
+    corpus = write_corpus(tmp_path / "corpus", info, examples)
+    task = Classification(nn.Identity(), features=nn.Identity(), classes=10)
+    task.test_logits = torch.eye(10)[:1].repeat(40, 1)
+    results = task.results(corpus)
+    assert results["test"] == {"accuracy": 0.1, "wrong": 36}
+    assert results["word_classes"] == {"low": {"accuracy": 0.25, "tested": 16}, "high": {"accuracy": 0.0, "tested": 4}}
+    assert list(results["word_classes"]) == ["low", "high"]
+    assert results["speakers"] == {"ann": {"accuracy": 0.1, "tested": 40}}
+    assert [row[0] for row in results["confusion"]] == [4] * 10
+    assert "word_classes" not in task.results(digits)
