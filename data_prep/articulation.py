@@ -7,10 +7,10 @@ glide from one to another.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.words import Word
 from sigconv.signals.lips.visemes import VISEMES, WORDS
 
 # Of the lips, apart (below 0: pressed together); of the jaw, down; of the lips, spread (below 0: rounded); of the lips,
@@ -42,14 +42,6 @@ SHORTEST = 0.2  # word, in seconds
 PAUSE = 0.2  # before and after a sentence, at least, in seconds
 
 
-class Timed(NamedTuple):
-    """A word, and when it is said, in seconds."""
-
-    word: str
-    first: float
-    end: float
-
-
 @dataclass(frozen=True)
 class Speech:
     """Words that are said, and the mouth at any time.
@@ -60,7 +52,7 @@ class Speech:
         where, strength: (sounds, PARTS), where the sounds pull the parts to, and how strongly.
     """
 
-    words: list[Timed]
+    words: list[Word]
     edges: np.ndarray
     where: np.ndarray
     strength: np.ndarray
@@ -94,7 +86,7 @@ def speak(words: Sequence[str], seconds: float, tempo: float, effort: float, rng
     start = PAUSE + rng.random() * (seconds - 2 * PAUSE - spoken * shrunk)
     inner = start + shrunk * np.concatenate(([0.0], np.cumsum(np.concatenate(lengths))))
     borders = inner[np.cumsum([0, *map(len, lengths)])].tolist()
-    timed = [Timed(*entry) for entry in zip(words, borders, borders[1:], strict=False)]
+    timed = [Word(*entry) for entry in zip(words, borders, borders[1:], strict=False)]
 
     names = [SILENCE, *(VISEMES[phoneme] for word in sounds for phoneme in word), SILENCE]
     where, strength = np.array([PULLS[name] for name in names]).transpose(2, 0, 1)

@@ -10,12 +10,13 @@ from pathlib import Path
 import typer
 
 from data_prep.fsdd import DIGITS
-from data_prep.recordings import Item, check_splits, load_prepared, write_recordings
+from data_prep.prepared import load_prepared
+from data_prep.recordings import Item, check_splits, write_recordings
 from data_prep.script import run
 from data_prep.unpack import fetch_unpacked
-from sigconv.blocks.names import named
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
+from sigconv.names import named
 
 URL = "https://github.com/soerenab/AudioMNIST/archive/refs/heads/master.tar.gz"
 SPEAKERS, TAKES = 60, 50

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from data_prep.recordings import load_prepared
+from data_prep.prepared import load_prepared
 from data_prep.splits import SPLITS, digest, draw_splits
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError

@@ -1,7 +1,6 @@
-"""A picture of all cropped mouths, the worst first: one look tells whether the mouth was found."""
+"""A picture of cropped mouths, the worst first: one look tells whether the mouth was found."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -9,10 +8,10 @@ import numpy as np
 
 from sigconv.signals.lips.track import Quality
 
-AT_ONCE = 600  # tiles on a sheet
+MOST = 600  # tiles on a sheet
 COLUMNS = 20
 WIDTH = 160  # pixels of a mouth
-CAPTION, MARGIN = 34, 4
+CAPTION, MARGIN, TITLE = 34, 4, 30
 POOR = 0.8  # score, below which a tile is framed; what is found well has about 0.9
 RED, GREY, WHITE = (60, 60, 230), (90, 90, 90), (255, 255, 255)  # BGR
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -20,28 +19,29 @@ LETTER = 7  # pixels, about, of a letter at the scale of 0.4
 
 
 class Tile(NamedTuple):
-    """A clip on the sheet: its name, how well its mouth was found, the mouth uint8 (1 or 3, H, W), and notes."""
+    """A clip on the sheet: its name, how well its mouth was found, and the mouth, uint8 (1 or 3, H, W)."""
 
     name: str
     quality: Quality
     mouth: np.ndarray
-    notes: Sequence[str]
 
 
-def draw_sheets(folder: Path, tiles: Sequence[Tile]) -> None:
-    """Draws `contact_sheet.png`, and `contact_sheet_2.png` and so on for each further 600; tiles are of one shape."""
-    in_order = sorted(tiles, key=lambda tile: tile.quality.score)
-    for number, first in enumerate(range(0, len(in_order), AT_ONCE), 1):
-        name = "contact_sheet.png" if number == 1 else f"contact_sheet_{number}.png"
-        cv2.imwrite(str(folder / name), draw_sheet(in_order[first : first + AT_ONCE]))
+def draw_sheet(tiles: Sequence[Tile], total: int) -> np.ndarray:
+    """uint8 (height, width, 3), BGR; row by row, and the poor ones framed in red.
 
-
-def draw_sheet(tiles: Sequence[Tile]) -> np.ndarray:
-    """uint8 (height, width, 3), BGR; row by row, and the poor ones framed in red."""
+    Args:
+        tiles: of one shape, one at least.
+        total: of the clips; where there are more than tiles, a title says so.
+    """
     drawn = [_draw(tile) for tile in tiles]
     columns = min(COLUMNS, len(drawn))
     drawn += [np.full_like(drawn[0], 255)] * (-len(drawn) % columns)
-    return np.vstack([np.hstack(drawn[i : i + columns]) for i in range(0, len(drawn), columns)])
+    sheet = np.vstack([np.hstack(drawn[i : i + columns]) for i in range(0, len(drawn), columns)])
+    if len(tiles) == total:
+        return sheet
+    sheet = cv2.copyMakeBorder(sheet, TITLE, 0, 0, 0, cv2.BORDER_CONSTANT, value=WHITE)
+    title = f"the worst {len(tiles):,} of {total:,} clips"
+    return cv2.putText(sheet, title, (MARGIN, TITLE - 10), FONT, 0.5, GREY, 1, cv2.LINE_AA)
 
 
 def _draw(tile: Tile) -> np.ndarray:

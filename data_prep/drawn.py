@@ -7,7 +7,7 @@ from p, c from d from t, or l from n.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import typer
 
-from data_prep.articulation import Timed, speak
-from data_prep.mouth_corpus import check_task
+from data_prep.articulation import speak
 from data_prep.mouth_drawing import Camera, Face, shoot
 from data_prep.mouth_flags import with_mouth, write_flags
-from data_prep.recordings import load_prepared
+from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import SPLITS, digest
-from data_prep.words import cut_word, window_length
+from data_prep.words import Word, check_task, cut_words, whole, window_length, word_options
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
@@ -80,8 +79,8 @@ def prepare(
             f"{speakers}, {clips} and {seed}."
         )
     reader = MouthReader(**(mouth or {}))
-    length = window_length(seconds, reader.rate) if task == "words" and context else None
-    around = {"context": context, "seconds": seconds if context else None} if task == "words" else {}
+    around = word_options(task, context, seconds)
+    length = window_length(reader.rate, **around)
     picture = {name: getattr(reader, name) for name in ("height", "width", "region", "rate", "colour")}
     options = {"task": task, **around, "clips": clips, "speakers": speakers, "seed": seed, **picture}
     info = replace(
@@ -93,36 +92,15 @@ def prepare(
     place = Path(folder, f"{task}_{digest(info.command)[:8]}")
     films = _films(clips, speakers, seed, reader)
     if task == "words":
-        examples, total = (word for film in films for word in film.cut(length)), clips * len(GRID_GRAMMAR)
+        examples = (word for film in films for word in cut_words(*film, reader.rate, length, info.labels))
+        total = clips * len(GRID_GRAMMAR)
     else:
-        examples, total = (film.whole() for film in films), clips
+        examples, total = (sentence for sentence, _ in films), clips
     return load_prepared(place, info) or write_corpus(place, info, examples, total)
 
 
-@dataclass(frozen=True)
-class Film:
-    """A sentence that a speaker says, frames (channels, frames, height, width), and when each word is said."""
-
-    frames: np.ndarray
-    rate: float
-    words: list[Timed]
-    split: str
-    source: str
-    speaker: str
-
-    def whole(self) -> Example:
-        text = " ".join(timed.word for timed in self.words)
-        return Example(self.frames, self.split, self.source, text=text, speaker=self.speaker)
-
-    def cut(self, length: int | None) -> Iterator[Example]:
-        """Its words, of `length` frames around their middles, or alone."""
-        for place, (word, first, end) in enumerate(self.words):
-            signal = cut_word(self.frames, first * self.rate, end * self.rate, length)
-            source = f"{self.source}/{place}/{word}"
-            yield Example(signal, self.split, source, INFO.labels.index(word), speaker=self.speaker)
-
-
-def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterator[Film]:
+def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterator[tuple[Example, list[Word]]]:
+    """Sentences, and when each word of them is said."""
     held_out = max(1, round(HELD_OUT * speakers))
     counts = (speakers - 2 * held_out, held_out, held_out)
     for number, split in enumerate(np.repeat(SPLITS, counts).tolist()):
@@ -134,7 +112,8 @@ def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterato
             times = np.arange(round(CLIP * reader.rate)) / reader.rate
             camera = Camera.drawn(reader.height, reader.width, reader.region, times, rng)
             frames = shoot(face, camera, spoken.mouth(times), reader.colour, rng)
-            yield Film(frames, reader.rate, spoken.words, split, f"{speaker}/{clip:03d}-{_name(words)}", speaker)
+            source = f"{speaker}/{clip:03d}-{_name(words)}"
+            yield whole(frames, spoken.words, split, source, speaker), spoken.words
 
 
 def _sentences(count: int, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:

@@ -88,7 +88,8 @@ def find_sounds(root: Path) -> list[File]:
     files = list_files(root)
     if has_kind(files, VIDEO) and not has_kind(files, set(SOUND).difference(VIDEO)):
         raise UsageError(
-            f"{root} holds video and no sound: take data=video_folder, or data_prep/video_folder.py, to read the lips."
+            f"{root} holds video and no sound: take data=video_folder, or data_prep/video_folder.py, to read the lips; "
+            "to hear the clips, convert them to wav, each by: ffmpeg -i FILE FILE.wav."
         )
     return sort_into_classes(root, select(root, files, SOUND))
 

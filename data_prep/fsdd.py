@@ -11,12 +11,13 @@ from pathlib import Path
 
 import typer
 
-from data_prep.recordings import Item, check_splits, load_prepared, write_recordings
+from data_prep.prepared import load_prepared
+from data_prep.recordings import Item, check_splits, write_recordings
 from data_prep.script import run
 from data_prep.unpack import fetch_unpacked
-from sigconv.blocks.names import named
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
+from sigconv.names import named
 
 VERSION = "1.0.10"
 URL = f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v{VERSION}.tar.gz"

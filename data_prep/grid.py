@@ -9,19 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
 from data_prep.clips import Clip
 from data_prep.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
 from data_prep.grid_protocols import check_protocol, is_kept, split_sentences
-from data_prep.mouth_corpus import LeftOut, check_task, write_mouths
+from data_prep.left_out import LeftOut
+from data_prep.mouth_corpus import write_mouths
 from data_prep.mouth_flags import with_mouth, write_flags
-from data_prep.recordings import load_prepared
+from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
-from data_prep.words import cut_word, window_length
+from data_prep.words import check_task, cut_words, whole, window_length, word_options
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
@@ -72,8 +72,8 @@ def prepare(
     without a usable alignment, or without a mouth to be found, is left out, and told of in `left_out.csv`.
 
     Args:
-        source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. Without it,
-            what the speakers need is downloaded.
+        source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. With other
+            clips in it there is another corpus. Without it, what the speakers need is downloaded.
         speakers: such as "s1,s2" or a list; all that there are without it.
         task: "words": each word is an example, and the corpus has labels. "sentences": each clip is one, with a text.
         context: of words, whether to cut out `seconds` around each, moved inside the clip where they would stick out
@@ -90,10 +90,11 @@ def prepare(
     """
     check_task(task)
     reader = MouthReader(**(mouth or {}))
-    chosen = choose_speakers(speakers, tuple(find_videos(Path(source))) if source else SPEAKERS)
+    given = find_videos(Path(source)) if source else {}
+    chosen = choose_speakers(speakers, tuple(given) or SPEAKERS)
     check_protocol(split, share, chosen)
-    around = {"context": context, "seconds": seconds if context else None} if task == "words" else {}
-    length = window_length(seconds, reader.rate) if around.get("context") else None
+    around = word_options(task, context, seconds)
+    length = window_length(reader.rate, **around)
     options = {"task": task, **around, "split": split, "share": share, "speakers": chosen, **asdict(reader)}
     info = replace(
         INFO,
@@ -103,7 +104,8 @@ def prepare(
         command=f"{INFO.command} {write_flags(options)}",
     )
     kind = f"{task}_{'context' if context else 'alone'}" if around else task
-    place = Path(folder, f"{kind}_{split.replace(':', '_')}_{digest(info.command)[:8]}")
+    names = sorted(f"{speaker}/{name}" for speaker in chosen for name in given.get(speaker, ()))
+    place = Path(folder, f"{kind}_{split.replace(':', '_')}_{digest(info.command, *names)[:8]}")
     corpus = load_prepared(place, info)
     if corpus:
         return corpus
@@ -114,9 +116,10 @@ def prepare(
         take = takes[clip.source]
         if take.sentence.end * reader.rate > mouths.frames.shape[1] + SLACK:
             raise LeftOut("alignment ends after the video")
+        sentence = whole(mouths.frames, take.sentence.words, take.split, clip.source, clip.speaker)
         if task == "words":
-            return cut_words(take, mouths.frames, reader.rate, length)
-        return take_whole(take, mouths.frames)
+            return cut_words(sentence, take.sentence.words, reader.rate, length, info.labels)
+        return iter([sentence])
 
     clips = [take.clip for take in takes.values()]
     return write_mouths(place, info, clips, reader, Path(folder, "mouths"), cut, left_out=left_out, workers=workers)
@@ -151,19 +154,6 @@ def find_takes(root: Path, speakers: Sequence[str], split: str, share: float) ->
             clip = Clip(videos[speaker][name], f"{speaker}/{name}", speaker)
             takes[clip.source] = Take(clip, sentences[speaker, name], part)
     return takes, left_out
-
-
-def cut_words(take: Take, frames: np.ndarray, rate: float, length: int | None) -> Iterator[Example]:
-    """An example of each word, of `length` frames around its middle, or of its own frames for None."""
-    for place, word in enumerate(take.sentence.words):
-        signal = cut_word(frames, word.start * rate, word.end * rate, length)
-        source = f"{take.clip.source}/{place}/{word.text}"
-        yield Example(signal, take.split, source, INFO.labels.index(word.text), speaker=take.clip.speaker)
-
-
-def take_whole(take: Take, frames: np.ndarray) -> Iterator[Example]:
-    text = " ".join(word.text for word in take.sentence.words)
-    yield Example(frames, take.split, take.clip.source, text=text, speaker=take.clip.speaker)
 
 
 @with_mouth

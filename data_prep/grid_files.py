@@ -9,23 +9,16 @@ from typing import NamedTuple
 import typer
 
 from data_prep.class_folders import VIDEO
-from data_prep.mouth_corpus import LeftOut
-from sigconv.blocks.names import named
+from data_prep.left_out import LeftOut
+from data_prep.words import Word
 from sigconv.errors import UsageError
+from sigconv.names import listed, named
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
 
 Files = Mapping[str, Mapping[str, Path]]  # speaker -> name of the sentence, such as "bbaf5a" -> file
 SPEAKER = re.compile(r"s\d+")
 UNITS = 25_000  # of an alignment in a second
 SILENT = ("sil", "sp")
-
-
-class Word(NamedTuple):
-    """A word, and when it is said, in seconds."""
-
-    text: str
-    start: float
-    end: float
 
 
 class Sentence(NamedTuple):
@@ -85,8 +78,7 @@ def choose_speakers(wanted: str | Sequence[str] | None, there: Sequence[str]) ->
     """Those wanted, a list or a text with commas, in order; all that are there for None."""
     if wanted is None:
         return tuple(there)
-    names = [name.strip() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
-    chosen = {named("speaker of GRID", name, {name: name for name in there}) for name in names}
+    chosen = {named("speaker of GRID", name, {name: name for name in there}) for name in listed(wanted)}
     return tuple(name for name in there if name in chosen)
 
 
@@ -100,7 +92,7 @@ def read_sentence(path: Path | None) -> Sentence:
     except ValueError:
         raise LeftOut("alignment is damaged") from None
     words = [span for span in spans if span.text not in SILENT]
-    if any(span.end <= span.start for span in words):
+    if any(span.end <= span.first for span in words):
         raise LeftOut("alignment is damaged")
     if len(words) != len(GRID_GRAMMAR):
         raise LeftOut(f"alignment has {len(words)} words, not {len(GRID_GRAMMAR)}")

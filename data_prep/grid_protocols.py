@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from data_prep.splits import draw_splits, place
-from sigconv.blocks.names import named
 from sigconv.errors import UsageError
+from sigconv.names import named
 
 FOLDS = 5
 SHARE = 0.1  # of the clips, for validation; with "speaker_dependent" for the test, too

@@ -9,6 +9,10 @@ LEFT_OUT = "left_out.csv"
 FEW = 5  # names of each reason that the terminal shows
 
 
+class LeftOut(Exception):  # noqa: N818 (a clip that does not fit is no error)
+    """A clip does not fit into the corpus, for a reason of few words."""
+
+
 def write_list(folder: Path, reasons: Mapping[str, str]) -> None:
     """`left_out.csv`, columns source and reason; none where nothing was left out."""
     if not reasons:

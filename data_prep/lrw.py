@@ -14,16 +14,16 @@ import typer
 from data_prep.clips import Clip
 from data_prep.mouth_corpus import write_mouths
 from data_prep.mouth_flags import with_mouth, write_flags
-from data_prep.recordings import load_prepared
+from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import digest
-from sigconv.blocks.names import named
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
+from sigconv.names import listed, named
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 
 AGREEMENT = "https://www.bbc.co.uk/rd/projects/lip-reading-datasets"
-SPLITS = {"train": "train", "val": "validation", "test": "test"}  # the corpus' folders
+FOLDERS = {"train": "train", "val": "validation", "test": "test"}  # of a word, and their splits
 
 INFO = CorpusInfo(
     name="LRW",
@@ -51,7 +51,7 @@ def prepare(
     is left out, and told of in `left_out.csv`.
 
     Args:
-        source: the unpacked dataset, or its folder lipread_mp4.
+        source: the unpacked dataset, or its folder lipread_mp4. With other clips in it there is another corpus.
         words: such as "ABOUT,ABSOLUTELY" or a list; all that there are without it.
         task: "words", since there are no sentences.
         mouth: settings of `MouthReader`.
@@ -78,16 +78,16 @@ def prepare(
         reader=asdict(reader),
         command=f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}",
     )
-    place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels)[:8]}")
-    corpus = load_prepared(place, info)
-    if corpus:
-        return corpus
     splits = {
         Clip(path, path.relative_to(root).as_posix(), None): split
         for word in labels
-        for name, split in SPLITS.items()
+        for name, split in FOLDERS.items()
         for path in sorted((root / word / name).glob("*.mp4"))
     }
+    place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels, *(clip.source for clip in splits))[:8]}")
+    corpus = load_prepared(place, info)
+    if corpus:
+        return corpus
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
         yield Example(mouths.frames, splits[clip], clip.source, labels.index(clip.path.parents[1].name))
@@ -110,8 +110,7 @@ def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tu
     """Those wanted, a list or a text with commas; all that are there for None."""
     if wanted is None:
         return tuple(there)
-    names = [name.strip().upper() for name in (wanted.split(",") if isinstance(wanted, str) else wanted)]
-    return tuple(named("word of LRW", name, {word: word for word in there}) for name in names)
+    return tuple(named("word of LRW", name.upper(), {word: word for word in there}) for name in listed(wanted))
 
 
 @with_mouth

@@ -1,33 +1,36 @@
 """What every corpus of mouths shares: clips in, a corpus out, with a list of those left out and a sheet to look at."""
 
 import csv
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
+import numpy as np
 import typer
 
 from data_prep.clips import Clip, crop_clips, load_mouths, store_name
-from data_prep.contact_sheet import Tile, draw_sheets
-from data_prep.left_out import count_reasons, summary, write_list
+from data_prep.contact_sheet import MOST, Tile, draw_sheet
+from data_prep.left_out import LeftOut, count_reasons, summary, write_list
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader, Mouths
+from sigconv.signals.lips.track import Quality
 
-TASKS = ("words", "sentences")
-QUALITY = "quality.csv"
+QUALITY, SHEET = "quality.csv", "contact_sheet.png"
 
 # Makes the examples of a clip, or raises LeftOut.
 Cut = Callable[[Clip, Mouths], Iterable[Example]]
 
 
-class LeftOut(Exception):  # noqa: N818 (a clip that does not fit is no error)
-    """A clip does not fit into the corpus, for a reason of few words."""
+class Found(NamedTuple):
+    """How well the mouth was found in a clip."""
 
-
-def check_task(task: str) -> None:
-    if task not in TASKS:
-        raise UsageError(f"The task is {task!r}, but it must be {' or '.join(TASKS)}.")
+    clip: Clip
+    quality: Quality
+    notes: list[str]
 
 
 def write_mouths(
@@ -44,7 +47,7 @@ def write_mouths(
     """Crops the clips, and writes the examples that `cut` makes of them as the corpus in `folder`.
 
     Beside the examples there are `quality.csv`, how well the mouth was found in each clip; `contact_sheet.png`, a
-    mouth of each, the worst first; and `left_out.csv`, the clips left out and why.
+    mouth of each (of the 600 worst), the worst first; and `left_out.csv`, the clips left out and why.
 
     Args:
         crops: the folder where the cropped mouths are kept, for all corpora of these clips.
@@ -56,23 +59,25 @@ def write_mouths(
     """
     store = crops / store_name(reader)
     reasons = {**left_out, **crop_clips(clips, reader, store, workers)}
-    tiles: list[Tile] = []
+    found: list[Found] = []
 
     def finish(scratch: Path) -> None:
         write_list(scratch, reasons)
-        _write_quality(scratch, tiles)
-        draw_sheets(scratch, tiles)
+        _write_quality(scratch, found)
+        worst = heapq.nsmallest(MOST, found, key=lambda each: each.quality.score)
+        tiles = [Tile(clip.source, quality, _middle(load_mouths(store, clip))) for clip, quality, _ in worst]
+        cv2.imwrite(str(scratch / SHEET), draw_sheet(tiles, len(found)))
 
-    corpus = write_corpus(folder, info, _examples(clips, info, store, cut, reasons, tiles), finish=finish)
+    corpus = write_corpus(folder, info, _examples(clips, info, store, cut, reasons, found), finish=finish)
     if reasons:
         typer.echo(summary("clips left out", reasons, corpus.folder), err=True)
     return corpus
 
 
 def _examples(
-    clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], tiles: list[Tile]
+    clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], found: list[Found]
 ) -> Iterator[Example]:
-    """Those of the clips that fit; the reasons of the others, and a tile for each clip, are added."""
+    """Those of the clips that fit; the reasons of the others, and how the mouth was found, are added."""
     there, learned = set(), set()
     for clip in clips:
         if clip.source in reasons:
@@ -83,7 +88,7 @@ def _examples(
         except LeftOut as reason:
             reasons[clip.source] = str(reason)
             continue
-        tiles.append(Tile(clip.source, mouths.quality, mouths.frames[:, mouths.frames.shape[1] // 2], mouths.notes))
+        found.append(Found(clip, mouths.quality, mouths.notes))
         for example in examples:
             there.add(example.split)
             if example.split == "train":
@@ -100,10 +105,14 @@ def _examples(
         typer.echo(f"{info.name}: there is no {', '.join(missing)} in train.", err=True)
 
 
-def _write_quality(folder: Path, tiles: Iterable[Tile]) -> None:
+def _middle(mouths: Mouths) -> np.ndarray:
+    return mouths.frames[:, mouths.frames.shape[1] // 2]
+
+
+def _write_quality(folder: Path, found: Iterable[Found]) -> None:
     with open(folder / QUALITY, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "found", "jitter", "eyes", "score", "notes"])
-        for name, q, _, notes in tiles:
+        for clip, q, notes in found:
             numbers = (f"{value:.4g}" for value in (q.found, q.jitter, q.eyes, q.score))
-            writer.writerow([name, *numbers, "; ".join(notes)])
+            writer.writerow([clip.source, *numbers, "; ".join(notes)])

@@ -44,5 +44,5 @@ def write_flags(options: Mapping[str, Any]) -> str:
             words.append(f"--{flag}" if value else f"--no-{flag}")
         elif value is not None:
             text = ",".join(value) if isinstance(value, (list, tuple)) else value
-            words += [f"--{flag}", f"{text:g}" if isinstance(text, float) else str(text)]
+            words += [f"--{flag}", str(text).removesuffix(".0") if isinstance(text, float) else str(text)]
     return shlex.join(words)

@@ -8,7 +8,7 @@ import typer
 
 from data_prep.left_out import count_reasons, summary, write_list
 from data_prep.splits import SPLITS
-from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import BadRecording, read_recording
 
@@ -36,22 +36,6 @@ class Item:
     speaker: str | None
     start: float | None = None
     end: float | None = None
-
-
-def load_prepared(folder: Path, info: CorpusInfo) -> Corpus | None:
-    """The corpus that stands in `folder` already, checked; None where there is room for a new one.
-
-    Raises UsageError: what is there is damaged, is no corpus, or was made by another command than `info.command`.
-    """
-    if is_free(folder):
-        return None
-    corpus = Corpus.load(folder).verify()
-    if corpus.info.command != info.command:
-        raise UsageError(
-            f"{folder} was made by '{corpus.info.command}', and not by '{info.command}': "
-            "delete it, or choose another folder."
-        )
-    return corpus
 
 
 def check_splits(items: list[Item], place: Path) -> list[Item]:

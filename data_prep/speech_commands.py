@@ -18,12 +18,15 @@ from pathlib import Path
 import typer
 
 from data_prep.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
-from data_prep.recordings import SPLITS, Item, load_prepared, write_recordings
+from data_prep.prepared import load_prepared
+from data_prep.recordings import Item, write_recordings
 from data_prep.script import run
 from data_prep.silence import cut_silence
+from data_prep.splits import SPLITS
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
+from sigconv.names import listed
 
 PLACE = "http://download.tensorflow.org/data/"
 ARCHIVES = {  # sha256: those that TensorFlow Datasets and torchaudio check
@@ -124,7 +127,7 @@ def read_task(words: str | Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The name of a task, which its folder has, and its classes."""
     if isinstance(words, str) and words in TASKS:
         return words, TASKS[words]
-    labels = tuple(word.strip() for word in (words.split(",") if isinstance(words, str) else words))
+    labels = listed(words)
     if not set(labels) - {UNKNOWN, SILENCE}:
         raise UsageError(f"words is {words!r}: name a word, beside {UNKNOWN} and {SILENCE}; or {' or '.join(TASKS)}.")
     return "_".join(labels), labels

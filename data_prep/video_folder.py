@@ -22,10 +22,11 @@ from data_prep.class_folders import (
     without_classes,
 )
 from data_prep.clips import Clip
-from data_prep.mouth_corpus import check_task, write_mouths
+from data_prep.mouth_corpus import write_mouths
 from data_prep.mouth_flags import with_mouth, write_flags
 from data_prep.script import run
 from data_prep.splits import check_shares, digest
+from data_prep.words import check_task
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader, Mouths
@@ -66,10 +67,11 @@ def prepare(
     check_shares(validation, test)
     root = Path(root).resolve()
     reader = MouthReader(**(mouth or {}))
-    files = find_clips(root, task)
+    said = find_clips(root, task)
+    files = list(said)
     speakers = find_speakers(files, speaker)
     chosen = {"task": task, "validation": validation, "test": test, "speaker": speaker, **asdict(reader)}
-    read = [file.path for file in files] + ([_text_path(file.path) for file in files] if task == "sentences" else [])
+    read = [file.path for file in files] + [text for text in said.values() if text]
     info = CorpusInfo(
         name=root.name,
         kind="video",
@@ -88,7 +90,7 @@ def prepare(
         return corpus
     splits = assign_splits(files, speakers, validation, test)
     labels = {file.source: info.labels.index(file.label) if file.label else None for file in files}
-    texts = {file.source: read_text(file.path) for file in files} if task == "sentences" else {}
+    texts = {file.source: read_text(text, file.path.name) for file, text in said.items() if text}
     clips = [Clip(file.path, file.source, speakers.get(file.source)) for file in files]
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
@@ -99,39 +101,34 @@ def prepare(
     return write_mouths(place, info, clips, reader, crops, cut, left_out={}, workers=workers)
 
 
-def find_clips(root: Path, task: str) -> list[File]:
-    """The video files below `root`; says how many other files there are, and skips them."""
+def find_clips(root: Path, task: str) -> dict[File, Path | None]:
+    """The video files below `root`, for sentences each with the text beside it; skips others, and says how many."""
     files = list_files(root)
     if has_kind(files, READABLE) and not has_kind(files, VIDEO):
         raise UsageError(f"{root} holds sound and no video: take data=folder, or data_prep/folder.py, to hear it.")
     if task == "words":
-        return sort_into_classes(root, select(root, files, VIDEO))
-    texts = [path for path in files if path.suffix.lower() == ".txt"]
-    clips = select(root, files, VIDEO, used=texts)
-    without = [str(path) for path in clips if path.with_suffix(".txt") not in files]
+        return dict.fromkeys(sort_into_classes(root, select(root, files, VIDEO)))
+    texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
+    clips = select(root, files, VIDEO, used=texts.values())
+    without = [str(path) for path in clips if path.with_suffix("") not in texts]
     if without or not clips:
         raise UsageError(
             f"In {root} there should be clips, and beside each a text file of the same name, as hello.txt beside "
             f"hello.mp4, with what is said. Of {len(clips):,} clips {len(without):,} have none: "
             f"{', '.join(without[:5]) or 'there are no clips'}."
         )
-    return without_classes(root, clips)
+    return {file: root / texts[Path(file.source).with_suffix("")] for file in without_classes(root, clips)}
 
 
-def _text_path(clip: Path) -> Path:
-    return clip.with_suffix(".txt")
-
-
-def read_text(clip: Path) -> str:
+def read_text(path: Path, clip: str) -> str:
     """What is said in a clip: words in small letters, with digits and apostrophes, and a space between them."""
-    path = _text_path(clip)
     try:
         said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is no text in UTF-8: save it anew.") from None
     words = "".join(letter if letter.isalnum() or letter == "'" else " " for letter in said).split()
     if not words:
-        raise UsageError(f"{path} is empty: write into it what is said in {clip.name}.")
+        raise UsageError(f"{path} is empty: write into it what is said in {clip}.")
     return " ".join(words)
 
 

@@ -1,14 +1,65 @@
-"""Cuts words from the video of a sentence."""
+"""The video of a sentence as it is, or its words, cut out one by one."""
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sigconv.corpus import Example
 from sigconv.errors import UsageError
 
+TASKS = ("words", "sentences")
 
-def window_length(seconds: float | None, rate: float) -> int:
-    """The frames of a word with its context, at `rate` frames a second; raises UsageError for no seconds above 0."""
+
+class Word(NamedTuple):
+    """A word, and when it is said, in seconds."""
+
+    text: str
+    first: float
+    end: float
+
+
+def check_task(task: str) -> None:
+    if task not in TASKS:
+        raise UsageError(f"The task is {task!r}, but it must be {' or '.join(TASKS)}.")
+
+
+def word_options(task: str, context: bool, seconds: float | None) -> dict[str, Any]:
+    """Those that count for a task: how words are cut, and nothing for sentences."""
+    return {"context": context, "seconds": seconds if context else None} if task == "words" else {}
+
+
+def whole(frames: np.ndarray, words: Sequence[Word], split: str, source: str, speaker: str | None) -> Example:
+    """A sentence; frames (channels, frames, height, width)."""
+    return Example(frames, split, source, text=" ".join(word.text for word in words), speaker=speaker)
+
+
+def cut_words(
+    sentence: Example, words: Sequence[Word], rate: float, length: int | None, labels: Sequence[str]
+) -> Iterator[Example]:
+    """An example of each word; for `length` see `cut_word`.
+
+    Args:
+        sentence: all of it, see `whole`.
+        words: that are said in it.
+        rate: frames a second.
+        labels: of the corpus.
+    """
+    for place, (text, first, end) in enumerate(words):
+        signal = cut_word(sentence.signal, first * rate, end * rate, length)
+        source = f"{sentence.source}/{place}/{text}"
+        yield replace(sentence, signal=signal, source=source, label=labels.index(text), text=None)
+
+
+def window_length(rate: float, context: bool = False, seconds: float | None = None) -> int | None:
+    """The frames of a word with its context, at `rate` frames a second; None without context, as for sentences.
+
+    Raises UsageError for no seconds above 0.
+    """
+    if not context:
+        return None
     if seconds is None or not seconds > 0:
         raise UsageError(f"seconds is {seconds}: a word with its context needs a length above 0, such as 0.8.")
     return max(1, round(seconds * rate))

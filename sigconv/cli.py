@@ -175,7 +175,9 @@ def _in_words(prediction: Prediction) -> str:
     if prediction.error is not None:
         return f"error: {prediction.error}"
     if prediction.segments is not None:
-        what = "a long recording" if prediction.text is None else prediction.text or "nothing was read"
+        what = "a long recording"
+        if prediction.text is not None:
+            what = f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"
         lines = [f"{prediction.file}: {'; '.join([what, *prediction.notes])}"]
         return "\n".join(lines + [f"  {segment_line(segment)}" for segment in prediction.segments])
     likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)

@@ -136,7 +136,7 @@ def build(
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it is the share of numbers to drop, at least 0 and less than 1")
     architecture = parse(layers, input, classes=classes, ndim=ndim)
-    stages = architecture.stages(_causal(padding, architecture.ndim) if causal else padding)
+    stages = architecture.stages(padding_of(padding, architecture.ndim, causal=causal))
     last = stages[-1]
     if classes is not None and last.gives != (classes,):
         raise UsageError(f"{last}, gives {times(last.gives)} but there are {classes} classes; end in {classes}N")
@@ -145,8 +145,10 @@ def build(
     return chain(fold=None if ndim is None else Fold(ndim), **hidden, **output)
 
 
-def _causal(padding: Padding, ndim: int) -> Padding:
-    """The padding of ``ndim`` axes, but "causal" along the first."""
+def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
+    """The padding of ``ndim`` axes: as it is given, but "causal" along the first where the network is to be that."""
+    if not causal:
+        return padding
     if isinstance(padding, int | str) or len(padding) != ndim:
         padding = [padding] * ndim  # type: ignore[list-item]
     return ("causal", *padding[1:])

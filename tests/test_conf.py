@@ -42,7 +42,7 @@ LIPS = {
     "task": OPTIONS["task"],
     "features": ["clip_norm"],
     "augment": ["lips"],
-    "model": ["lips_cnn", "lipnet", "lipresnet", "r2plus1d", "resnet"],
+    "model": ["lips_cnn", "lipnet", "lipresnet", "lipresnet_small", "r2plus1d", "resnet"],
 }
 SPEECH = {
     group: [

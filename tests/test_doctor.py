@@ -19,6 +19,7 @@ from sigconv import doctor
 from sigconv.doctor import Finding, Status, decoding, gpus, limits, machine, packages, requirements, sandbox, storage
 from sigconv.doctor.examinations import EXAMINATIONS
 from sigconv.doctor.finding import Examination, reason
+from sigconv.signals.lips import haar
 
 Site = Callable[..., None]
 
@@ -86,6 +87,19 @@ def test_missing_packages_are_told_with_the_command(site: Site) -> None:
     assert not missing.fatal
     assert missing.text == "not installed, needed by the recipes: opencv-python, torchaudio"
     assert missing.command.endswith("'sigconv[recipes]'")
+
+
+def test_what_one_thing_alone_needs_is_a_note(site: Site) -> None:
+    options = (
+        'sounddevice; extra == "microphone"',
+        *(f'{name}; extra == "landmarks"' for name in ("dlib-bin", "model")),
+    )
+    site("sigconv", "0.1.0", "torch", *options)
+    site("sounddevice", "0.5")
+    site("model", "1.0")
+    (landmarks,) = packages.options()
+    assert told([landmarks]) == [("note", "not installed, needed for mouth=landmarks alone: dlib-bin")]
+    assert landmarks.command.endswith("'sigconv[landmarks]'")
 
 
 @pytest.mark.parametrize("version", ["2.15.0", "2.10.1", "2.15.0+cpu", "nightly"])
@@ -510,6 +524,10 @@ def test_a_sample_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert [finding.status for finding in findings] == [Status.BROKEN] * 8
     assert "FileNotFoundError" in findings[0].text
     assert "FileNotFoundError" in findings[-1].text
+
+
+def test_the_faces_tried_are_those_that_lips_need() -> None:
+    assert decoding.CASCADE == haar.CASCADE
 
 
 def test_opencv_without_faces(monkeypatch: pytest.MonkeyPatch) -> None:

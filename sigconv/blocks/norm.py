@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import UsageError
-from .names import named
+from ..names import named
 
 
 class BatchNorm(_BatchNorm):

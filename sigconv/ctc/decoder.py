@@ -86,6 +86,6 @@ def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]
     return Decoder(tokens, {"greedy": greedy_search, "beam": beam_search}[name])
 
 
-def decoder_from(about: Mapping[str, Any], name: str | None = None) -> Decoder:
-    """The decoder of a finished run, or another one by `name`, from what its model file tells about its corpus."""
-    return make_decoder(name or about["decoder"], Tokens(about["tokens"], about["by"]), about["grammar"])
+def decoder_from(about: Mapping[str, Any]) -> Decoder:
+    """The decoder of a finished run, from what its model file tells about its corpus."""
+    return make_decoder(about["decoder"], Tokens(about["tokens"], about["by"]), about["grammar"])

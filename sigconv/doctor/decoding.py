@@ -13,7 +13,7 @@ from .requirements import installed, reinstall
 
 SAMPLES = Path(__file__).parent / "samples"
 OPENCV, SOUNDFILE = "opencv-python", "soundfile"
-CASCADE = "haarcascade_frontalface_default.xml"
+CASCADE = "haarcascade_frontalface_alt2.xml"  # that of sigconv.signals.lips.haar, which loads more than this needs
 
 
 def pictures() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from .requirements import reinstall
 EXAMINATIONS = (
     Examination("Packages", "Python", packages.python),
     Examination("Packages", "versions", packages.versions),
+    Examination("Packages", "options", packages.options),
     *(
         Examination("Packages", f"import {module}", partial(packages.loading, package), partial(reinstall, package))
         for package, module in packages.COMPILED.items()

@@ -8,7 +8,19 @@ import platform
 from collections.abc import Iterator
 
 from .finding import Finding, Status, reason
-from .requirements import EXTRA, OURS, all_requirements, fits, install, installed, packaging, pip, plain, reinstall
+from .requirements import (
+    EXTRA,
+    OURS,
+    all_requirements,
+    fits,
+    install,
+    installed,
+    packaging,
+    pip,
+    plain,
+    reinstall,
+    requirements,
+)
 
 # The packages, ours and some below them, whose compiled parts must fit those of others: that shows in loading them.
 # Of the rest the versions say enough, and Lightning alone would take longer to load than all of these.
@@ -19,6 +31,8 @@ COMPILED = {
     "opencv-python": "cv2",
     "soundfile": "soundfile",
 }
+
+OPTIONAL = {"microphone": "sigconv listen", "landmarks": "mouth=landmarks"}  # extras beside that of the recipes
 
 
 def python() -> Iterator[Finding]:
@@ -47,6 +61,17 @@ def versions() -> Iterator[Finding]:
         text = f"not installed, needed by the recipes: {', '.join(absent)}"
         yield Finding(Status.MISSING, text, command=install())
     yield from unmet
+
+
+def options() -> Iterator[Finding]:
+    """What is not here, and is needed for one thing alone."""
+    always = {requirement.name for requirement in requirements(OURS)}
+    for extra, what in OPTIONAL.items():
+        names = [requirement.name for requirement in requirements(OURS, frozenset({extra}))]
+        absent = [name for name in names if name not in always and installed(name) is None]
+        if absent:
+            text = f"not installed, needed for {what} alone: {', '.join(absent)}"
+            yield Finding(Status.NOTE, text, command=install(extra))
 
 
 @functools.cache

@@ -81,9 +81,9 @@ def pip(command: str, *arguments: str) -> str:
     return shlex.join(["uv", "pip", command, "--python", interpreter, *arguments])
 
 
-def install() -> str:
+def install(extra: str = EXTRA) -> str:
     """Brings every package, and those below, to versions that fit each other: it looks at what is installed too."""
-    return pip("install", f"{OURS}[{EXTRA}]")
+    return pip("install", f"{OURS}[{extra}]")
 
 
 def reinstall(package: str) -> str:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from torch import nn
 
 from ..blocks import ConvBlock, Fold, GlobalAvgPool, chain
-from ..blocks.names import named
 from ..errors import UsageError
 from ..layers import MaxPool
+from ..names import named
 from ..window import Padding
 from .resnet import BasicBlock
 from .shapes import folded

@@ -13,9 +13,10 @@ from ..errors import UsageError
 from . import video
 from .shapes import folded
 
-# maps in units of the width, and kernel; the first layer has a stride of 2 over space
+# maps in units of the width, and kernel
 LAYERS = ((1, (3, 5, 5)), (2, (3, 5, 5)), (3, (3, 3, 3)))
-POOL = (1, 2, 2)
+STRIDE = (1, 2, 2)  # of the first layer
+POOL = (1, 2, 2)  # behind each
 
 
 class FrameGRU(nn.GRU):
@@ -70,7 +71,7 @@ def lipnet(
             channels,
             factor * width,
             kernel,
-            stride=POOL if number == 1 else 1,
+            stride=STRIDE if number == 1 else 1,
             padding=video.padding(causal),
             norm=norm,
             pool=POOL,

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..blocks import BatchNorm, Fold, GlobalAvgPool
-from ..blocks.names import named
 from ..layers import AvgPool, Conv
+from ..names import named
 from ..window import PerAxis, Sizes
 from .shapes import folded
 

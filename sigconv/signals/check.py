@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 from torch import Tensor
 
@@ -31,7 +32,10 @@ def range_db(owner: object, value: float | None) -> float | None:
 
 
 def at_least_one(owner: object, **counts: int) -> None:
+    """UsageError for what is no whole number, or below 1."""
     for name, value in counts.items():
+        if not isinstance(value, Integral):
+            raise UsageError(f"{type(owner).__name__}: {name} is {value!r}, but it must be a whole number")
         if value < 1:
             raise UsageError(f"{type(owner).__name__}: {name} is {value}; the least is 1")
 

@@ -1,4 +1,4 @@
-"""Signals of one length."""
+"""Signals, and windows of them, of one length."""
 
 import torch
 from torch import Tensor
@@ -26,3 +26,9 @@ def pad_to_length(signal: Tensor, length: int) -> Tensor:
     """Brings a recording to `length` along its axis of time by zeros behind it: times in it stay what they are."""
     assert signal.shape[1] <= length
     return F.pad(signal, (0, 0) * (signal.ndim - 2) + (0, length - signal.shape[1]))
+
+
+def slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Windows of `length` from `first` to `end`, which is further away, in steps of half of it; the last ends there."""
+    starts = [*range(first, end - length, max(1, length // 2)), end - length]
+    return [(start, start + length) for start in starts]

@@ -22,8 +22,8 @@ from sigconv.train.callbacks import Record, SeedSteps
 from sigconv.train.classification import Classification
 from sigconv.train.console import ProgressBar
 from sigconv.train.data import CorpusData
-from sigconv.train.figures import Figure
 from sigconv.train.instantiate import instantiate
+from sigconv.train.measures import Measure
 from sigconv.train.network import build_network, output_shape
 from sigconv.train.run import Run
 from sigconv.train.task import Task
@@ -93,7 +93,8 @@ def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
 def build_task(config: DictConfig, data: CorpusData) -> Task:
     """Features, fitted to the training split, augmentation, network and optimiser; weights drawn from `config.seed`.
 
-    What is learned follows from the corpus: to tell classes apart where it has labels, to read where it has texts.
+    What is learned follows from the corpus: to tell classes apart where it has labels, to read where it has texts;
+    by the grammar's decoder where it has a grammar, else by the beam's, unless the config names one.
 
     Raises UsageError where the network does not take the signals or has not the outputs that the corpus asks for.
     """
@@ -118,8 +119,9 @@ def build_task(config: DictConfig, data: CorpusData) -> Task:
         if value:
             raise UsageError(f"{name}={value}: that is for corpora with classes; with sentences choose {name}=0.")
     _check_frames(data, frames=output_shape(nn.Sequential(features, model), data.example)[1])
-    reading = {"grammar": data.corpus.info.grammar, "decoder": config.get("decoder", "greedy")}
-    return Transcription(model, tokens=data.tokens, **reading, **parts)
+    grammar = data.corpus.info.grammar
+    decoder = config.get("decoder") or ("grammar" if grammar else "beam")
+    return Transcription(model, tokens=data.tokens, grammar=grammar, decoder=decoder, **parts)
 
 
 def _check_frames(data: CorpusData, frames: int) -> None:
@@ -162,7 +164,7 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
         if not 0 < config.average < 1:
             raise UsageError(f"average={config.average}: it is a decay, more than 0 and less than 1, such as 0.999.")
         callbacks.append(EMAWeightAveraging(decay=config.average))
-    callbacks += _checkpoints(run, config.checkpoint, task.figure)
+    callbacks += _checkpoints(run, config.checkpoint, task.measure)
     try:
         return Trainer(
             **config.trainer,
@@ -188,13 +190,13 @@ def _guessing(config: DictConfig, corpus: Corpus) -> float:
     return guessing_loss(corpus.split("train").labels, len(corpus.labels), config.label_smoothing)
 
 
-def _checkpoints(run: Run, keep: str, figure: Figure) -> list[ModelCheckpoint]:
+def _checkpoints(run: Run, keep: str, measure: Measure) -> list[ModelCheckpoint]:
     """The state after the last epoch, to resume from; before it, since it is remembered there, the best, if wanted."""
     if keep not in ("last", "best"):
         raise UsageError(f"checkpoint={keep}: it is last or best.")
     every_epoch = partial(
         ModelCheckpoint, dirpath=run.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    best = every_epoch(filename="best", monitor=f"validation/{figure.name}", mode=figure.better)
+    best = every_epoch(filename="best", monitor=f"validation/{measure.name}", mode=measure.better)
     last = every_epoch(filename="last")
     return [best, last] if keep == "best" else [last]

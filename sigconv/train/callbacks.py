@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from sigconv.train.console import say
 from sigconv.train.data import derive_seed
-from sigconv.train.figures import figure_of
+from sigconv.train.measures import measure_of
 
 
 class SeedSteps(Callback):
@@ -69,7 +69,7 @@ def epoch_line(epoch: dict[str, float], total: int) -> str:
     parts = [f"epoch {epoch['epoch']:>{len(str(total))}}/{total}"]
     for split in ("train", "validation"):
         if f"{split}/loss" in epoch:
-            figure = figure_of(epoch, f"{split}/")
-            share = figure.say(epoch[f"{split}/{figure.name}"], width=7)
+            measure = measure_of(epoch, f"{split}/")
+            share = measure.say(epoch[f"{split}/{measure.name}"], width=7)
             parts.append(f"{split} loss {epoch[f'{split}/loss']:.4f}, {share}")
     return "   ".join([*parts, f"{epoch['seconds']:.1f} s"])

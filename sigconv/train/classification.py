@@ -12,12 +12,12 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train.figures import ACCURACY, shares
+from sigconv.train.measures import ACCURACY, shares
 from sigconv.train.task import Task
 
 
 class Classification(Task):
-    """A network that gives each signal one of several classes; its figure is the accuracy.
+    """A network that gives each signal one of several classes; its measure is the accuracy.
 
     Losses are cross entropies in nats; the logged ones leave label smoothing out, so that they compare between runs.
 
@@ -31,7 +31,7 @@ class Classification(Task):
         others: those of `Task`.
     """
 
-    figure = ACCURACY
+    measure = ACCURACY
 
     def __init__(
         self, model: nn.Module, *, classes: int, label_smoothing: float = 0.0, mixup: float = 0.0, **others: Any
@@ -76,15 +76,15 @@ class Classification(Task):
         results: dict[str, Any] = {
             "test": {"accuracy": sum(right) / len(right), "wrong": len(right) - sum(right)},
             "confusion": confusion.tolist(),
-            "speakers": shares(self.figure, speakers, right, ones),
+            "speakers": shares(self.measure, speakers, right, ones),
         }
         if corpus.info.grammar:
             kind = {word: name for name, words in corpus.info.grammar.items() for word in words}
             kinds = [kind.get(corpus.labels[label]) for label in labels.tolist()]
-            found = shares(self.figure, kinds, right, ones)
+            found = shares(self.measure, kinds, right, ones)
             results["word_classes"] = {name: found[name] for name in corpus.info.grammar if name in found}
         return results
 
     def in_words(self, metrics: Mapping[str, Any]) -> str:
         result, tested = metrics["test"], len(self.test_logits)
-        return f"{self.figure.say(result['accuracy'])} ({result['wrong']:,} of {tested:,} wrong)"
+        return f"{self.measure.say(result['accuracy'])} ({result['wrong']:,} of {tested:,} wrong)"

@@ -27,11 +27,11 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        about: the network's corpus, as a run's folder tells it: name, kind, labels, rate, shape and dtype.
+        about: the network's corpus, as a run's folder tells it: name, kind, labels, rate, shape, dtype and reader.
 
-    Raises UsageError where the kinds of signal differ, or no class is common to both.
+    Raises UsageError where the kinds of signal differ, videos were made otherwise, or no class is common to both.
     """
-    check_comparable(about["kind"], about["labels"], corpus)
+    check_comparable(about, corpus)
     number = {label: i for i, label in enumerate(about["labels"])}
     known = [label for label in corpus.labels if label in number]
     device = next(network.parameters()).device
@@ -64,19 +64,36 @@ def _dataset(name: str) -> str:
     return name.split(",")[0]
 
 
-def check_comparable(kind: str, labels: Sequence[str], other: Corpus) -> None:
-    """Raises UsageError where a network for signals of this kind, with these classes, cannot be tested on `other`."""
-    name = other.info.name
+def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:
+    """Raises UsageError where a network for signals such as `about` tells cannot be tested on `other`."""
+    kind, labels, name = about["kind"], about["labels"], other.info.name
     if not labels:
         raise UsageError(f"The network reads sentences: it is not tested on the classes of {name}.")
     if other.info.kind != kind:
         raise UsageError(f"{name} is of kind {other.info.kind}, but the network is for {kind}.")
+    if kind == "video":
+        _check_videos(about, other.info)
     if not set(labels) & set(other.labels):
         classes = f"the classes {', '.join(other.labels)}" if other.labels else "texts in place of classes"
         raise UsageError(f"{name} has {classes}, and the network knows none of them, but {', '.join(labels)}.")
     numbers = [i for i, label in enumerate(other.labels) if label in labels]
     if not any(np.isin(other.split(split).labels, numbers).any() for split in other.splits):
         raise UsageError(f"{name} holds no example of a class that the network knows.")
+
+
+def _check_videos(about: Mapping[str, Any], other: CorpusInfo) -> None:
+    """Videos are not resampled; and where both were cut out of files, it has to be done by the same settings."""
+    own, others = {"rate": about["rate"]}, {"rate": other.rate}
+    if about.get("reader") and other.reader:
+        own, others = {**about["reader"], **own}, {**other.reader, **others}
+    # The model is a file, which may well have another name elsewhere.
+    differing = [name for name in own if name != "model" and own[name] != others.get(name)]
+    if differing:
+        found, wanted = (", ".join(f"{name} {of.get(name)}" for name in differing) for of in (others, own))
+        raise UsageError(
+            f"The videos of {other.name} have {found}, but the network takes those with {wanted}: prepare them anew by "
+            f"their script in data_prep, with the network's {' and '.join(f'--{name}' for name in differing)}."
+        )
 
 
 def in_words(result: Mapping[str, Any]) -> str:

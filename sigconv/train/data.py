@@ -120,9 +120,9 @@ def encode_texts(split: Split, tokens: Tokens) -> Tensor:
         try:
             rows.append(torch.tensor(tokens.encode(text), dtype=torch.int64))
         except UsageError as error:
+            cure = ", or tokens=characters" if tokens.by == "words" else ", or write the text in those"
             raise UsageError(
-                f"{source}, in the {split.name} split: {error} from training. Choose another split, or "
-                "tokens=characters."
+                f"{source}, in the {split.name} split: {error} from training. Choose another split{cure}."
             ) from None
     return pad_sequence(rows, batch_first=True, padding_value=-1)
 
@@ -163,7 +163,11 @@ class CorpusData(LightningDataModule):
     @property
     def example(self) -> Tensor:
         """(*shape), the first signal of the training split as a batch has it."""
-        return stack(self.corpus.split("train"), torch.tensor([0]), self._fit)[0]
+        return self.signal(self.corpus.split("train"), 0)
+
+    def signal(self, split: Split, place: int) -> Tensor:
+        """(*shape), one of the split's signals as a batch has it."""
+        return stack(split, torch.tensor([place]), self._fit)[0]
 
     def training_signals(self) -> Iterator[Tensor]:
         """Those of the training split in its order, (B, *shape)."""

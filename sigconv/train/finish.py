@@ -1,5 +1,7 @@
 """What is done with a trained network: which weights are kept, what is written, what is said."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,20 +35,20 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     Args:
         other: a corpus with the same words, on which the network is tested too.
     """
+    task.eval()  # Lightning leaves it in training, and the report asks the network questions
     metrics = _metrics(task, trainer, corpus)
     weights = {name: value for name, value in task.state_dict().items() if name.startswith(("features.", "model."))}
     data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit and test
     assert isinstance(data, CorpusData)
     about = _about(corpus, data.example) | task.about()
-    run.write_model(weights, about)
+    run.write_model(weights, about | {"reader": _carried(run, about["reader"])})
     if other is not None:
         device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
-        metrics["cross_corpus"] = cross_test(task.eval().to(device), about, other)
+        metrics["cross_corpus"] = cross_test(task.to(device), about, other)
         task.cpu()
     surroundings = environment(trainer.strategy.root_device) | {"split_hash": corpus.info.split_hash}
     run.write_json("environment.json", surroundings)
-    probabilities = task.test_logits.softmax(1) if corpus.labels else None
-    write_report(run, task, corpus, metrics, surroundings, probabilities, data.example)
+    write_report(run, task, data, metrics, surroundings)
     run.write_json(METRICS, metrics)
     say(f"test       {task.in_words(metrics)}")
     if other is not None:
@@ -61,13 +63,24 @@ def _about(corpus: Corpus, example: Tensor) -> dict[str, Any]:
     return facts | {"shape": list(example.shape)}
 
 
+def _carried(run: Run, reader: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a reader, with the file of its model, where it has one, taken into the run's folder."""
+    model = reader.get("model")
+    if model is None:
+        return dict(reader)
+    if not Path(model).is_file():
+        say(f"{model}, by which the corpus was read, is there no more: to use the run on files, put it in {run.folder}")
+        return {**reader, "model": Path(model).name}
+    return {**reader, "model": run.carry(Path(model))}
+
+
 def _metrics(task: Task, trainer: Trainer, corpus: Corpus) -> dict[str, Any]:
     record = next(callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Record))
     results = task.results(corpus)
     loss = trainer.callback_metrics["test/loss"].item()
     return {
         "test": {"loss": loss, **results.pop("test")},
-        "validation": {name: record.epochs[-1][f"validation/{name}"] for name in ("loss", task.figure.name)},
+        "validation": {name: record.epochs[-1][f"validation/{name}"] for name in ("loss", task.measure.name)},
         "train_seconds": record.seconds,
         "weights": task.weights,
         "epochs": record.epochs,

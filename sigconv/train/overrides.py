@@ -97,6 +97,6 @@ def _nearest(name: str, valid: Sequence[str]) -> str:
     near = get_close_matches(name, valid, n=3)
     last = {key.rsplit(".", 1)[-1]: key for key in reversed(valid)}
     near += [last[part] for part in get_close_matches(name.rsplit(".", 1)[-1], last, n=3, cutoff=0.7)]
-    names = list(dict.fromkeys(near)) or valid
+    names = list(dict.fromkeys(near or (key for key in valid if "." not in key)))
     start = "Did you mean" if near else "There are"
     return f"{start} {' or '.join(names) if near else ', '.join(names)}{'?' if near else '.'}"

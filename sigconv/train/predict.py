@@ -1,5 +1,6 @@
 """A trained run, used on somebody's own files. Nothing is read but the run's folder."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sigconv.ctc import decoder_from
+from sigconv.ctc import Decoder, decoder_from
 from sigconv.errors import UsageError
 from sigconv.train.instantiate import instantiate_own
 from sigconv.train.network import build_network
@@ -40,8 +41,9 @@ class Prediction:
     """What the network says of one file.
 
     Attributes:
-        label, probability: the likeliest class; None where the file could not be read, is a long recording, or the
-            network reads sentences.
+        label: the likeliest class; None where the file could not be read, is a long recording, or the network reads
+            sentences.
+        probability: of the label, or of the text; None where there is neither.
         top: the likeliest classes and their probabilities, the likeliest first.
         segments: the pieces of a long recording, or the words of a sentence, in their order; None for any other file.
         text: the sentence that is read; None of a network that tells classes apart.
@@ -70,7 +72,8 @@ def predict(run: str | Path, files: Iterable[str | Path], top: int = TOP) -> Ite
     """
     network, about = load(run)
     check_readable(run, about)
-    return (read_and_answer(network, about, str(file), top)[0] for file in files)
+    decoder = decoder_of(about)
+    return (read_and_answer(network, about, decoder, str(file), top)[0] for file in files)
 
 
 def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -81,6 +84,8 @@ def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     opened = Run.open(run)
     weights, about = opened.read_model()
     signal = torch.zeros(about["shape"], dtype=getattr(torch, about["dtype"]))
+    if about.get("reader", {}).get("model"):
+        about["reader"]["model"] = str(opened.folder / about["reader"]["model"])
     sequence = "tokens" in about
     outputs = len(about["tokens"] if sequence else about["labels"])
     features, model = build_network(opened.config, signal, outputs, make=instantiate_own, sequence=sequence)
@@ -89,32 +94,42 @@ def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), about
 
 
+def decoder_of(about: About) -> Decoder | None:
+    """By which a run reads sentences; None of one that tells classes apart."""
+    return decoder_from(about) if "tokens" in about else None
+
+
 @torch.inference_mode()
 def probabilities(network: nn.Module, signals: Tensor) -> Tensor:
     """(N, *shape) -> (N, classes)."""
     return torch.cat([network(part).softmax(1) for part in signals.split(BATCH)])
 
 
-def read_and_answer(network: nn.Module, about: About, file: str, top: int = TOP) -> tuple[Prediction, Reading | None]:
-    """What the network says of a file, and the file as it took it; None where it cannot be read."""
+def read_and_answer(
+    network: nn.Module, about: About, decoder: Decoder | None, file: str, top: int = TOP
+) -> tuple[Prediction, Reading | None]:
+    """What the network says of a file, and the file as it took it; None where it cannot be read.
+
+    Args:
+        decoder: that of `decoder_of`.
+    """
     try:
         reading = READERS[about["kind"]](file, about)
-        return _answer(network, about, file, reading, top), reading
+        if decoder is not None:
+            return _transcribe(network, decoder, file, reading), reading
+        return _classify(network, about["labels"], file, reading, top), reading
     except UsageError as error:
         return Prediction(file, error=str(error)), None
     except OSError as error:
         return Prediction(file, error=f"{file} cannot be read: {error.strerror}"), None
 
 
-def _answer(network: nn.Module, about: About, file: str, reading: Reading, top: int) -> Prediction:
-    if "tokens" in about:
-        text, words = _transcribe(network, about, file, reading)
-        return Prediction(file, segments=words, text=text, notes=reading.notes)
+def _classify(network: nn.Module, labels: list[str], file: str, reading: Reading, top: int) -> Prediction:
     likely = probabilities(network, reading.signals)
     if reading.times is not None:
-        return Prediction(file, segments=segments(likely, reading.times, about["labels"]), notes=reading.notes)
+        return Prediction(file, segments=segments(likely, reading.times, labels), notes=reading.notes)
     shares, classes = likely[0].sort(descending=True)
-    ranked = [(about["labels"][i], p) for i, p in zip(classes.tolist(), shares.tolist(), strict=True)][:top]
+    ranked = [(labels[i], p) for i, p in zip(classes.tolist(), shares.tolist(), strict=True)][:top]
     return Prediction(file, *ranked[0], ranked, notes=reading.notes)
 
 
@@ -126,11 +141,10 @@ def segments(likely: Tensor, times: Iterable[tuple[float, float]], labels: list[
 
 
 @torch.inference_mode()
-def _transcribe(network: nn.Module, about: About, file: str, reading: Reading) -> tuple[str, list[Segment]]:
-    """The sentence and its words."""
+def _transcribe(network: nn.Module, decoder: Decoder, file: str, reading: Reading) -> Prediction:
     log_probs = network(reading.signals)[0].log_softmax(0)  # (tokens, frames)
     try:
-        transcript = decoder_from(about)(log_probs)
+        transcript = decoder(log_probs)
     except UsageError as error:
         raise UsageError(f"{file}: {error}.") from error
     assert reading.times is not None
@@ -139,4 +153,6 @@ def _transcribe(network: nn.Module, about: About, file: str, reading: Reading) -
     def seconds(frame: int) -> float:
         return max(0.0, start + (end - start) * frame / frames)
 
-    return transcript.text, [Segment(seconds(first), seconds(last + 1), word) for word, first, last in transcript.words]
+    words = [Segment(seconds(first), seconds(last + 1), word) for word, first, last in transcript.words]
+    probability = math.exp(transcript.score)
+    return Prediction(file, probability=probability, segments=words, text=transcript.text, notes=reading.notes)

@@ -21,9 +21,10 @@ def prepare_corpus(data: DictConfig) -> Corpus:
     with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
         corpus = instantiate(data.prepare)
     if data.get("rate") not in (None, corpus.info.rate):
-        raise UsageError(
-            f"data.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g} samples a second: leave it out."
-        )
+        has = f"data.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g}"
+        if corpus.info.kind == "video":
+            raise UsageError(f"{has} frames a second: leave it out, and choose mouth.rate={corpus.info.rate:g}.")
+        raise UsageError(f"{has} samples a second: leave it out.")
     return corpus
 
 
@@ -36,7 +37,7 @@ def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
     if "cross_corpus" not in config:
         return None
     other = prepare_corpus(config.cross_corpus)
-    check_comparable(corpus.info.kind, corpus.labels, other)
+    check_comparable(vars(corpus.info), other)
     return other
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length, pad_to_length
+from sigconv.signals.length import fit_length, pad_to_length, slide
 
 About = Mapping[str, Any]  # what a run knows of its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
 
@@ -74,7 +74,7 @@ def _read_image(file: str, about: About) -> Reading:
 
 def _read_sound(file: str, about: About) -> Reading:
     from sigconv.signals.speech.recording import read_recording
-    from sigconv.signals.speech.stretches import cut_windows, slide
+    from sigconv.signals.speech.stretches import cut_windows
 
     rate, length = about["rate"], about["shape"][1]
     recording = read_recording(file, round(rate))
@@ -88,7 +88,6 @@ def _read_sound(file: str, about: About) -> Reading:
 
 def _read_video(file: str, about: About) -> Reading:
     from sigconv.signals.lips.mouths import MouthReader
-    from sigconv.signals.speech.stretches import slide
 
     mouths = MouthReader(**about["reader"])(file)
     film, length = torch.from_numpy(mouths.frames), about["shape"][1]

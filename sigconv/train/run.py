@@ -125,6 +125,12 @@ class Run:
         metadata = {name: json.dumps(value) for name, value in about.items()}
         write_whole(self.folder / MODEL, lambda path: path.write_bytes(save(tensors, metadata)))
 
+    def carry(self, file: Path) -> str:
+        """Copies a file that readers need into the folder: its name there."""
+        name = f"reader{file.suffix}"
+        write_whole(self.folder / name, lambda path: shutil.copyfile(file, path))
+        return name
+
     def read_model(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The weights and what `write_model` was told about the corpus."""
         path = self.folder / MODEL

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader
 from sigconv.signals.lips.video import BadVideo, Video
-from sigconv.train.predict import Prediction, load, read_and_answer
+from sigconv.train.predict import Prediction, decoder_of, load, read_and_answer
 from sigconv.train.readers import check_readable
 
 CODECS = ("avc1", "mp4v")  # the first plays everywhere, and the second is part of every OpenCV
@@ -39,7 +39,7 @@ def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> P
     if about["kind"] != "video":
         raise UsageError(f"{run} was trained on {about['kind']}, not on video: there is nothing to write subtitles to.")
     check_readable(run, about)
-    prediction, reading = read_and_answer(network, about, str(files[0]))
+    prediction, reading = read_and_answer(network, about, decoder_of(about), str(files[0]))
     if reading is not None and reading.poses is not None:
         # In a folder of its own, so that its name ends in .mp4 and tells OpenCV the format.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.part-") as scratch:
@@ -105,7 +105,8 @@ def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
 
 
 def _drawn(frame: np.ndarray, pose: np.ndarray, reader: MouthReader, text: str) -> np.ndarray:
-    """The frame (H, W, 3) with a frame around what the network sees, and the text below."""
+    """A copy of the frame (H, W, 3) with a frame around what the network sees, and the text below."""
+    frame = frame.copy()  # `Video` gives the same one again where it repeats it
     height, width = frame.shape[:2]
     x, y, eyes, angle = pose.tolist()
     wide = reader.region * eyes

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from scipy.stats import t as student
 
 from sigconv.train.console import say
-from sigconv.train.figures import figure_of
+from sigconv.train.measures import measure_of
 from sigconv.train.run import Run, new_folder, write_whole
 
 CONFIDENCE = 0.95
@@ -54,7 +54,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": rows,
         "means": [
             {"overrides": list(overrides), "runs": len(members)}
-            | {name: _mean(members, name) for name in (figure_of(members[0]).name, "train_seconds")}
+            | {name: _mean(members, name) for name in (measure_of(members[0]).name, "train_seconds")}
             for overrides, members in groups.items()
             if len(members) > 1
         ],
@@ -63,11 +63,11 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _row(run: Run) -> dict[str, Any]:
     metrics = run.metrics
-    figure = figure_of(metrics["test"])
+    measure = measure_of(metrics["test"])
     return {
         "folder": str(run.folder),
         "overrides": run.overrides,
-        figure.name: metrics["test"][figure.name],
+        measure.name: metrics["test"][measure.name],
         "train_seconds": metrics["train_seconds"],
     }
 
@@ -87,15 +87,15 @@ def table(summary: dict[str, Any]) -> str:
 
     lines = [("", "test", "training")]
     for row in rows:
-        figure = figure_of(row)
-        lines.append((name(row), figure.say(row[figure.name]), f"{row['train_seconds']:.1f} s"))
+        measure = measure_of(row)
+        lines.append((name(row), measure.say(row[measure.name]), f"{row['train_seconds']:.1f} s"))
     for group in means:
-        figure, seconds = figure_of(group), group["train_seconds"]
-        share = group[figure.name]
+        measure, seconds = measure_of(group), group["train_seconds"]
+        share = group[measure.name]
         lines.append(
             (
                 f"mean of {group['runs']} {name(group)}",
-                f"{share['mean']:.2%} ± {figure.say(share['confidence95'])}",
+                f"{share['mean']:.2%} ± {measure.say(share['confidence95'])}",
                 f"{seconds['mean']:.1f} ± {seconds['confidence95']:.1f} s",
             )
         )

@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric, Metric
 
 from sigconv.corpus import Corpus
 from sigconv.train.data import Batch
-from sigconv.train.figures import Figure
+from sigconv.train.measures import Measure
 
 
 class Outputs(Metric):
@@ -39,7 +39,7 @@ class Outputs(Metric):
 class Task(LightningModule, ABC):
     """A network, its features and what it is trained towards.
 
-    Logs the loss and the `figure` as `train/loss`, `train/...`, `validation/...` and `test/...` once an epoch.
+    Logs the loss and the `measure` as `train/loss`, `train/...`, `validation/...` and `test/...` once an epoch.
 
     Args:
         model: features (B, ...) -> logits (B, outputs, ...).
@@ -53,7 +53,7 @@ class Task(LightningModule, ABC):
         test_logits: (N, outputs, ...), of the examples of the last test in the order of their split.
     """
 
-    figure: ClassVar[Figure]
+    measure: ClassVar[Measure]
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class Task(LightningModule, ABC):
         for split in ("train", "validation", "test"):
             # A check for NaN in every step would wait for the device; `Watch` looks at many losses at once.
             self.metrics[f"{split}/loss"] = MeanMetric(nan_strategy="disable")
-            self.metrics[f"{split}/{self.figure.name}"] = self.meter()
+            self.metrics[f"{split}/{self.measure.name}"] = self.meter()
         self.outputs = Outputs()
         self.test_logits = torch.empty(0)
 
     @abstractmethod
     def meter(self) -> Metric:
-        """What counts the `figure`, from what `answers` gives."""
+        """What counts the `measure`, from what `answers` gives."""
 
     @abstractmethod
     def answers(self, logits: Tensor, targets: Tensor) -> tuple[Any, Any]:
@@ -135,15 +135,15 @@ class Task(LightningModule, ABC):
             inputs = self.augment["features"](inputs)
         inputs, targets = self.mix(inputs, batch.label)
         logits = self.model(_channels_last(inputs))
-        self._measure("train", logits.detach(), targets)
+        self._count("train", logits.detach(), targets)
         return self.objective(logits, targets)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._measure("validation", self(batch.signal), batch.label)
+        self._count("validation", self(batch.signal), batch.label)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         logits = self(batch.signal)
-        self._measure("test", logits, batch.label)
+        self._count("test", logits, batch.label)
         self.outputs.update(logits, batch.place)
 
     def on_train_epoch_end(self) -> None:
@@ -162,12 +162,12 @@ class Task(LightningModule, ABC):
         assert isinstance(metric, Metric)
         return metric
 
-    def _measure(self, split: str, logits: Tensor, targets: Tensor) -> None:
+    def _count(self, split: str, logits: Tensor, targets: Tensor) -> None:
         self._metric(split, "loss").update(self.loss(logits, targets), weight=len(targets))
-        self._metric(split, self.figure.name).update(*self.answers(logits, targets))
+        self._metric(split, self.measure.name).update(*self.answers(logits, targets))
 
     def _log(self, split: str) -> None:
-        for name in ("loss", self.figure.name):
+        for name in ("loss", self.measure.name):
             metric = self._metric(split, name)
             self.log(f"{split}/{name}", metric.compute())
             metric.reset()

@@ -13,12 +13,12 @@ from torchmetrics.text import WordErrorRate
 from sigconv.corpus import Corpus
 from sigconv.ctc import BLANK, DECODERS, Tokens, make_decoder
 from sigconv.ctc.greedy import collapse
-from sigconv.train.figures import WORD_ERRORS, bootstrap_interval, shares
+from sigconv.train.measures import WORD_ERRORS, bootstrap_interval, shares
 from sigconv.train.task import Task
 
 
 class Transcription(Task):
-    """A network that gives each frame a token or none (`sigconv.ctc`); its figure is the rate of word errors.
+    """A network that gives each frame a token or none (`sigconv.ctc`); its measure is the rate of word errors.
 
     Losses are those of connectionist temporal classification, in nats a token, the mean over the examples. On a GPU
     torch sums their gradient in no fixed order: runs of the same seed differ in the last digits, and then in more.
@@ -36,7 +36,7 @@ class Transcription(Task):
     Raises UsageError for a decoder that there is not.
     """
 
-    figure = WORD_ERRORS
+    measure = WORD_ERRORS
 
     def __init__(
         self,
@@ -78,21 +78,21 @@ class Transcription(Task):
             "test": dict(decoders[self.decoder]),
             "decoder": self.decoder,
             "decoders": decoders,
-            "speakers": shares(self.figure, test.speakers[tested], errors.tolist(), words.tolist()),
+            "speakers": shares(self.measure, test.speakers[tested], errors.tolist(), words.tolist()),
             "transcripts": [
-                {"source": source, "said": text, "read": answer}
-                for source, text, answer in zip(test.sources[tested], said, read, strict=True)
+                {"source": source, "said": text, "read": answer, "wrong": wrong}
+                for source, text, answer, wrong in zip(test.sources[tested], said, read, errors.tolist(), strict=True)
             ],
         }
 
     def _read(self, decoder: str) -> list[str]:
-        decode = make_decoder(decoder, self.tokens, self.grammar)
-        return [decode(log_probs).text for log_probs in self.test_logits.log_softmax(1)]
+        search = make_decoder(decoder, self.tokens, self.grammar).search  # alone: no times or scores are asked for
+        return [self.tokens.decode(search(log_probs)) for log_probs in self.test_logits.log_softmax(1)]
 
     def in_words(self, metrics: Mapping[str, Any]) -> str:
         result = metrics["test"]
         return (
-            f"{self.figure.say(result['wer'])} ({result['wer_low']:.2%} to {result['wer_high']:.2%}), "
+            f"{self.measure.say(result['wer'])} ({result['wer_low']:.2%} to {result['wer_high']:.2%}), "
             f"{result['right']:.2%} of {len(self.test_logits):,} sentences right; read by {metrics['decoder']}"
         )
 

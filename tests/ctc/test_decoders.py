@@ -96,7 +96,7 @@ def test_the_score_is_the_probability_of_the_text() -> None:
     assert math.exp(read.score) == pytest.approx(0.9**3, rel=1e-6)
 
 
-def test_a_beam_of_one_is_no_better_than_the_best() -> None:
+def test_the_likeliest_text_need_not_be_that_of_the_best_path() -> None:
     """The case of Graves' thesis: the best path is blank, the likeliest text is not."""
     log_probs = torch.tensor([[0.6, 0.6], [0.4, 0.4]]).log()
     assert greedy_search(log_probs) == []
@@ -121,8 +121,8 @@ def test_a_run_tells_its_decoder() -> None:
     about = {"tokens": ["", "bin", "set"], "by": "words", "decoder": "grammar", "grammar": {"command": ["bin"]}}
     log_probs = torch.tensor([[0.1, 0.1], [0.1, 0.2], [0.8, 0.7]]).log()
     assert decoder_from(about)(log_probs).text == "bin"
-    assert decoder_from(about, "greedy")(log_probs).text == "set"
+    assert decoder_from(about | {"decoder": "greedy"})(log_probs).text == "set"
     with pytest.raises(UsageError, match="decoder=lattice: it is greedy, beam or grammar"):
-        decoder_from(about, "lattice")
+        decoder_from(about | {"decoder": "lattice"})
     with pytest.raises(UsageError, match="the corpus has no grammar; choose greedy or beam"):
         decoder_from(about | {"grammar": {}})

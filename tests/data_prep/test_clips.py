@@ -8,13 +8,13 @@ import pytest
 from films import film
 from mouth_readers import Crashing, Forbidden, Interrupting, WholePicture
 
-from data_prep import contact_sheet
+from data_prep import contact_sheet, mouth_corpus
 from data_prep.clips import Clip, crop_clips, load_mouths, store_name
-from data_prep.mouth_corpus import LeftOut, write_mouths
+from data_prep.left_out import LeftOut
+from data_prep.mouth_corpus import write_mouths
 from sigconv.corpus import CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader
-from sigconv.signals.lips.track import Quality
 
 READER = WholePicture(height=12, width=16)
 
@@ -55,7 +55,7 @@ def test_clips_that_are_none_are_refused_and_not_tried_again_until_they_change(t
     refused = crop_clips(clips, MouthReader(), tmp_path / "store", 1)
     assert sorted(refused) == ["empty", "half", "text", "wall"]
     assert (refused["empty"], refused["text"], refused["wall"]) == ("empty", "not a video", "no face")
-    assert load_mouths(tmp_path / "store", clips[0]).frames.shape == (1, 75, 48, 80)
+    assert load_mouths(tmp_path / "store", clips[0]).frames.shape == (1, 75, 40, 64)
     assert crop_clips(clips, reader(Forbidden), tmp_path / "store", 1) == refused
     shutil.copy(whole, clips[3].path)
     assert "text" not in crop_clips(clips, READER, tmp_path / "store", 1)
@@ -87,10 +87,11 @@ def test_a_reader_that_cannot_work_at_all_says_so_once(tmp_path, clips):
 
 
 def test_each_reader_has_a_store_of_its_own():
-    assert store_name(MouthReader()).startswith("haar_25fps_48x80_")
+    assert store_name(MouthReader()).startswith("haar_25fps_40x64_")
     readers = [MouthReader(), MouthReader(region=2), MouthReader(colour=True), MouthReader(rate=30)]
     assert len({store_name(reader) for reader in readers}) == 4
     assert store_name(MouthReader(rate=25)) == store_name(MouthReader(rate=25.0))
+    assert store_name(MouthReader(rate=29.97)) != store_name(MouthReader(rate=29.97003))
 
 
 @pytest.fixture
@@ -142,11 +143,11 @@ def test_a_split_of_which_nothing_is_left(write, tmp_path):
     assert not (tmp_path / "corpus").exists()
 
 
-def test_many_clips_fill_several_sheets(tmp_path, monkeypatch):
-    monkeypatch.setattr(contact_sheet, "AT_ONCE", 2)
-    quality = Quality(1.0, 0.0, 50.0, 1.0)
-    tiles = [contact_sheet.Tile(f"clip {i}", quality, np.zeros((3, 8, 8), np.uint8), []) for i in range(5)]
-    contact_sheet.draw_sheets(tmp_path, tiles)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["contact_sheet.png", "contact_sheet_2.png", "contact_sheet_3.png"]
-    assert cv2.imread(str(tmp_path / "contact_sheet_3.png")).shape[1] == 168
+def test_of_many_clips_the_sheet_shows_the_worst_and_says_so(write, monkeypatch):
+    monkeypatch.setattr(mouth_corpus, "MOST", 2)
+    titles = []
+    monkeypatch.setattr(contact_sheet.cv2, "putText", lambda sheet, text, *_: titles.append(text) or sheet)
+    corpus = write()
+    assert titles[::2] == ["b/bright", "a/middle", "the worst 2 of 3 clips"]
+    assert cv2.imread(str(corpus.folder / "contact_sheet.png")).shape == (30 + 162, 2 * 168, 3)
+    assert len((corpus.folder / "quality.csv").read_text().splitlines()) == 1 + 3

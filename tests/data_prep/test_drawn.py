@@ -112,7 +112,7 @@ def test_neighbours_pull_at_a_sound():
 def test_a_sentence_fits_into_its_clip():
     longest = ["place", "green", "with", "x", "seven", "please"]
     speech = speak(longest, 3.0, tempo=0.5, effort=1, rng=np.random.default_rng(0))
-    assert [word.word for word in speech.words] == longest
+    assert [word.text for word in speech.words] == longest
     assert speech.words[0].first >= 0.2 - 1e-9
     assert speech.words[-1].end <= 2.8 + 1e-9
     assert all(one.end == two.first for one, two in zip(speech.words, speech.words[1:], strict=False))

@@ -110,12 +110,27 @@ def test_a_share_of_the_training_clips(prepare):
         assert half.split(split).sources == whole.split(split).sources
 
 
+def test_a_source_with_other_clips_makes_another_corpus(prepare, source, tmp_path):
+    """A sample first, and then all: the command is the same."""
+    sample = tmp_path / "sample"
+    shutil.copytree(source, sample)
+    names = sorted(path.stem for path in (sample / "s1" / "video").iterdir())
+    (sample / "s1" / "video" / f"{names[-1]}.mpg").unlink()
+    folder = prepare.args[0]
+    part, whole = grid.prepare(folder, sample, workers=1), prepare()
+    assert part.info.command == whole.info.command
+    assert sum(part.info.counts.values()) == sum(whole.info.counts.values()) - 6
+    assert grid.prepare(folder, sample).folder == part.folder != whole.folder
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"split": "fold:5"}, "Did you mean fold:"),
         ({"split": "unseen"}, "trains on the others, but there is no s2, s20, s22, s3, s4"),
         ({"speakers": "s1,s2"}, "no speaker of GRID 's2'"),
+        ({"speakers": [1, 2]}, r"no speaker of GRID '1'\. Did you mean s1"),
+        ({"speakers": 1}, "no speaker of GRID '1'.* There are s1"),
         ({"task": "letters"}, "must be words or sentences"),
         ({"share": 0}, "share=0"),
         ({"seconds": None}, "needs a length above 0"),
@@ -212,13 +227,19 @@ def test_a_damaged_archive_is_fetched_anew_the_next_time(tmp_path, server, monke
 
 def test_the_command_takes_the_settings_of_the_reader(tmp_path, source, monkeypatch):
     asked = {}
-    monkeypatch.setattr(grid, "prepare", lambda *given: asked.update(enumerate(given)) or 1 / 0)
+
+    def prepare(*given):
+        asked.update(enumerate(given))
+        raise UsageError("nothing to prepare")
+
+    monkeypatch.setattr(grid, "prepare", prepare)
     app = grid.typer.Typer()
     app.command()(grid.main)
     given = ["--source", str(source), "--task", "sentences", "--locator", "yunet", "--model", "a.onnx", "--colour"]
-    CliRunner().invoke(app, [*given, "--height", "32"])
+    failed = CliRunner().invoke(app, [*given, "--height", "32"])
+    assert (failed.exit_code, failed.stderr) == (1, "error: nothing to prepare\n")
     assert (asked[1], asked[3]) == (source, "sentences")
     assert asked[8] == {
         **{"locator": "yunet", "model": "a.onnx", "rate": 25.0, "height": 32},
-        **{"width": 80, "region": 1.7, "colour": True},
+        **{"width": 64, "region": 1.7, "colour": True},
     }

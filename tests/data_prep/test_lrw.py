@@ -1,3 +1,4 @@
+import shutil
 from functools import partial
 
 import pytest
@@ -42,6 +43,15 @@ def test_the_official_splits(tmp_path, source, small):
     assert some.info.counts == {"train": 4, "validation": 4, "test": 4}
 
 
+def test_a_source_with_other_clips_makes_another_corpus(tmp_path, source, small):
+    sample = tmp_path / "sample"
+    shutil.copytree(source, sample)
+    (sample / "lipread_mp4" / "ABOUT" / "test" / "ABOUT_00002.mp4").unlink()
+    part, whole = (lrw.prepare(place, tmp_path / "lrw", workers=1) for place in (sample, source))
+    assert part.info.command == whole.info.command
+    assert (part.info.counts["test"], whole.info.counts["test"]) == (5, 6)
+
+
 def test_what_cannot_be_prepared(tmp_path, source):
     with pytest.raises(UsageError, match="agreement with the BBC: see https:"):
         lrw.prepare(None, tmp_path)
@@ -49,6 +59,8 @@ def test_what_cannot_be_prepared(tmp_path, source):
         lrw.prepare(source, tmp_path, task="sentences")
     with pytest.raises(UsageError, match="Did you mean ABOUT"):
         lrw.prepare(source, tmp_path, words=["ABOUTS"])
+    with pytest.raises(UsageError, match="no word of LRW '7'"):
+        lrw.prepare(source, tmp_path, words=7)
     with pytest.raises(UsageError, match="There are no clips of LRW"):
         lrw.prepare(tmp_path, tmp_path)
 

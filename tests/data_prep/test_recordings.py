@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_prep.recordings import Item, load_prepared, write_recordings
+from data_prep.prepared import load_prepared
+from data_prep.recordings import Item, write_recordings
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 

@@ -55,12 +55,14 @@ def test_the_folder_is_named_by_what_is_in_it(root, prepare, tmp_path, monkeypat
     assert video_folder.prepare(root, test=0.2).folder != one.folder
 
 
-def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare):
+def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):
     said = tmp_path / "said"
     shutil.copytree(root / "yes", said)
     for i, path in enumerate(sorted(said.glob("*.avi"))):
         path.with_suffix(".txt").write_text(f"Don\N{RIGHT SINGLE QUOTATION MARK}t  go,\nno. {i}!\n", "utf-8")
+    (said / "a_2.txt").rename(said / "a_2.TXT")
     corpus = prepare("corpus", said, task="sentences")
+    assert "skipped" not in capfd.readouterr().err
     texts = [text for split in corpus.splits for text in corpus.split(split).texts]
     assert sorted(texts) == [f"don't go no {i}" for i in range(5)]
     assert corpus.labels == ()
@@ -83,7 +85,7 @@ def test_speakers_and_too_few_of_them(prepare):
 
 
 def test_sound_and_video_are_told_apart(tmp_path, root, prepare):
-    with pytest.raises(UsageError, match="holds video and no sound: take data=video_folder"):
+    with pytest.raises(UsageError, match=r"holds video and no sound: take data=video_folder.*to hear .* convert"):
         folder.prepare(root, tmp_path / "corpus")
     (tmp_path / "sound" / "yes").mkdir(parents=True)
     (tmp_path / "sound" / "yes" / "1.wav").touch()

@@ -115,6 +115,7 @@ def test_several_processes_make_one_folder_and_see_every_example_once(digits: Co
         (["modle=mlp"], 2, "error: modle: there is no such option. Did you mean model?"),
         (["model=mpl"], 2, "error: model=mpl: there is no such model. Did you mean mlp?"),
         (["lr=0.1"], 2, "error: lr: there is no such option. Did you mean optim.lr?"),
+        (["zzz=1"], 2, "trainer, seed, precision, label_smoothing, mixup, checkpoint, "),  # and no dotted ones
         (["trainer.max_epoch=3"], 2, "Did you mean trainer.max_epochs"),
         (["-m", "model=cnn,lenett"], 2, "error: model=lenett: there is no such model. Did you mean lenet or "),
         (["seed=none"], 2, "error: seed=none: it must be a number, such as 0."),

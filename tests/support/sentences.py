@@ -45,6 +45,18 @@ def write_sentences(
     return write_corpus(folder, info, examples)
 
 
+def write_words(folder: Path, **options: Any) -> Corpus:
+    """Films of one word each, 0.7 s long."""
+
+    def example(split: str, i: int) -> Example:
+        label = i % len(WORDS)
+        return Example(say(WORDS[label]), split, f"{split}/{i}", label, speaker=("ann", "bob")[i % 2])
+
+    examples = [example(split, i) for split, count in COUNTS.items() for i in range(count)]
+    info = CorpusInfo("bars", "video", "uint8", tuple(WORDS), RATE, "none", "nobody", "python bars.py", **options)
+    return write_corpus(folder, info, examples)
+
+
 class Pixels(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         return signal.float() / 255

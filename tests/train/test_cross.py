@@ -1,11 +1,13 @@
 """A network tested on a corpus with other labels, rates and lengths than its own."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from recipe_runs import Start
+from sentences import write_words
 from tones import ABOUT, Ears, write_whistles
 from typer.testing import CliRunner
 
@@ -13,7 +15,7 @@ from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train import predict
-from sigconv.train.cross import cross_test, in_words
+from sigconv.train.cross import check_comparable, cross_test, in_words
 
 WORDS = ["high", "low", "middle"]
 
@@ -95,6 +97,25 @@ def test_pictures_of_another_size_are_refused(digits: Corpus) -> None:
     about = {"kind": "image", "labels": list("0123456789"), "rate": None, "dtype": "uint8", "shape": [1, 32, 32]}
     with pytest.raises(UsageError, match="bars has signals of 1x28x28, but the network takes 1x32x32"):
         cross_test(torch.nn.Linear(1, 1), about, digits)
+
+
+@pytest.mark.parametrize(
+    ("about", "answer"),
+    [
+        ({"rate": 25}, "have rate 10, but the network takes those with rate 25: prepare them anew by .* --rate"),
+        (
+            {"reader": {"region": 1.7, "height": 8, "rate": 10, "model": "reader.onnx"}},
+            "have region 2.0, but the network takes those with region 1.7: .* the network's --region",
+        ),
+        ({"reader": {}}, None),
+        ({"reader": {"region": 2.0, "height": 8, "rate": 10.0, "model": "elsewhere.onnx"}}, None),
+    ],
+)
+def test_videos_are_compared_where_they_were_made_alike(tmp_path: Path, about: dict, answer: str | None) -> None:
+    reader = {"region": 2.0, "height": 8, "rate": 10, "model": "yunet.onnx"}
+    other = write_words(tmp_path / "films", reader=reader)
+    with nullcontext() if answer is None else pytest.raises(UsageError, match=answer):
+        check_comparable(vars(other.info) | about, other)
 
 
 def _type(*words: object) -> tuple[int, str]:

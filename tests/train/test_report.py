@@ -13,6 +13,7 @@ from recipe_runs import Start
 from sigconv.corpus import Corpus
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
 from sigconv.signals.lips.visemes import VISEMES
+from sigconv.train.data import CorpusData
 from sigconv.train.report import pictures
 from sigconv.train.report.classes import confusion_section, cross_sections, mistakes_section, surest
 from sigconv.train.report.groups import speakers_sections, word_class_sections
@@ -63,6 +64,11 @@ def test_names_from_a_corpus_are_text_not_markup() -> None:
     assert "<b>" not in figure
 
 
+def test_a_class_that_was_not_tested_has_no_share() -> None:
+    figure = confusion_matrix([[3, 1], [0, 0]], ["one", "two"])
+    assert re.findall(r"[\d.]+%", figure) == ["75.0%"]
+
+
 CLASSES = {"train/accuracy": 1.0, "validation/accuracy": 0.9}
 
 
@@ -94,6 +100,8 @@ def test_layers_are_listed_for_the_architecture_language_alone() -> None:
     assert "76,040" in section.body
     assert "1,908,740" in section.body
     assert layers_sections({"_target_": "sigconv.nets.other"}, (1, 29, 29), classes=10) == []
+    (section,) = layers_sections(config | {"layers": "4C3-N", "causal": True}, (1, 8, 9, 9), classes=10)
+    assert "4x8x7x7" in section.body  # as of the network itself: time, the first axis, is padded before
 
 
 def test_the_page_of_a_speech_run(run_speech: Start) -> None:
@@ -125,7 +133,7 @@ def test_mistakes_are_shown_as_the_network_heard_them(tone_digits: Corpus) -> No
     """A long recording does not make the page long."""
     test = tone_digits.split("test")
     wrong = torch.eye(10)[(test.labels + 1) % 10]
-    section = mistakes_section(test, wrong, tone_digits, (1, 1000))
+    section = mistakes_section(CorpusData(tone_digits, batch_size=8, seed=0, length=1000), wrong)
     data = base64.b64decode(re.search(r'audio/wav;base64,([^"]+)"', section.body)[1])
     assert soundfile.info(io.BytesIO(data)).frames == 1000
     assert section.body.count("<audio") == 40
@@ -205,6 +213,7 @@ def test_visemes_tell_what_looks_alike() -> None:
     assert "none" in texts(other.body)
     assert other.note.endswith("outside the lexicon are left out: 2.")
     assert viseme_sections([("p", "b", 5), ("house", "b", 1)]) == []
+    assert viseme_sections([("p", "house", 5)]) == []
 
 
 def test_word_classes_have_bars_in_the_order_of_a_sentence() -> None:
@@ -230,8 +239,8 @@ def test_what_was_read_wrongly_is_marked() -> None:
         "<b>bin <mark>&lt;i&gt;</mark> <mark>-</mark> f</b>",
     )
     assert marked("a", "") == "<mark>a</mark><br><b><mark>-</mark></b>"
-    transcripts = [{"source": str(i), "said": "a b", "read": read} for i, read in enumerate(["a b", "a", "", "a b c"])]
-    assert [one["source"] for one in worst_first(transcripts)] == ["2", "1", "3"]
+    sentences = [{"source": str(i), "wrong": wrong} for i, wrong in enumerate([0, 1, 2, 1])]
+    assert [one["source"] for one in worst_first(sentences)] == ["2", "1", "3"]
 
 
 def test_decoders_are_compared_and_the_headline_is_the_chosen_one() -> None:

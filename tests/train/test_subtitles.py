@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import Result
+from clips import set_times, write_clip
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -125,9 +126,10 @@ def test_a_sentence_has_words_with_times(length: int, clip: Path, monkeypatch: p
     dark, light = answer.segments
     assert (dark.start, dark.end, light.start, light.end) == pytest.approx((0, 1, 1, 2), abs=0.09)
     lines = typed(clip).stdout.splitlines()
-    assert lines[0].startswith(f"{clip}: dark light; resampled")
+    assert lines[0].startswith(f"{clip}: dark light (100.0%); resampled")
     assert [line.split()[-1] for line in lines[1:]] == ["dark", "light"]
-    assert json.loads(typed("--json", clip).stdout)["text"] == "dark light"
+    given = json.loads(typed("--json", clip).stdout)
+    assert (given["text"], given["probability"]) == ("dark light", pytest.approx(1))
 
 
 @pytest.mark.usefixtures("_faces")
@@ -166,6 +168,18 @@ def test_the_copy_has_the_mouth_framed_and_the_words_below(clip: Path, monkeypat
     assert not changed[:, 52:68, 58:102].any()  # the mouth itself
     widths = changed[:, 85:].any(1).sum(1)
     assert widths[15] > widths[5] + 8  # "dark light" is wider than "dark"
+
+
+@pytest.mark.usefixtures("_faces")
+def test_a_frame_that_stands_still_is_drawn_on_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(monkeypatch, WORDS)
+    clip = write_clip(tmp_path / "clip.mkv", 20 * [np.full((120, 160, 3), 200, np.uint8)])
+    set_times(clip, [40 * i + 800 * (i >= 10) for i in range(20)])  # the tenth picture lasts for long
+    answer = subtitle("run", [clip], tmp_path / "out.mp4")
+    assert "variable frame rate" in answer.notes
+    frames = frames_of(tmp_path / "out.mp4").astype(int)
+    assert np.abs(frames[0] - 200).max() > 100  # there are words and a frame
+    assert np.abs(frames - frames[:1]).max() < 60
 
 
 def test_sentences_appear_word_by_word() -> None:

@@ -40,16 +40,18 @@ def built(corpus: Corpus, *changes: str) -> Task:
 def test_it_learns_to_read(
     films: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(finishing, "write_report", lambda *_: None)
+    in_training = []
+    monkeypatch.setattr(finishing, "write_report", lambda run, task, *_: in_training.append(task.model.training))
     run, task, trainer = trained(films, tmp_path / "run")
     finish(run, task, trainer, films)
+    assert in_training == [False]  # for the report has questions to the network
     metrics = run.metrics
     assert metrics["test"]["wer"] == metrics["test"]["cer"] == metrics["test"]["wer_high"] == 0
     assert metrics["test"]["right"] == 1
     assert metrics["test"]["loss"] < 0.2
     assert metrics["decoder"] == "grammar"
     assert set(metrics["decoders"]) == {"greedy", "beam", "grammar"}
-    assert metrics["transcripts"][1] == {"source": "test/1", "said": "bin soon", "read": "bin soon"}
+    assert metrics["transcripts"][1] == {"source": "test/1", "said": "bin soon", "read": "bin soon", "wrong": 0}
     assert metrics["speakers"] == {name: {"wer": 0.0, "tested": 5} for name in ("ann", "bob")}
     assert metrics["validation"]["wer"] == metrics["epochs"][-1]["validation/wer"] == 0
     assert metrics["epochs"][0]["train/wer"] > 0.5
@@ -113,15 +115,20 @@ def test_what_does_not_go_with_sentences_is_told(films: Corpus, changes: list[st
 def test_a_word_that_was_never_heard_is_told(tmp_path: Path) -> None:
     corpus = write_sentences(tmp_path / "films", ["bin now", "set now"], grammar={}, unheard="bin soon")
     answer = r"test/9, in the test split: 'bin soon' has 'soon', which is none of the words known from training"
-    with pytest.raises(UsageError, match=answer):
+    with pytest.raises(UsageError, match=answer + ".*, or tokens=characters"):
         built(corpus, "decoder=greedy")
+    with pytest.raises(
+        UsageError, match=r"has 'e', 's', 't', which is none of the characters known .*, or write the text in"
+    ):
+        built(write_sentences(tmp_path / "spelled", ["bin now"], grammar={}, unheard="set"), "tokens=characters")
 
 
-def test_a_grammar_is_needed_for_its_decoder(tmp_path: Path) -> None:
+def test_a_grammar_is_needed_for_its_decoder(films: Corpus, tmp_path: Path) -> None:
     corpus = write_sentences(tmp_path / "films", grammar={})
     with pytest.raises(UsageError, match="the corpus has no grammar; choose greedy or beam"):
         built(corpus)
-    assert built(corpus, "decoder=beam").about() == {
+    assert built(films, "decoder=null").decoder == "grammar"
+    assert built(corpus, "decoder=null").about() == built(corpus, "decoder=beam").about() == {
         "tokens": ("", "bin", "now", "set", "soon"), "by": "words", "grammar": {}, "decoder": "beam",
     }  # fmt: skip
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from sigconv.errors import UsageError
 
 from .. import check
-from ..speech.specaugment import draw_masks, interpolation
-from ..speech.voice import draw_factor
+from ..draw import draw_factor, draw_masks, interpolation
 from .normalise import has_picture, mean_frame
 
 

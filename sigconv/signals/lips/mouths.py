@@ -67,8 +67,8 @@ class MouthReader:
     locator: str = "haar"
     model: str | None = None
     rate: float = 25.0
-    height: int = 48
-    width: int = 80
+    height: int = 40
+    width: int = 64
     region: float = 1.7
     colour: bool = False
 
@@ -81,8 +81,14 @@ class MouthReader:
             raise UsageError(f"MouthReader: model is {self.model}, but the locator {self.locator} {needs}")
 
     def __call__(self, path: str | Path) -> Mouths:
-        video = Video(path, self.rate)
         locate = LOCATORS[self.locator](*([self.model] if self.model else []))  # anew: it follows one clip
+        try:
+            return self._read(path, locate)
+        except cv2.error as error:  # such as for pictures that change their size
+            raise BadVideo(Path(path), "unreadable", f"OpenCV stops at it ({error.err}); convert it anew") from error
+
+    def _read(self, path: str | Path, locate: Locator) -> Mouths:
+        video = Video(path, self.rate)
         track = follow([locate(frame) for frame in video], self.rate, path)
         finer = max(1, round(self.region * track.quality.eyes / self.width))
         frames = [self._crop(frame, pose, finer) for frame, pose in zip(video, track.poses, strict=True)]

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from sigconv.errors import UsageError
 
 from .. import check
+from ..draw import draw
 from .waveform import as_waveform
 
 
@@ -67,11 +68,6 @@ class WaveformAugmentation(nn.Module):
                 f"{type(self).__name__}: {name} is {list(numbers)}, but it must be two numbers, the lower one first"
             )
         return numbers[0], numbers[1]
-
-
-def draw(like: Tensor, low: float, high: float) -> Tensor:
-    """One number for each example, uniform in [low, high): (B, 1, 1)."""
-    return like.new_empty(len(like), 1, 1).uniform_(low, high)
 
 
 def from_decibels(level: Tensor) -> Tensor:

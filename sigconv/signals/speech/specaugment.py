@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from sigconv.errors import UsageError
 
 from .. import check
+from ..draw import draw_masks, interpolation
 from .mel import SCALES, from_mel, to_mel
 from .voice import vocal_tract_map
 
@@ -79,18 +80,6 @@ class SpecAugment(SpectrogramAugmentation):
         return torch.where(hidden, spectrograms.mean((1, 2, 3), keepdim=True), spectrograms)
 
 
-def draw_masks(count: int, size: int, share: float, masks: int, device: torch.device) -> Tensor:
-    """Where any of `masks` intervals lies on an axis, for each example by itself: (count, size) of bool.
-
-    Widths are uniform over 0..floor(share * size), first places over 0..size - width.
-    """
-    width, start = torch.rand(2, count, masks, 1, device=device)
-    width = (width * (int(share * size) + 1)).floor()
-    start = (start * (size - width + 1)).floor()
-    place = torch.arange(size, device=device)
-    return ((place >= start) & (place < start + width)).any(1)
-
-
 class VocalTractWarp(SpectrogramAugmentation):
     """Give every mel spectrogram a longer or shorter vocal tract: warp its frequency axis.
 
@@ -137,9 +126,3 @@ class VocalTractWarp(SpectrogramAugmentation):
         centre = first + step * torch.arange(1, bands + 1, device=factor.device, dtype=factor.dtype)
         came_from = vocal_tract_map(from_mel(centre, self.scale), 1 / factor, self.rate)
         return (to_mel(came_from, self.scale) - first) / step - 1
-
-
-def interpolation(position: Tensor, size: int) -> Tensor:
-    """The matrices that read `size` values at positions (B, 1, N) between them, linearly: (B, N, size)."""
-    position = position.clamp(0, size - 1).transpose(1, 2)
-    return (1 - (position - torch.arange(size, device=position.device)).abs()).clamp(min=0)

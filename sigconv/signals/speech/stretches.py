@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..length import slide
+
 FRAME = 0.02  # seconds
 RANGE_DB = 35  # below the loudest frame nothing counts
 ABOVE_NOISE_DB = 6  # above what is there in the quietest tenth of the recording
@@ -57,9 +59,3 @@ def _joined(runs: list[tuple[int, int]], pause: float) -> list[tuple[int, int]]:
         else:
             joined.append((first, end))
     return joined
-
-
-def slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
-    """Windows of `length` from `first` to `end`, which is further away, in steps of half of it; the last ends there."""
-    starts = [*range(first, end - length, max(1, length // 2)), end - length]
-    return [(start, start + length) for start in starts]

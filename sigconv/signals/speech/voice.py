@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import check
-from .augment import WaveformAugmentation, draw, fft_length, from_decibels
+from ..draw import draw, draw_factor
+from .augment import WaveformAugmentation, fft_length, from_decibels
 
 
 class Speed(WaveformAugmentation):
@@ -69,11 +70,6 @@ class Pitch(WaveformAugmentation):
     def augment(self, waveform: Tensor) -> Tensor:
         factor = torch.exp2(draw(waveform, -self.semitones / 12, self.semitones / 12))
         return scale_formants(resample(waveform, factor), 1 / factor, self.rate)
-
-
-def draw_factor(like: Tensor, limit: float) -> Tensor:
-    """One factor for each example in [1 / (1 + limit), 1 + limit], uniform in its logarithm: (B, 1, 1)."""
-    return draw(like, -math.log1p(limit), math.log1p(limit)).exp()
 
 
 def resample(waveform: Tensor, factor: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 from markupsafe import Markup
 from torch import Tensor
 
-from sigconv.corpus import Corpus, Split
-from sigconv.signals.length import fit_length
+from sigconv.corpus import Corpus
 from sigconv.train.cross import in_words
+from sigconv.train.data import CorpusData
 from sigconv.train.report.attention import EACH, attention_sections
 from sigconv.train.report.examples import MISTAKES, SHOW
 from sigconv.train.report.groups import speakers_sections, word_class_sections
@@ -25,7 +25,8 @@ def headline(metrics: Mapping[str, Any]) -> str:
     return f"{metrics['test']['accuracy']:.2%} right on the test split"
 
 
-def facts(metrics: Mapping[str, Any], tested: int) -> dict[str, str]:
+def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    tested = sum(map(sum, metrics["confusion"]))
     return {
         "wrong": f"{metrics['test']['wrong']:,} of {tested:,}",
         "test loss": f"{metrics['test']['loss']:.4f} nats",
@@ -35,28 +36,29 @@ def facts(metrics: Mapping[str, Any], tested: int) -> dict[str, str]:
 
 def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
     counts, labels = metrics["confusion"], corpus.labels
-    readings = [(labels[i], labels[j], n) for i, row in enumerate(counts) for j, n in enumerate(row) if n]
+    answers = [(labels[i], labels[j], n) for i, row in enumerate(counts) for j, n in enumerate(row) if n]
     return [
         confusion_section(counts, labels, corpus.info.grammar),
         *word_class_sections(metrics.get("word_classes")),
-        *(viseme_sections(readings) if corpus.info.kind == "video" else []),
+        *(viseme_sections(answers) if corpus.info.kind == "video" else []),
         *speakers_sections(metrics["speakers"]),
         *cross_sections(metrics.get("cross_corpus")),
     ]
 
 
-def examples(task: Task, corpus: Corpus, probabilities: Tensor, example: Tensor) -> list[Section]:
-    """Those that tell the most about the network; `example` is a raw signal of the shape that it takes."""
-    test = corpus.split("test")
-    sections = [mistakes_section(test, probabilities, corpus, example.shape)]
+def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[Section]:
+    """Those of the test split that tell the most about the network."""
+    corpus, probabilities = data.corpus, task.test_logits.softmax(1)
+    sections = [mistakes_section(data, probabilities)]
     if corpus.info.kind == "video":
+        test = corpus.split("test")
         labels, answers = test.labels, probabilities.argmax(1)
         sections += attention_sections(
             task.features,
             task.model,
             [
                 (
-                    fit_length(test[i][0], example.shape[1]),
+                    data.signal(test, i),
                     _answer(corpus.labels[labels[i]], corpus.labels[answers[i]], probabilities[i].max().item()),
                     test.sources[i],
                 )
@@ -104,8 +106,9 @@ def cross_sections(result: Mapping[str, Any] | None) -> list[Section]:
     return [Section("On another corpus", part("table", ("word", "right"), rows, "numbers", foot), in_words(result))]
 
 
-def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus, shape: Sequence[int]) -> Section:
-    """The wrong answers that the network was surest of; `shape` is that of the signals as the network takes them."""
+def mistakes_section(data: CorpusData, probabilities: Tensor) -> Section:
+    """The wrong answers that the network was surest of; `probabilities` (N, classes) are those of the test split."""
+    corpus, test = data.corpus, data.corpus.split("test")
     labels, sources = test.labels, test.sources
     sureness, answers = probabilities.max(1)
     wrong = (answers != labels[: len(answers)]).nonzero().flatten()
@@ -113,7 +116,7 @@ def mistakes_section(test: Split, probabilities: Tensor, corpus: Corpus, shape: 
     show = SHOW[corpus.info.kind]
     items = [
         (
-            show(fit_length(test[i][0], shape[1]), corpus.info),
+            show(data.signal(test, i), corpus.info),
             _answer(corpus.labels[labels[i]], corpus.labels[answers[i]], sureness[i].item()),
             f"{sources[i]}: {corpus.labels[labels[i]]} with {probabilities[i, labels[i]]:.2%}",
         )

@@ -5,13 +5,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sigconv.train.figures import figure_of
+from sigconv.train.measures import measure_of
 from sigconv.train.report import pictures
 from sigconv.train.report.section import Section
 
 SPEAKERS = 20  # shown
 
-Group = Mapping[str, Any]  # a figure of sigconv.train.figures, and how many examples were `tested`
+Group = Mapping[str, Any]  # a measure of sigconv.train.measures, and how many examples were `tested`
 
 
 def word_class_sections(word_classes: Mapping[str, Group] | None) -> list[Section]:
@@ -32,10 +32,10 @@ def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
 
 
 def _bars(groups: Mapping[str, Group]) -> Markup:
-    return pictures.shares({name: (_errors(group), group["tested"]) for name, group in groups.items()})
+    return pictures.bars({name: (_errors(group), group["tested"]) for name, group in groups.items()})
 
 
 def _errors(group: Group) -> float:
     """The share that is wrong."""
-    figure = figure_of(group)
-    return group[figure.name] if figure.better == "min" else 1 - group[figure.name]
+    measure = measure_of(group)
+    return group[measure.name] if measure.better == "min" else 1 - group[measure.name]

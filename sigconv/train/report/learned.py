@@ -9,7 +9,7 @@ from torch import nn
 from sigconv.architecture import times
 from sigconv.corpus import CorpusInfo
 from sigconv.describe import describe
-from sigconv.notation import parse
+from sigconv.notation import padding_of, parse
 from sigconv.train.network import first_weights
 from sigconv.train.report import pictures, sound
 from sigconv.train.report.section import Section, part
@@ -22,7 +22,8 @@ def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int)
     if model["_target_"] != "sigconv.notation.build":
         return []
     architecture = parse(model["layers"], seen, classes=classes, ndim=model.get("ndim"))
-    network = describe(architecture, padding=model["padding"])
+    padding = padding_of(model["padding"], architecture.ndim, causal=model.get("causal", False))
+    network = describe(architecture, padding=padding)
     rows = [
         (layer.text, times(layer.output), f"{layer.weights:,}", f"{layer.connections:,}", times(layer.receptive_field))
         for layer in network.layers

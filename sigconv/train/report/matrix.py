@@ -26,7 +26,7 @@ def confusion_matrix(
     Args:
         groups: from a name to the labels under it; they stand together, with a line between one group and the next.
         ends: what the rows and the columns are.
-        recall: whether each row ends in the share of it that is right.
+        recall: whether each row ends in the share of it that is right, and nothing where it is empty.
     """
     groups = _present(groups or {}, labels)
     order = _by_group(labels, groups)
@@ -53,8 +53,8 @@ def confusion_matrix(
         sides: list[Any] = [axes]
         if recall:
             right = axes.secondary_yaxis("right")
-            shares = matrix.diagonal() / np.maximum(matrix.sum(1), 1)
-            right.set_yticks(places, [f"{share:.1%}" for share in shares])
+            rows = zip(matrix.diagonal(), matrix.sum(1), strict=True)
+            right.set_yticks(places, [f"{hits / tested:.1%}" if tested else "" for hits, tested in rows])
             right.set_ylabel("right")
             sides.append(right)
         if groups:

@@ -1,54 +1,47 @@
 """`report.html`: what a run did and learned, in one file that opens anywhere."""
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import torch
 from markupsafe import Markup
 from omegaconf import OmegaConf
-from torch import Tensor
 
-from sigconv.corpus import Corpus
+from sigconv.train.classification import Classification
+from sigconv.train.data import CorpusData
 from sigconv.train.network import output_shape
 from sigconv.train.report import classes, pictures, transcripts
 from sigconv.train.report.learned import filter_sections, layers_sections, response_sections
 from sigconv.train.report.section import TEMPLATES, Section, part
 from sigconv.train.run import Run
 from sigconv.train.task import Task
+from sigconv.train.transcription import Transcription
+
+CARDS: Mapping[type[Task], ModuleType] = {Classification: classes, Transcription: transcripts}
 
 
 def write_report(
-    run: Run,
-    task: Task,
-    corpus: Corpus,
-    metrics: Mapping[str, Any],
-    environment: Mapping[str, Any],
-    probabilities: Tensor | None,
-    example: Tensor,
+    run: Run, task: Task, data: CorpusData, metrics: Mapping[str, Any], environment: Mapping[str, Any]
 ) -> None:
     """Writes `report.html` into the run's folder.
 
     Args:
+        task: tested, and in evaluation.
+        data: that it was tested on.
         metrics, environment: the contents of the files of these names.
-        probabilities: (N, classes), of the examples of the test split in its order; None for a corpus with texts, whose
-            metrics hold the transcripts.
-        example: (*shape), a raw signal.
     """
-    seen = output_shape(task.features, example)
+    corpus, cards = data.corpus, CARDS[type(task)]
+    seen = output_shape(task.features, data.example)
     outputs = output_shape(task.model, torch.zeros(seen))
-    if probabilities is None:
-        headline, facts = transcripts.headline(metrics), transcripts.facts(metrics)
-        results, examples = transcripts.results(metrics, corpus), transcripts.examples(task, corpus, metrics, example)
-    else:
-        headline, facts = classes.headline(metrics), classes.facts(metrics, len(probabilities))
-        results, examples = classes.results(metrics, corpus), classes.examples(task, corpus, probabilities, example)
+    headline = cards.headline(metrics)
     sections = [
         Section("Training", part("plots", pictures.curves(metrics["epochs"])), size="wide"),
-        *results,
+        *cards.results(metrics, corpus),
         *layers_sections(run.config.model, seen, outputs[0]),
         *filter_sections(task.model, seen),
         *response_sections(task.features, task.model, seen, corpus.info),
-        *examples,
+        *cards.examples(task, data, metrics),
         environment_section(environment),
         Section("Config", Markup('<pre class="columns">{}</pre>').format(OmegaConf.to_yaml(run.config))),
     ]
@@ -56,7 +49,7 @@ def write_report(
         title=f"{corpus.info.name}, {headline}",
         kicker=f"{corpus.info.name} · {run.folder}",
         headline=headline,
-        facts=facts | _training_facts(metrics),
+        facts=cards.facts(metrics) | _training_facts(metrics),
         command=run.command,
         sections=sections,
     )

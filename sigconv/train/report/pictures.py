@@ -61,7 +61,7 @@ def _plot(title: str) -> tuple[Figure, Axes]:
     figure = Figure((4.2, 3), layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel="epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.grid(axis="y")
     return figure, axes
 
@@ -83,7 +83,7 @@ CURVES: Sequence[tuple[str, str, Callable[[float], float]]] = (
 SPLITS = {"train": BLUE, "validation": ORANGE}
 
 
-def shares(wrong: Mapping[str, tuple[float, int]]) -> Markup:
+def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
     """A bar for the share of errors of each name, beside the number of examples that it was measured on."""
     names = list(wrong)
     errors = [_percent(share) for share, _ in wrong.values()]
@@ -91,8 +91,8 @@ def shares(wrong: Mapping[str, tuple[float, int]]) -> Markup:
     with rc_context(STYLE):
         figure = Figure((5.2, 0.26 * len(names) + 0.8), layout="constrained")
         axes = figure.subplots()
-        bars = axes.barh(names, errors, color=RED, alpha=0.6, height=0.7)
-        axes.bar_label(bars, texts, padding=4, fontsize=9)
+        drawn = axes.barh(names, errors, color=RED, alpha=0.6, height=0.7)
+        axes.bar_label(drawn, texts, padding=4, fontsize=9)
         axes.set(xlabel="errors, %", xlim=(0, max(1.3 * max(errors), 1)))
         axes.margins(y=0.5 / max(len(names), 1))
         axes.invert_yaxis()

@@ -7,8 +7,8 @@ from markupsafe import Markup
 from torch import Tensor
 
 from sigconv.corpus import Corpus
-from sigconv.signals.length import fit_length
-from sigconv.signals.lips.align import aligned
+from sigconv.train.data import CorpusData
+from sigconv.train.report.alignment import aligned
 from sigconv.train.report.attention import EACH, attention_sections
 from sigconv.train.report.examples import MISTAKES, SHOW
 from sigconv.train.report.groups import speakers_sections
@@ -16,7 +16,7 @@ from sigconv.train.report.section import Section, part
 from sigconv.train.report.visemes import viseme_sections
 from sigconv.train.task import Task
 
-Transcript = Mapping[str, str]  # of a test clip: its source, what was said and what was read
+Sentence = Mapping[str, Any]  # of a test clip: its `source`, what was `said` and `read`, and how many words are `wrong`
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
@@ -36,38 +36,38 @@ def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
-    readings = [(one["said"], one["read"], 1) for one in metrics["transcripts"]]
+    answers = [(one["said"], one["read"], 1) for one in metrics["transcripts"]]
     return [
         decoders_section(metrics["decoders"], metrics["decoder"]),
-        *(viseme_sections(readings) if corpus.info.kind == "video" else []),
+        *(viseme_sections(answers) if corpus.info.kind == "video" else []),
         *speakers_sections(metrics["speakers"]),
     ]
 
 
-def examples(task: Task, corpus: Corpus, metrics: Mapping[str, Any], example: Tensor) -> list[Section]:
-    """Those that tell the most about the network; `example` is a raw signal of the shape that it takes."""
+def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[Section]:
+    """Those of the test split that tell the most about the network."""
     wrong = worst_first(metrics["transcripts"])
-    sections = [worst_section(wrong, corpus)]
-    if corpus.info.kind == "video":
-        shown = [one for one in metrics["transcripts"] if not wrong_words(one)][:EACH] + wrong[:EACH]
+    sections = [worst_section(wrong, data)]
+    if data.corpus.info.kind == "video":
+        shown = [one for one in metrics["transcripts"] if not one["wrong"]][:EACH] + wrong[:EACH]
         films = [
-            (fit_length(signal, example.shape[1]), marked(one["said"], one["read"]), one["source"])
-            for one, signal in zip(shown, _signals(shown, corpus), strict=True)
+            (signal, marked(one["said"], one["read"]), one["source"])
+            for one, signal in zip(shown, _signals(shown, data), strict=True)
         ]
         sections += attention_sections(task.features, task.model, films)
     return sections
 
 
-def _signals(transcripts: Sequence[Transcript], corpus: Corpus) -> list[Tensor]:
+def _signals(sentences: Sequence[Sentence], data: CorpusData) -> list[Tensor]:
     """The raw signals of these clips of the test split."""
-    test = corpus.split("test")
+    test = data.corpus.split("test")
     places = {source: i for i, source in enumerate(test.sources)}
-    return [test[places[one["source"]]][0] for one in transcripts]
+    return [data.signal(test, places[one["source"]]) for one in sentences]
 
 
-def worst_first(transcripts: Sequence[Transcript]) -> list[Transcript]:
+def worst_first(sentences: Sequence[Sentence]) -> list[Sentence]:
     """Those that are not right, the one with the most wrong words first."""
-    return sorted((one for one in transcripts if wrong_words(one)), key=wrong_words, reverse=True)
+    return sorted((one for one in sentences if one["wrong"]), key=lambda one: one["wrong"], reverse=True)
 
 
 def decoders_section(decoders: Mapping[str, Mapping[str, float]], chosen: str) -> Section:
@@ -86,21 +86,16 @@ def decoders_section(decoders: Mapping[str, Mapping[str, float]], chosen: str) -
     return Section("Decoders", part("table", head, rows, kind="numbers"), note)
 
 
-def wrong_words(transcript: Transcript) -> int:
-    """Its distance from what was said: substitutions, insertions and deletions of words."""
-    return sum(said != read for said, read in aligned(transcript["said"].split(), transcript["read"].split()))
-
-
-def worst_section(wrong: Sequence[Transcript], corpus: Corpus) -> Section:
-    """The first of the wrong transcripts."""
-    show, shown = SHOW[corpus.info.kind], wrong[:MISTAKES]
+def worst_section(wrong: Sequence[Sentence], data: CorpusData) -> Section:
+    """The first of the wrong sentences."""
+    info, shown = data.corpus.info, wrong[:MISTAKES]
     items = [
         (
-            show(signal, corpus.info),
+            SHOW[info.kind](signal, info),
             marked(one["said"], one["read"]),
-            f"{one['source']}: {wrong_words(one)} words wrong of {len(one['said'].split())}",
+            f"{one['source']}: {one['wrong']} words wrong of {len(one['said'].split())}",
         )
-        for one, signal in zip(shown, _signals(shown, corpus), strict=True)
+        for one, signal in zip(shown, _signals(shown, data), strict=True)
     ]
     note = f"The {len(items)} of {len(wrong):,} with the most wrong words: what was said, and below it what was read."
     return Section("Worst transcripts", part("gallery", items), note, size="wide")

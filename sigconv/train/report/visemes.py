@@ -3,21 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from sigconv.signals.lips.align import aligned
 from sigconv.signals.lips.visemes import VISEMES, visemes
+from sigconv.train.report.alignment import aligned
 from sigconv.train.report.matrix import confusion_matrix
 from sigconv.train.report.section import Section
 
 NOTHING = "none"  # beside a viseme that was put in or left out
 
-Reading = tuple[str, str, int]  # what was said, what was read, and how often
+Answer = tuple[str, str, int]  # what was said, what was read, and how often
 
 
-def viseme_sections(readings: Iterable[Reading]) -> list[Section]:
-    """Which visemes were read for which, where each word that was said is in the lexicon."""
+def viseme_sections(answers: Iterable[Answer]) -> list[Section]:
+    """Which visemes were read for which, where the lexicon has each word that was said."""
     counts: Counter[tuple[str, str]] = Counter()
     left_out = 0
-    for said, read, times in readings:
+    for said, read, times in answers:
         spoken, seen = _visemes(said), _visemes(read)
         if spoken is None:
             return []
@@ -26,6 +26,8 @@ def viseme_sections(readings: Iterable[Reading]) -> list[Section]:
             continue
         for one, other in aligned(spoken, seen):
             counts[one or NOTHING, other or NOTHING] += times
+    if not counts:
+        return []
     occurring = {name for pair in counts for name in pair}
     names = [name for name in dict.fromkeys([*VISEMES.values(), NOTHING]) if name in occurring]
     matrix = [[counts[one, other] for other in names] for one in names]

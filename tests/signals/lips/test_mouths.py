@@ -45,7 +45,7 @@ def test_the_mouth_stays_in_the_middle(tmp_path, located):
     places = [(150.0 + i, 100.0 + 2 * i) for i in range(COUNT)]
     located([Pose(x, y, 40, 0.2) for x, y in places])
     read = MouthReader()(write_clip(tmp_path / "a.avi", [disc(place) for place in places]))
-    assert read.frames.shape == (1, COUNT, 48, 80)
+    assert read.frames.shape == (1, COUNT, 40, 64)
     assert read.frames.dtype == np.uint8
     assert read.frames.flags.c_contiguous
     np.testing.assert_allclose(centre_of_mass(read.frames[0, 4]), (39.5, 23.5), atol=0.5)
@@ -77,7 +77,7 @@ def test_colour_is_red_green_blue(tmp_path, located):
     red = np.zeros((240, 320, 3), np.uint8)
     red[..., 2] = 250
     frames = MouthReader(colour=True)(write_clip(tmp_path / "a.avi", [red] * COUNT)).frames
-    assert frames.shape == (3, COUNT, 48, 80)
+    assert frames.shape == (3, COUNT, 40, 64)
     np.testing.assert_allclose(frames.mean((1, 2, 3)), (250, 0, 0), atol=8)
 
 
@@ -103,6 +103,8 @@ def test_rate(tmp_path, located):
         ({"region": float("nan")}, "region is nan"),
         ({"height": 0}, "height is 0"),
         ({"width": -1}, "width is -1"),
+        ({"height": 48.0}, "height is 48.0, but it must be a whole number"),
+        ({"width": "80"}, "width is '80', but it must be a whole number"),
         ({"locator": "yunet"}, "needs its file: give mouth.model=PATH"),
         ({"model": "yunet.onnx"}, "has no model"),
     ],
@@ -112,6 +114,16 @@ def test_settings_that_cannot_be(settings, message):
         MouthReader(**settings)
 
 
+def test_pictures_at_which_opencv_stops(tmp_path, monkeypatch):
+    def locate(frame: Picture) -> None:
+        cv2.resize(frame[:0], (8, 8))
+
+    monkeypatch.setitem(mouths.LOCATORS, "haar", lambda: locate)
+    with pytest.raises(BadVideo, match=r"a\.avi: unreadable; OpenCV stops at it \(.+\); convert it anew") as caught:
+        MouthReader()(write_clip(tmp_path / "a.avi", [disc()] * COUNT))
+    assert caught.value.reason == "unreadable"
+
+
 def test_settings_are_plain():
     reader = MouthReader("yunet", "yunet.onnx", rate=30, colour=True)
     assert MouthReader(**asdict(reader)) == reader
@@ -119,7 +131,7 @@ def test_settings_are_plain():
 
 def test_real_clip(shared_data):
     read = MouthReader()(shared_data / "grid" / "s1" / "video" / "bbaf5a.mpg")
-    assert read.frames.shape == (1, 75, 48, 80)
+    assert read.frames.shape == (1, 75, 40, 64)
     assert read.quality.found == 1
     assert read.quality.jitter < 0.04
     assert read.quality.score > 0.85

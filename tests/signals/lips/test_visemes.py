@@ -1,10 +1,7 @@
 from collections import defaultdict
 
-import numpy as np
 import pytest
-from torchaudio.functional import edit_distance
 
-from sigconv.signals.lips.align import aligned
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
 from sigconv.signals.lips.visemes import VISEMES, WORDS, visemes
 
@@ -45,28 +42,3 @@ def test_words_that_look_alike():
     assert sorted(map(sorted, pairs)) == [
         *(["at", "eight", "s"], ["b", "p"], ["c", "d", "t"], ["i", "r"], ["k", "lay"], ["l", "n"], ["set", "z"])
     ]
-
-
-@pytest.mark.parametrize(
-    ("said", "read", "pairs"),
-    [
-        ("abc", "abc", [("a", "a"), ("b", "b"), ("c", "c")]),
-        ("abc", "axc", [("a", "a"), ("b", "x"), ("c", "c")]),
-        ("abc", "ac", [("a", "a"), ("b", None), ("c", "c")]),
-        ("ac", "abc", [("a", "a"), (None, "b"), ("c", "c")]),
-        ("", "a", [(None, "a")]),
-        ("", "", []),
-    ],
-)
-def test_alignment(said, read, pairs):
-    assert aligned(said, read) == pairs
-
-
-def test_an_alignment_keeps_both_sequences_and_is_as_short_as_can_be():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        said, read = (rng.choice(list("abc"), rng.integers(0, 9)).tolist() for _ in range(2))
-        pairs = aligned(said, read)
-        assert [a for a, _ in pairs if a is not None] == said
-        assert [b for _, b in pairs if b is not None] == read
-        assert sum(a != b for a, b in pairs) == edit_distance(said, read)

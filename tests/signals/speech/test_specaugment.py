@@ -10,14 +10,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
+from sigconv.signals.draw import draw_masks, interpolation
 from sigconv.signals.speech.mel import from_mel, to_mel
-from sigconv.signals.speech.specaugment import (
-    SpecAugment,
-    SpectrogramAugmentation,
-    VocalTractWarp,
-    draw_masks,
-    interpolation,
-)
+from sigconv.signals.speech.specaugment import SpecAugment, SpectrogramAugmentation, VocalTractWarp
 
 AUGMENTATIONS: list[Callable[[], SpectrogramAugmentation]] = [
     lambda: SpecAugment(0.2, 0.3),

@@ -1,4 +1,4 @@
-"""The figures that runs are measured by."""
+"""What runs are measured by."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measure:
     """A share of what was tested.
 
     Attributes:
@@ -28,25 +28,25 @@ class Figure:
         return f"{value:{width}.2%} {self.unit}"
 
 
-ACCURACY = Figure("accuracy", "max", "right")
-WORD_ERRORS = Figure("wer", "min", "word errors")
+ACCURACY = Measure("accuracy", "max", "right")
+WORD_ERRORS = Measure("wer", "min", "word errors")
 
 
-def figure_of(metrics: Mapping[str, Any], prefix: str = "") -> Figure:
+def measure_of(metrics: Mapping[str, Any], prefix: str = "") -> Measure:
     """The one that is among these metrics, under its name behind `prefix`."""
-    return next(figure for figure in (ACCURACY, WORD_ERRORS) if f"{prefix}{figure.name}" in metrics)
+    return next(measure for measure in (ACCURACY, WORD_ERRORS) if f"{prefix}{measure.name}" in metrics)
 
 
 def shares(
-    figure: Figure, names: Sequence[str | None], counts: Iterable[float], totals: Iterable[float]
+    measure: Measure, names: Sequence[str | None], counts: Iterable[float], totals: Iterable[float]
 ) -> dict[str, dict[str, float]]:
-    """The figure, sum of counts by sum of totals, and the number of examples `tested`, for each name that is known."""
+    """The measure, sum of counts by sum of totals, and the number of examples `tested`, for each name that is known."""
     groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for name, *pair in zip(names, counts, totals, strict=True):
         if name is not None:
             groups[name].append((pair[0], pair[1]))
     return {
-        name: {figure.name: sum(count for count, _ in of) / sum(total for _, total in of), "tested": len(of)}
+        name: {measure.name: sum(count for count, _ in of) / sum(total for _, total in of), "tested": len(of)}
         for name, of in sorted(groups.items())
     }
 

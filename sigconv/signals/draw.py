@@ -1,0 +1,34 @@
+"""What augmentation draws for each example of a batch, and how it reads between values."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def draw(like: Tensor, low: float, high: float) -> Tensor:
+    """One number for each example, uniform in [low, high): (B, 1, 1)."""
+    return like.new_empty(len(like), 1, 1).uniform_(low, high)
+
+
+def draw_factor(like: Tensor, limit: float) -> Tensor:
+    """One factor for each example in [1 / (1 + limit), 1 + limit], uniform in its logarithm: (B, 1, 1)."""
+    return draw(like, -math.log1p(limit), math.log1p(limit)).exp()
+
+
+def draw_masks(count: int, size: int, share: float, masks: int, device: torch.device) -> Tensor:
+    """Where any of `masks` intervals lies on an axis, for each example by itself: (count, size) of bool.
+
+    Widths are uniform over 0..floor(share * size), first places over 0..size - width.
+    """
+    width, start = torch.rand(2, count, masks, 1, device=device)
+    width = (width * (int(share * size) + 1)).floor()
+    start = (start * (size - width + 1)).floor()
+    place = torch.arange(size, device=device)
+    return ((place >= start) & (place < start + width)).any(1)
+
+
+def interpolation(position: Tensor, size: int) -> Tensor:
+    """The matrices that read `size` values at positions (B, 1, N) between them, linearly: (B, N, size)."""
+    position = position.clamp(0, size - 1).transpose(1, 2)
+    return (1 - (position - torch.arange(size, device=position.device)).abs()).clamp(min=0)
