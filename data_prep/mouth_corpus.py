@@ -70,7 +70,7 @@ def write_mouths(
 
     corpus = write_corpus(folder, info, _examples(clips, info, store, cut, reasons, found), finish=finish)
     if reasons:
-        typer.echo(summary("clips left out", reasons, corpus.folder), err=True)
+        typer.echo(summary("left out", reasons, corpus.folder), err=True)
     return corpus
 
 

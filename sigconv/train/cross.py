@@ -68,7 +68,7 @@ def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:
     """Raises UsageError where a network for signals such as `about` tells cannot be tested on `other`."""
     kind, labels, name = about["kind"], about["labels"], other.info.name
     if not labels:
-        raise UsageError(f"The network reads sentences: it is not tested on the classes of {name}.")
+        raise UsageError(f"The network reads sentences; test one that tells words apart on {name}.")
     if other.info.kind != kind:
         raise UsageError(f"{name} is of kind {other.info.kind}, but the network is for {kind}.")
     if kind == "video":

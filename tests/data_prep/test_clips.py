@@ -121,7 +121,7 @@ def test_a_corpus_tells_of_quality_and_of_what_it_left_out(write, capfd, tmp_pat
     assert scores == sorted(scores, reverse=True)
     assert (corpus.folder / "left_out.csv").read_text().splitlines() == ["source,reason", "a/lost,no alignment"]
     told = capfd.readouterr().err
-    assert f"1 clips left out, listed in {tmp_path}/corpus/left_out.csv" in told
+    assert f"1 left out, listed in {tmp_path}/corpus/left_out.csv" in told
     assert "clips: there is no no in train" in told
     sheet = cv2.imread(str(corpus.folder / "contact_sheet.png"))
     middles = sheet[60, [84, 84 + 168, 84 + 336]].mean(axis=1)
