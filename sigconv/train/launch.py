@@ -103,11 +103,12 @@ def _resolved(config: DictConfig) -> DictConfig:
         raise UsageError(f"{error.full_key} has to be given: {error.full_key}=...") from None
     except InterpolationKeyError as error:
         wanted = str(error).splitlines()[0].split("'")[1]
-        group = wanted.split(".")[0]
-        raise UsageError(
-            f"{error.full_key} is taken from {wanted}, which there is not with this choice of {group}: choose others "
-            f"of {str(error.full_key).split('.')[0]} or {group}."
-        ) from None
+        chosen, group = str(error.full_key).split(".")[0], wanted.split(".")[0]
+        if group not in config:
+            cure = f"no part of this recipe: choose another {chosen}, or the recipe that this one is made for"
+        else:
+            cure = f"not there with this choice of {group}: choose others of {chosen} or {group}"
+        raise UsageError(f"{error.full_key} is taken from {wanted}, which is {cure}.") from None
 
 
 def _fail(message: str, code: int) -> NoReturn:
