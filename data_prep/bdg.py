@@ -14,9 +14,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from data_prep.formants import PLACES, SYLLABLES, VOICES, Draw, speak
 from data_prep.prepared import load_prepared
 from data_prep.script import run
+from data_prep.speech.formants import PLACES, SYLLABLES, VOICES, Draw, speak
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError

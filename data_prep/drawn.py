@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import typer
 
-from data_prep.articulation import speak
-from data_prep.mouth_drawing import Camera, Face, shoot
-from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.lips.articulation import speak
+from data_prep.lips.mouth_drawing import Camera, Face, shoot
+from data_prep.lips.mouth_flags import with_mouth, write_flags
+from data_prep.lips.words import Word, check_task, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import SPLITS, digest
-from data_prep.words import Word, check_task, cut_words, whole, window_length, word_options
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.lips.grammar import GRID_GRAMMAR

@@ -17,8 +17,8 @@ from data_prep.class_folders import (
     select,
     sort_into_classes,
 )
-from data_prep.recordings import Item, write_recordings
 from data_prep.script import run
+from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError

@@ -12,8 +12,8 @@ from pathlib import Path
 import typer
 
 from data_prep.prepared import load_prepared
-from data_prep.recordings import Item, check_splits, write_recordings
 from data_prep.script import run
+from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError

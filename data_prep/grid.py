@@ -1,7 +1,7 @@
 """GRID: sentences such as "bin blue at f five again" by 33 faces, into a corpus: `python data_prep/grid.py`.
 
 1,000 sentences of 3 s by each speaker, at 25 frames a second; there is no video of s21. Two tasks: the words, cut out
-one by one, or the whole sentences. For the ways to split see `data_prep/grid_protocols.py`.
+one by one, or the whole sentences. For the ways to split see `data_prep/lips/grid_protocols.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +11,17 @@ from typing import Any
 
 import typer
 
-from data_prep.clips import Clip
-from data_prep.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
-from data_prep.grid_protocols import check_protocol, is_kept, split_sentences
 from data_prep.left_out import LeftOut
-from data_prep.mouth_corpus import write_mouths
-from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.lips.clips import Clip
+from data_prep.lips.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
+from data_prep.lips.grid_protocols import check_protocol, is_kept, split_sentences
+from data_prep.lips.mouth_corpus import write_mouths
+from data_prep.lips.mouth_flags import with_mouth, write_flags
+from data_prep.lips.words import check_task, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
-from data_prep.words import check_task, cut_words, whole, window_length, word_options
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.grammar import GRID_GRAMMAR

@@ -11,9 +11,9 @@ from typing import Any
 
 import typer
 
-from data_prep.clips import Clip
-from data_prep.mouth_corpus import write_mouths
-from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.lips.clips import Clip
+from data_prep.lips.mouth_corpus import write_mouths
+from data_prep.lips.mouth_flags import with_mouth, write_flags
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import digest

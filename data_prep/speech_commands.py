@@ -17,11 +17,11 @@ from pathlib import Path
 
 import typer
 
-from data_prep.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
 from data_prep.prepared import load_prepared
-from data_prep.recordings import Item, write_recordings
 from data_prep.script import run
-from data_prep.silence import cut_silence
+from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
+from data_prep.speech.recordings import Item, write_recordings
+from data_prep.speech.silence import cut_silence
 from data_prep.splits import SPLITS
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo

@@ -21,12 +21,12 @@ from data_prep.class_folders import (
     sort_into_classes,
     without_classes,
 )
-from data_prep.clips import Clip
-from data_prep.mouth_corpus import write_mouths
-from data_prep.mouth_flags import with_mouth, write_flags
+from data_prep.lips.clips import Clip
+from data_prep.lips.mouth_corpus import write_mouths
+from data_prep.lips.mouth_flags import with_mouth, write_flags
+from data_prep.lips.words import check_task
 from data_prep.script import run
 from data_prep.splits import check_shares, digest
-from data_prep.words import check_task
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader, Mouths

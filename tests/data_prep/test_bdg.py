@@ -4,7 +4,7 @@ from scipy.signal import lfilter
 from typer.testing import CliRunner
 
 from data_prep import bdg
-from data_prep.formants import PLACES, SYLLABLES, VOWELS, Draw, glottal_pulses, resonate, speak
+from data_prep.speech.formants import PLACES, SYLLABLES, VOWELS, Draw, glottal_pulses, resonate, speak
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 

@@ -8,10 +8,10 @@ import pytest
 from films import film
 from mouth_readers import Crashing, Forbidden, Interrupting, WholePicture
 
-from data_prep import contact_sheet, mouth_corpus
-from data_prep.clips import Clip, crop_clips, load_mouths, store_name
 from data_prep.left_out import LeftOut
-from data_prep.mouth_corpus import write_mouths
+from data_prep.lips import contact_sheet, mouth_corpus
+from data_prep.lips.clips import Clip, crop_clips, load_mouths, store_name
+from data_prep.lips.mouth_corpus import write_mouths
 from sigconv.corpus import CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader

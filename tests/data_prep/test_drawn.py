@@ -3,9 +3,9 @@ import pytest
 from typer.testing import CliRunner
 
 from data_prep import drawn
-from data_prep.articulation import PARTS, PULLS, speak
-from data_prep.mouth_drawing import Camera, Face, shoot
-from data_prep.words import cut_word
+from data_prep.lips.articulation import PARTS, PULLS, speak
+from data_prep.lips.mouth_drawing import Camera, Face, shoot
+from data_prep.lips.words import cut_word
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.signals.lips.grammar import GRID_GRAMMAR

@@ -11,8 +11,8 @@ from mouth_readers import WholePicture
 from typer.testing import CliRunner
 
 from data_prep import grid
-from data_prep.grid_files import find_alignments, find_videos
-from data_prep.grid_protocols import FOLDS, split_sentences
+from data_prep.lips.grid_files import find_alignments, find_videos
+from data_prep.lips.grid_protocols import FOLDS, split_sentences
 from sigconv.errors import UsageError
 
 CLIPS = 10

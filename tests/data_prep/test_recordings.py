@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from data_prep.prepared import load_prepared
-from data_prep.recordings import Item, write_recordings
+from data_prep.speech.recordings import Item, write_recordings
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 

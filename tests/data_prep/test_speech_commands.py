@@ -10,7 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from data_prep import speech_commands
-from data_prep.hash_split import LISTS, RULE, RULE_WITHOUT_TEST, part, speaker
+from data_prep.speech.hash_split import LISTS, RULE, RULE_WITHOUT_TEST, part, speaker
 from data_prep.speech_commands import COMMANDS, SILENCE, UNKNOWN, prepare
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError

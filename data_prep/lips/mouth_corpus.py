@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import typer
 
-from data_prep.clips import Clip, crop_clips, load_mouths, store_name
-from data_prep.contact_sheet import MOST, Tile, draw_sheet
 from data_prep.left_out import LeftOut, count_reasons, summary, write_list
+from data_prep.lips.clips import Clip, crop_clips, load_mouths, store_name
+from data_prep.lips.contact_sheet import MOST, Tile, draw_sheet
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError

@@ -10,7 +10,7 @@ import typer
 
 from data_prep.class_folders import VIDEO
 from data_prep.left_out import LeftOut
-from data_prep.words import Word
+from data_prep.lips.words import Word
 from sigconv.errors import UsageError
 from sigconv.names import listed, named
 from sigconv.signals.lips.grammar import GRID_GRAMMAR

@@ -150,7 +150,7 @@ def shoot(face: Face, camera: Camera, parts: np.ndarray, colour: bool, rng: np.r
     """uint8 frames (1 or 3, frames, height, width): grey, or RGB with `colour`.
 
     Args:
-        parts: (frames, PARTS), of `data_prep.articulation`.
+        parts: (frames, PARTS), of `data_prep.lips.articulation`.
     """
     x, y = camera.places()
     mouth = Mouth(face, parts, x, y, camera.region / camera.width)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from data_prep.recordings import Item
+from data_prep.speech.recordings import Item
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import read_recording
 

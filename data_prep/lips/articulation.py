@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.words import Word
+from data_prep.lips.words import Word
 from sigconv.signals.lips.visemes import VISEMES, WORDS
 
 # Of the lips, apart (below 0: pressed together); of the jaw, down; of the lips, spread (below 0: rounded); of the lips,
