@@ -24,7 +24,7 @@ from data_prep.script import run
 from data_prep.splits import SPLITS, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
-from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader
 
 CLIP = 3.0  # seconds of a sentence
@@ -34,7 +34,7 @@ INFO = CorpusInfo(
     name="Drawn mouths",
     kind="video",
     dtype="uint8",
-    labels=tuple(word for words in GRID_GRAMMAR.values() for word in words),
+    labels=GRID_WORDS,
     rate=25,
     terms="synthetic: none",
     citation="The task: M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and "

@@ -24,7 +24,7 @@ from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
-from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 
 PLACE = "https://zenodo.org/records/3625687/files"
@@ -35,7 +35,7 @@ INFO = CorpusInfo(
     name="GRID",
     kind="video",
     dtype="uint8",
-    labels=tuple(word for words in GRID_GRAMMAR.values() for word in words),
+    labels=GRID_WORDS,
     rate=25,
     terms="CC BY 4.0",
     citation="M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and automatic "
@@ -110,7 +110,7 @@ def prepare(
     if corpus:
         return corpus
     root = Path(source) if source else download(Path(folder, "raw"), chosen)
-    takes, left_out = find_takes(root, chosen, split, share)
+    takes, left_out = find_takes(root, given or find_videos(root), chosen, split, share)
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
         take = takes[clip.source]
@@ -132,9 +132,14 @@ def download(raw: Path, speakers: Sequence[str]) -> Path:
     return raw
 
 
-def find_takes(root: Path, speakers: Sequence[str], split: str, share: float) -> tuple[dict[str, Take], dict[str, str]]:
-    """What there is to crop, and why other clips are left out, both by source, such as "s1/bbaf5a"."""
-    there = find_videos(root)
+def find_takes(
+    root: Path, there: Files, speakers: Sequence[str], split: str, share: float
+) -> tuple[dict[str, Take], dict[str, str]]:
+    """What there is to crop, and why other clips are left out, both by source, such as "s1/bbaf5a".
+
+    Args:
+        there: the videos in `root`.
+    """
     videos: Files = {speaker: there.get(speaker, {}) for speaker in speakers}
     silent = [speaker for speaker, clips in videos.items() if not clips]
     if silent:

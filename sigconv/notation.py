@@ -32,7 +32,7 @@ from .architecture import Architecture, Layer, Stage, times
 from .blocks import ConvBlock, Flatten, Fold, chain, make_activation, make_norm
 from .errors import UsageError
 from .layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
-from .window import Padding, Sizes, per_axis
+from .window import Padding, Sizes, padding_of, per_axis
 
 EXAMPLE = "1x28x28-20C4-MP2-40C5-MP3-150N-10N"
 
@@ -143,15 +143,6 @@ def build(
     hidden = {f"{s.number}_{s.layer}": _module(s, norm, activation, dropout) for s in stages[:-1]}
     output = {f"{last.number}_{last.layer}": _module(last, None, None, dropout)}
     return chain(fold=None if ndim is None else Fold(ndim), **hidden, **output)
-
-
-def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
-    """The padding of ``ndim`` axes: as it is given, but "causal" along the first where the network is to be that."""
-    if not causal:
-        return padding
-    if isinstance(padding, int | str) or len(padding) != ndim:
-        padding = [padding] * ndim  # type: ignore[list-item]
-    return ("causal", *padding[1:])
 
 
 def _module(stage: Stage, norm: str | None, activation: str | None, dropout: float) -> nn.Module:

@@ -232,3 +232,12 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
     if min(pair) < 0:
         raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; the least is 0")
     return pair[0], pair[1]
+
+
+def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
+    """The padding of ``ndim`` axes: as it is given, but "causal" along the first where the network is to be that."""
+    if not causal:
+        return padding
+    if isinstance(padding, int | str) or len(padding) != ndim:
+        padding = [padding] * ndim  # type: ignore[list-item]
+    return ("causal", *padding[1:])

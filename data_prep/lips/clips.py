@@ -65,16 +65,17 @@ def crop_clips(clips: Sequence[Clip], reader: Reader, store: Path, workers: int 
     """
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}, but cropping needs one process at least.")
-    waiting = deque(clip for clip in clips if _outcome(store, clip) is None)
-    done = len(clips) - len(waiting)
+    outcomes = {clip: _outcome(store, clip) for clip in clips}
+    missing = [clip for clip, outcome in outcomes.items() if outcome is None]
+    waiting, done = deque(missing), len(clips) - len(missing)
     with tqdm(desc="cropping mouths", initial=done, total=len(clips), unit=" clips", disable=None) as bar:
         while waiting:
             for suspect in _crop_until_crash(waiting, reader, store, workers or os.cpu_count() or 1, bar):
                 if _crop_until_crash(deque([suspect]), reader, store, 1, bar):
                     _save(store, suspect, _stamp(suspect), reason=CRASHED)
                     bar.update()
-    outcomes = {clip.source: _outcome(store, clip) for clip in clips}
-    return {source: reason for source, reason in outcomes.items() if reason}
+    outcomes |= {clip: _outcome(store, clip) for clip in missing}
+    return {clip.source: reason for clip, reason in outcomes.items() if reason}
 
 
 def _crop_until_crash(

@@ -8,6 +8,7 @@ from torch import nn
 
 from ..errors import UsageError
 from ..layers import Conv
+from ..window import padding_of
 from .compose import Branches, Residual, chain
 from .conv import ConvBlock
 
@@ -73,7 +74,7 @@ def temporal_block(
                 inputs,
                 out_channels // len(kernel_sizes),
                 (size,),
-                padding="causal" if causal else "same",
+                padding=padding_of("same", 1, causal=causal),
                 dilation=dilation,
             )
             for size in kernel_sizes

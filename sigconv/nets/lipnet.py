@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..architecture import times
 from ..blocks import ConvBlock, Flatten, Fold, PerFrame, chain
 from ..errors import UsageError
+from ..window import padding_of
 from . import video
 from .shapes import folded
 
@@ -72,7 +73,7 @@ def lipnet(
             factor * width,
             kernel,
             stride=STRIDE if number == 1 else 1,
-            padding=video.padding(causal),
+            padding=padding_of("same", 3, causal=causal),
             norm=norm,
             pool=POOL,
         )

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..blocks import ConvBlock, Fold, GlobalAvgPool, PerFrame, chain, tcn
 from ..layers import MaxPool
+from ..window import padding_of
 from . import video
 from .resnet import BasicBlock, initialise, stages
 from .shapes import folded
@@ -57,7 +58,7 @@ def lipresnet(
         width,
         (5, 7, 7),
         stride=(1, 2, 2),
-        padding=video.padding(causal),
+        padding=padding_of("same", 3, causal=causal),
         pool=MaxPool((1, 3, 3), (1, 2, 2), padding="same"),
     )
     layers, features = stages(partial(BasicBlock, ndim=2), width, blocks, stride=2)

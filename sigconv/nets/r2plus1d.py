@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..blocks import BatchNorm, Fold, GlobalAvgPool, PerFrame, chain, factorised
 from ..blocks.conv import middle_maps
 from ..errors import UsageError
-from ..window import PerAxis, per_axis
+from ..window import PerAxis, padding_of, per_axis
 from . import video
 from .resnet import initialise, projection, stages
 from .shapes import folded
@@ -28,7 +28,7 @@ class FactorisedBlock(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, causal: bool = False) -> None:
         super().__init__()
-        padding = video.padding(causal)
+        padding = padding_of("same", 3, causal=causal)
         middle = middle_maps(in_channels, width, KERNEL)
         first = factorised(in_channels, width, KERNEL, stride=stride, padding=padding, middle=middle)
         second = factorised(width, width, KERNEL, padding=padding, middle=middle)
@@ -71,7 +71,9 @@ def r2plus1d(
     if sequence and per_axis(stride, 3, 1, "stride", "R(2+1)D")[0] > 1:
         raise UsageError(f"R(2+1)D: sequence wants scores of each frame, but stride is {stride}; let it begin with 1")
     middle = max(1, 45 * width // 64)  # the program's, fewer than would equal the weights of 3-D
-    stem = factorised(channels, width, (3, 7, 7), stride=(1, 2, 2), padding=video.padding(causal), middle=middle)
+    stem = factorised(
+        channels, width, (3, 7, 7), stride=(1, 2, 2), padding=padding_of("same", 3, causal=causal), middle=middle
+    )
     layers, features = stages(partial(FactorisedBlock, causal=causal), width, blocks, stride)
     network = chain(
         fold=Fold(3),

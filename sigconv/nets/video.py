@@ -1,13 +1,8 @@
-"""What networks on videos have in common: how they look along time, and how they end."""
+"""How networks on videos end."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
-
-
-def padding(causal: bool) -> tuple[str, str, str]:
-    """Of a convolution over (time, height, width) that keeps all frames, and that sees no later one if ``causal``."""
-    return ("causal" if causal else "same", "same", "same")
 
 
 class Head(nn.Linear):

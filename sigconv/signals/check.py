@@ -24,6 +24,13 @@ def limit(owner: object, name: str, value: float, below: float = math.inf) -> fl
     return float(value)
 
 
+def share(owner: object, name: str, value: float) -> float:
+    """The value, where it is between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be between 0 and 1")
+    return float(value)
+
+
 def range_db(owner: object, value: float | None) -> float | None:
     """The dynamic range in dB, None for no bound."""
     if value is not None:

@@ -73,8 +73,8 @@ def _check(files: Sequence[str | Path], target: Path) -> None:
 
 def _write(path: Path, prediction: Prediction, poses: np.ndarray, reader: MouthReader) -> None:
     clip = prediction.file
-    rate = Video(clip, reader.rate).source_rate
-    video = Video(clip, rate)
+    video = Video(clip)
+    rate = video.rate
     writer = None
     for number, frame in enumerate(video):
         if writer is None:

@@ -5,9 +5,8 @@ import pickle
 
 import pytest
 import torch
-from torch.nn import functional as F
+from networks import check_training, settled
 
-from sigconv.blocks import BatchNorm
 from sigconv.errors import UsageError
 from sigconv.nets.lipnet import lipnet
 from sigconv.nets.lipresnet import lipresnet
@@ -30,31 +29,10 @@ def network(name, **options):
     return make(SHAPE, 5, **small, **options)
 
 
-def settled(net, x):
-    """For evaluation, with the running statistics of ``x``: as drawn, deep networks let nothing through."""
-    for module in net.modules():
-        if isinstance(module, BatchNorm):
-            module.momentum = 1.0
-    net(x)
-    return net.eval()
-
-
 @every_network
 @pytest.mark.parametrize("causal", [False, True])
 def test_a_training_step_reaches_every_parameter_and_lowers_the_loss(name, causal):
-    net, x = network(name, causal=causal), torch.randn(4, *SHAPE)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(8):
-        losses.append(F.cross_entropy(net(x), torch.arange(4)))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        for parameter, weight in net.named_parameters():
-            assert weight.grad is not None, parameter
-            assert weight.grad.isfinite().all(), parameter
-            assert weight.grad.ne(0).any(), parameter
-        optimizer.step()
-    assert losses[-1] < losses[0]
+    check_training(network(name, causal=causal), torch.randn(4, *SHAPE), classes=5, steps=8, lr=3e-3)
 
 
 @every_network

@@ -5,9 +5,8 @@ import pickle
 
 import pytest
 import torch
-from torch.nn import functional as F
+from networks import check_training, settled
 
-from sigconv.blocks import BatchNorm
 from sigconv.errors import UsageError
 from sigconv.layers import Conv
 from sigconv.nets.bcresnet import bcresnet
@@ -45,33 +44,10 @@ def network(name, classes=5):
     return make(shape, classes=classes, **options), torch.randn(4, *shape)
 
 
-def settled(net, x):
-    """The network for evaluation, its running statistics those of ``x``: as drawn, deep ones let nothing through."""
-    for module in net.modules():
-        if isinstance(module, BatchNorm):
-            module.momentum = 1.0
-    net(x)
-    return net.eval()
-
-
 @every_network
 def test_a_training_step_reaches_every_parameter_and_lowers_the_loss(name):
     net, x = network(name)
-    labels = torch.tensor([0, 1, 2, 3])
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
-    losses = []
-    for _ in range(6):
-        logits = net(x)
-        assert logits.shape == (4, 5)
-        losses.append(F.cross_entropy(logits, labels))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        for parameter, weight in net.named_parameters():
-            assert weight.grad is not None, parameter
-            assert weight.grad.isfinite().all(), parameter
-            assert weight.grad.ne(0).any(), parameter
-        optimizer.step()
-    assert losses[-1] < losses[0]
+    check_training(net, x, classes=5, steps=6, lr=1e-3)
 
 
 @every_network

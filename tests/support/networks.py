@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sigconv.blocks import BatchNorm
 
 
 def weights(make: Callable[..., nn.Module], *args: object, **options: object) -> int:
@@ -39,3 +42,31 @@ def field(net: nn.Module, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     (gradient,) = torch.autograd.grad(y[(0, 0, *(n // 2 for n in y.shape[2:]))], x)
     where = gradient[0].ne(0).any(0).nonzero()
     return tuple((where.amax(0) - where.amin(0) + 1).tolist())
+
+
+def settled(net: nn.Module, x: Tensor) -> nn.Module:
+    """The network for evaluation, its running statistics those of ``x``: as drawn, deep ones let nothing through."""
+    for module in net.modules():
+        if isinstance(module, BatchNorm):
+            module.momentum = 1.0
+    net(x)
+    return net.eval()
+
+
+def check_training(net: nn.Module, x: Tensor, *, classes: int, steps: int, lr: float) -> None:
+    """Every step reaches every parameter, and the loss on a batch ``x``, each a class of its own, gets lower."""
+    labels = torch.arange(len(x))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=lr)
+    losses = []
+    for _ in range(steps):
+        logits = net(x)
+        assert logits.shape == (len(x), classes)
+        losses.append(F.cross_entropy(logits, labels))
+        optimizer.zero_grad()
+        losses[-1].backward()
+        for parameter, weight in net.named_parameters():
+            assert weight.grad is not None, parameter
+            assert weight.grad.isfinite().all(), parameter
+            assert weight.grad.ne(0).any(), parameter
+        optimizer.step()
+    assert losses[-1] < losses[0]

@@ -53,7 +53,7 @@ class Flip(VideoAugmentation):
 
     def __init__(self, probability: float = 0.5) -> None:
         super().__init__()
-        self.probability = _share(self, "probability", probability)
+        self.probability = check.share(self, "probability", probability)
 
     def augment(self, videos: Tensor) -> Tensor:
         flipped = torch.rand(len(videos), 1, 1, 1, 1, device=videos.device) < self.probability
@@ -93,7 +93,7 @@ class TimeMask(VideoAugmentation):
     def __init__(self, share: float = 0.15, masks: int = 1) -> None:
         super().__init__()
         check.at_least_one(self, masks=masks)
-        self.share, self.masks = _share(self, "share", share), masks
+        self.share, self.masks = check.share(self, "share", share), masks
 
     def extra_repr(self) -> str:
         return f"{self.masks}x{self.share:g}"
@@ -145,9 +145,3 @@ class TimeShift(VideoAugmentation):
         source = (torch.arange(size, device=videos.device) - shift).clamp(0, size - 1)
         clip = torch.arange(count, device=videos.device)
         return videos.transpose(1, 2)[clip[:, None], source].transpose(1, 2)
-
-
-def _share(owner: object, name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be between 0 and 1")
-    return float(value)

@@ -14,3 +14,4 @@ GRID_GRAMMAR: Mapping[str, tuple[str, ...]] = {
     "digit": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     "adverb": ("again", "now", "please", "soon"),
 }
+GRID_WORDS = tuple(word for words in GRID_GRAMMAR.values() for word in words)

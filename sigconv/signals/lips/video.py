@@ -44,7 +44,7 @@ class Video:
 
     Args:
         path: a file of any container and codec that OpenCV reads: mp4, mpg, mov, avi, mkv, webm and more.
-        rate: frames per second.
+        rate: frames per second; the file's own, the mean where they vary, if None.
 
     Attributes:
         source_rate: the file's own frames per second, the mean where they vary.
@@ -55,9 +55,10 @@ class Video:
         BadVideo: the file is missing, unreadable, empty, not a video, truncated or without frames.
     """
 
-    def __init__(self, path: str | Path, rate: float) -> None:
-        self.path, self.rate = Path(path), rate
+    def __init__(self, path: str | Path, rate: float | None = None) -> None:
+        self.path = Path(path)
         times, self.source_rate = _times(self.path)
+        self.rate = rate = self.source_rate if rate is None else rate
         self.seconds = (times[-1] - times[0]) + 1 / self.source_rate
         wanted = times[0] + np.arange(max(1, round(self.seconds * rate))) / rate
         self._chosen = _nearest(times, wanted)

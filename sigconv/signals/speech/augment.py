@@ -33,9 +33,7 @@ class WaveformAugmentation(nn.Module):
 
     def __init__(self, probability: float = 1.0) -> None:
         super().__init__()
-        if not 0 <= probability <= 1:
-            raise UsageError(f"{type(self).__name__}: probability is {probability}, but it must be between 0 and 1")
-        self.probability = float(probability)
+        self.probability = check.share(self, "probability", probability)
 
     def extra_repr(self) -> str:
         numbers = {name: value for name, value in vars(self).items() if isinstance(value, float | tuple)}

@@ -52,7 +52,7 @@ def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[S
     sections = [mistakes_section(data, probabilities)]
     if corpus.info.kind == "video":
         test = corpus.split("test")
-        labels, answers = test.labels, probabilities.argmax(1)
+        labels, sources, answers = test.labels, test.sources, probabilities.argmax(1)
         sections += attention_sections(
             task.features,
             task.model,
@@ -60,7 +60,7 @@ def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[S
                 (
                     data.signal(test, i),
                     _answer(corpus.labels[labels[i]], corpus.labels[answers[i]], probabilities[i].max().item()),
-                    test.sources[i],
+                    sources[i],
                 )
                 for i in surest(labels, probabilities, EACH)
             ],

@@ -9,10 +9,11 @@ from torch import nn
 from sigconv.architecture import times
 from sigconv.corpus import CorpusInfo
 from sigconv.describe import describe
-from sigconv.notation import padding_of, parse
+from sigconv.notation import parse
 from sigconv.train.network import first_weights
 from sigconv.train.report import pictures, sound
 from sigconv.train.report.section import Section, part
+from sigconv.window import padding_of
 
 FILTERS = 64
 
