@@ -4,7 +4,7 @@ from . import functional, layers
 from .convert import convert
 from .errors import UsageError
 from .layers import *  # noqa: F403
-from .plan import use_kernel
+from .planner import use_kernel
 from .verification import verify
 
 __all__ = ["UsageError", "convert", "functional", "layers", "use_kernel", "verify", *layers.__all__]

@@ -22,8 +22,8 @@ from . import check
 from .adaptive import AdaptiveSizes, even_windows, parse_sizes
 from .errors import UsageError
 from .padding import pad, pad_constant, parse_modes
-from .pooling import max_and_winner, window_sum
-from .trilinear import derivative
+from .pooling import max_and_winner, window_sum, winner_index
+from .trilinear import convolution, derivative
 from .window import Geometry, Padding, PerAxis, Sizes, Window, per_axis
 
 
@@ -80,7 +80,7 @@ def convolve(
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
-    y = derivative(batched, weight, None, bias, geometry)
+    y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
 
@@ -186,15 +186,20 @@ def max_pool(
     window = Window.parse(
         kernel_size, kernel_size if stride is None else stride, padding, dilation, ndim=ndim, owner="max_pool"
     )
-    best, winner = pool_max(x, window, ceil_mode, "max_pool")
-    return (best, winner) if return_indices else best
+    return pool_max(x, window, ceil_mode, return_indices, "max_pool")
 
 
-def pool_max(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[Tensor, Tensor]:
-    """:func:`max_pool` and its winners, for a window that is parsed already; errors start with ``owner``."""
+def pool_max(
+    x: Tensor, window: Window, ceil_mode: bool, return_indices: bool, owner: object
+) -> Tensor | tuple[Tensor, Tensor]:
+    """:func:`max_pool` for a window that is parsed already; errors start with ``owner``."""
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     best, winner = max_and_winner(batched, geometry)
-    return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
+    best = best if batched.ndim == x.ndim else best.squeeze(0)
+    if not return_indices:
+        return best
+    index = winner_index(winner, geometry)
+    return best, index if batched.ndim == x.ndim else index.squeeze(0)
 
 
 def avg_pool(
@@ -291,7 +296,7 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
     batched, sizes = _adaptive(x, sizes, owner)
     expanded, windows = even_windows(batched, sizes, float("-inf"))
     best, winner = max_and_winner(expanded, windows.geometry)
-    winner = windows.original_index(winner)
+    winner = windows.original_index(winner_index(winner, windows.geometry))
     return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
 
 

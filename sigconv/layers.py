@@ -219,8 +219,7 @@ class MaxPool(_Ranked):
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        best, winner = F.pool_max(x, self.window, self.ceil_mode, self)
-        return (best, winner) if self.return_indices else best
+        return F.pool_max(x, self.window, self.ceil_mode, self.return_indices, self)
 
     def extra_repr(self) -> str:
         return _describe_pooling(self.window, self.ceil_mode)

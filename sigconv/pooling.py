@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from . import plan
+from . import planner
 from .window import Geometry
 
 
@@ -24,7 +24,7 @@ class _Selected(Function):
     @staticmethod
     def forward(operation: str, winner: Tensor, values: Tensor, geometry: Geometry) -> Tensor:
         operands = (winner, values) if operation == "route" else (values, winner)
-        return plan.kernel(operation, geometry)(*operands, geometry)
+        return planner.kernel(operation, geometry, operands)(*operands, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -56,7 +56,7 @@ class _MaxPool(Function):
 
     @staticmethod
     def forward(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-        return plan.kernel("max_pool", geometry)(x, geometry)
+        return planner.kernel("max_pool", geometry, (x,))(x, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -83,7 +83,7 @@ class _Sum(Function):
 
     @staticmethod
     def forward(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
-        return plan.kernel(operation, geometry)(values, geometry)
+        return planner.kernel(operation, geometry, (values,))(values, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -107,14 +107,24 @@ def _sum(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
 
 
 def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """The maximum of each window and the index of its sample in the flattened input.
+    """The maximum of each window and its winner: x (batch, channel, *size) -> two (batch, channel, *output size).
 
-    x (batch, channel, *size) -> two (batch, channel, *output size), the second int64.
+    A winner is int64, the index of a sample in the flattened input, or uint8, a place in the window, as suits the
+    kernel; :func:`winner_index` makes the former of both.
     """
+    if planner.is_native_pooling("max_pool", geometry, x):
+        return planner.vendor.max_pool(x, geometry)
     function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
     return function.apply(x, geometry)
 
 
+def winner_index(winner: Tensor, geometry: Geometry) -> Tensor:
+    """Winners as indices of samples in the flattened input, int64."""
+    return geometry.index_of(winner) if winner.dtype == torch.uint8 else winner
+
+
 def window_sum(x: Tensor, geometry: Geometry) -> Tensor:
     """The sum of each window, padding as zeros: x (batch, channel, *size) -> (batch, channel, *output size)."""
+    if planner.is_native_pooling("sum_pool", geometry, x):
+        return planner.vendor.sum_pool(x, geometry)
     return _sum("sum_pool", x, geometry)

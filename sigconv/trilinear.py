@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from . import plan
+from . import planner
 from .window import Geometry
 
 X, W, G = 0, 1, 2
@@ -38,8 +38,8 @@ class _Derivative(Function):
     ) -> Tensor:
         operands = (x, w, g)
         wanted = _missing(operands)
-        given = [operand for operand in operands if operand is not None]
-        kernel = plan.kernel(_OPERATIONS[wanted], geometry)
+        given = tuple(operand for operand in operands if operand is not None)
+        kernel = planner.kernel(_OPERATIONS[wanted], geometry, given)
         return kernel(*given, bias, geometry) if wanted == G else kernel(*given, geometry)
 
     @staticmethod
@@ -76,6 +76,13 @@ class _DerivativeWithForwardMode(_Derivative):
         if tangents[3] is not None:
             terms.append(tangents[3].reshape(-1, *[1] * (saved[X].ndim - 2)))
         return torch.as_tensor(sum(terms))
+
+
+def convolution(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """The derivative of T by g, plus a bias: the convolution. Shapes are those of :func:`derivative`."""
+    if planner.is_native(geometry, x, w):
+        return planner.vendor.forward(x, w, bias, geometry)
+    return derivative(x, w, None, bias, geometry)
 
 
 def derivative(x: Tensor | None, w: Tensor | None, g: Tensor | None, bias: Tensor | None, geometry: Geometry) -> Tensor:

@@ -165,6 +165,27 @@ class Geometry:
     def output_size(self) -> Sizes:
         return self.window.output_size(self.size)
 
+    def as_picture(self) -> Geometry:
+        """The same with an axis of size 1 before the others."""
+        window = self.window
+        lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
+        return Geometry(lifted, (1, *self.size), self.groups)
+
+    def index_of(self, place: Tensor) -> Tensor:
+        """Which sample of the flattened unpadded input is at ``place`` of each window.
+
+        ``place`` (batch, channel, *output size) counts the window's places in row-major order; gives int64 alike.
+        """
+        window, left, index = self.window, place.long(), torch.zeros_like(place, dtype=torch.int64)
+        stride = 1
+        for axis in reversed(range(window.ndim)):
+            first = torch.arange(self.output_size[axis], device=place.device) * window.stride[axis]
+            first = (first - window.padding[axis][0]).reshape(-1, *[1] * (window.ndim - 1 - axis))
+            index += stride * (first + window.dilation[axis] * (left % window.kernel[axis]))
+            left = left // window.kernel[axis]
+            stride *= self.size[axis]
+        return index
+
 
 @dataclass(frozen=True)
 class ReceptiveField:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from sigconv import cli, plan
+from sigconv import cli, planner
 from sigconv.verification import cases, run
 
 
@@ -30,12 +30,12 @@ def test_verify_prints_a_table_and_writes_json(one_case: None, tmp_path: Path) -
     assert output.rstrip().endswith("All proofs hold.")
     data = json.loads(file.read_text())
     assert data["holds"]
-    assert {row["kernel"] for row in data["rows"]} == set(plan.KERNELS)
+    assert {row["kernel"] for row in data["rows"]} == set(planner.KERNELS)
 
 
 def test_verify_fails_where_a_kernel_is_wrong(one_case: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = plan.KERNELS["vendor"].grad_weight
-    monkeypatch.setattr(plan.KERNELS["vendor"], "grad_weight", lambda *operands: -right(*operands))
+    right = planner.KERNELS["vendor"].grad_weight
+    monkeypatch.setattr(planner.KERNELS["vendor"], "grad_weight", lambda *operands: -right(*operands))
     status, output = _type("verify")
     assert status == 1
     assert "NOT PROVED" in output

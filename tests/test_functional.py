@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 import sigconv
 import sigconv.functional as F
-from sigconv import plan
+from sigconv import planner
 from sigconv.padding import MODES
 from sigconv.window import Geometry
 
@@ -60,7 +60,7 @@ def test_reference_is_the_formula(drawn: Drawn) -> None:
             y[b, c][o] += x[b, source][j] * w[c, i][k]
             gx[b, source][j] += g[b, c][o] * w[c, i][k]
             gw[c, i][k] += g[b, c][o] * x[b, source][j]
-    reference = plan.KERNELS["reference"]
+    reference = planner.KERNELS["reference"]
     assert torch.equal(reference.forward(x, w, None, geometry), y)
     assert torch.equal(reference.grad_input(w, g, geometry), gx)
     assert torch.equal(reference.grad_weight(x, g, geometry), gw)
@@ -72,7 +72,7 @@ def test_kernels_agree_bit_for_bit_on_whole_numbers(drawn: Drawn) -> None:
     geometry = _geometry(drawn, drawn.groups)
     x, w = _whole(2, 4, *drawn.size), _whole(6, 4 // drawn.groups, *drawn.window.kernel)
     g = _whole(2, 6, *geometry.output_size)
-    vendor, reference = plan.KERNELS["vendor"], plan.KERNELS["reference"]
+    vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
     for operation, operands in (("forward", (x, w, _whole(6))), ("grad_input", (w, g)), ("grad_weight", (x, g))):
         found, expected = (getattr(kernel, operation)(*operands, geometry) for kernel in (vendor, reference))
         assert torch.equal(found, expected), operation
@@ -96,7 +96,7 @@ def test_conv_equals_torch(drawn: Drawn, biased: bool) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(drawn_windows(half_padded=True), st.booleans(), st.sampled_from(sorted(plan.KERNELS)))
+@given(drawn_windows(half_padded=True), st.booleans(), st.sampled_from(sorted(planner.KERNELS)))
 def test_max_pool_equals_torch_with_many_ties(drawn: Drawn, ceil_mode: bool, kernel: str) -> None:
     window = drawn.window
     x = torch.randint(-1, 2, (2, 3, *drawn.size)).double().requires_grad_()
@@ -118,7 +118,7 @@ def test_max_pool_equals_torch_with_many_ties(drawn: Drawn, ceil_mode: bool, ker
 
 
 @settings(max_examples=60, deadline=None)
-@given(drawn_windows(half_padded=True), st.booleans(), st.booleans(), st.sampled_from(sorted(plan.KERNELS)))
+@given(drawn_windows(half_padded=True), st.booleans(), st.booleans(), st.sampled_from(sorted(planner.KERNELS)))
 def test_avg_pool_equals_torch(drawn: Drawn, ceil_mode: bool, include: bool, kernel: str) -> None:
     window = drawn.window
     x = torch.randn(2, 3, *drawn.size, dtype=torch.float64, requires_grad=True)

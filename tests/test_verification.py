@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 import sigconv
-from sigconv import plan
+from sigconv import planner
 from sigconv.verification import Verification, cases, run
 from sigconv.window import Geometry
 
-vendor, reference = plan.KERNELS["vendor"], plan.KERNELS["reference"]
+vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
 
 
 def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
@@ -27,7 +27,7 @@ def test_every_operation_is_proved(operation: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run, "CASES", {operation: cases.CASES[operation][:9]})
     found = run.verify_all()
     assert found, str(found)
-    assert {row.kernel for row in found.rows} == set(plan.KERNELS)
+    assert {row.kernel for row in found.rows} == set(planner.KERNELS)
     assert {row.dtype for row in found.rows} == {"float64", "float32", "bfloat16", "float16"}
     assert str(found).endswith("All proofs hold.")
 

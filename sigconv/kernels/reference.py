@@ -22,6 +22,14 @@ from torch import Tensor, einsum, isnan, where
 
 from ..padding import crop, pad_constant
 from ..window import Geometry, Sizes
+from .problem import NO_WINNER, Problem
+
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def supports(problem: Problem) -> bool:
+    """Everything."""
+    return True
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -66,25 +74,51 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
     As in torch the first of equal values wins, a NaN wins over numbers, and padding never wins.
     """
-    sample = torch.arange(math.prod(geometry.size), device=x.device).reshape(1, 1, *geometry.size)
-    seen, seen_sample = _views(x, geometry, float("-inf")), _views(sample, geometry, -1)
-    best, winner = x.new_full((), float("-inf")), sample.new_full((), -1)
-    for k in geometry.window.offsets():
-        value, index = seen(k), seen_sample(k)
-        better = (index >= 0) & ((winner < 0) | (value > best) | isnan(value))
-        best, winner = where(better, value, best), where(better, index, winner)
+    best, place = _best_and_place(x, geometry)
+    return best, geometry.index_of(place)
+
+
+def rectified_max_pool(x: Tensor, bias: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """y[o] = relu(bias + max over k of x[s*o + d*k]); and the winner, as its place in the window (uint8).
+
+    A window that ReLU sets to zero has NO_WINNER: its error goes nowhere.
+    """
+    best, place = _best_and_place(x, geometry)
+    y = torch.relu(best + bias.reshape(-1, *[1] * geometry.window.ndim))
+    return y, where(y <= 0, NO_WINNER, place).to(torch.uint8)
+
+
+def _best_and_place(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    inside = _views(x.new_ones((1, 1, *geometry.size)), geometry)
+    seen = _views(x, geometry, float("-inf"))
+    best, winner = x.new_full((), float("-inf")), torch.full((), -1, device=x.device)
+    for place, k in enumerate(geometry.window.offsets()):
+        value = seen(k)
+        better = (inside(k) > 0) & ((winner < 0) | (value > best) | isnan(value))
+        best, winner = where(better, value, best), where(better, place, winner)
     return best, winner
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gx[j] = sum over all o whose winner is j of g[o]: the error goes to the winner."""
-    flat = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, winner.flatten(2), g.flatten(2))
+    index, lost = _index_and_lost(winner, geometry)
+    g = g.masked_fill(lost, 0)
+    flat = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, index.flatten(2), g.flatten(2))
     return flat.reshape(*g.shape[:2], *geometry.size)
 
 
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
     """y[o] = x[j] with j the winner of o: the adjoint of :func:`route`."""
-    return x.flatten(2).gather(2, winner.flatten(2)).reshape(winner.shape)
+    index, lost = _index_and_lost(winner, geometry)
+    return x.flatten(2).gather(2, index.flatten(2)).reshape(winner.shape).masked_fill(lost, 0)
+
+
+def _index_and_lost(winner: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """Winners as indices, and which windows have none."""
+    if winner.dtype != torch.uint8:
+        return winner, torch.zeros_like(winner, dtype=torch.bool)
+    lost = winner == NO_WINNER
+    return geometry.index_of(winner.masked_fill(lost, 0)).masked_fill(lost, 0), lost
 
 
 def sum_pool(x: Tensor, geometry: Geometry) -> Tensor:

@@ -12,16 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..layout import is_channels_last
 from ..padding import crop, pad_constant
 from ..window import Geometry
+from .problem import Problem
 
-_RANKS = (1, 2, 3)
-_OPERATIONS = ("forward", "grad_input", "grad_weight", "max_pool", "route", "sum_pool", "spread")
+RANKS = (1, 2, 3)
+_CONVOLUTION = ("forward", "grad_input", "grad_weight")
 
 
-def supports(operation: str, geometry: Geometry) -> bool:
-    """Whether the vendor has a kernel of this name for such a geometry."""
-    if operation not in _OPERATIONS or geometry.window.ndim not in _RANKS:
+def supports(problem: Problem) -> bool:
+    """Whether the vendor has a kernel of this name for such a geometry, and winners that are indices."""
+    if problem.operation in _CONVOLUTION:
+        return problem.geometry.window.ndim in RANKS
+    return problem.winners in (None, torch.int64) and supports_pooling(problem.operation, problem.geometry)
+
+
+def supports_pooling(operation: str, geometry: Geometry) -> bool:
+    if geometry.window.ndim not in RANKS:
         return False
     if operation in ("max_pool", "route"):
         return _can_pool(geometry)
@@ -30,7 +38,7 @@ def supports(operation: str, geometry: Geometry) -> bool:
         # torch averages no volume smaller than the window, whatever its padding
         larger = all(n >= k for n, k in zip(geometry.size, geometry.window.kernel, strict=True))
         return undilated and larger and _can_pool(geometry)
-    return True
+    return False
 
 
 def _can_pool(geometry: Geometry) -> bool:
@@ -44,11 +52,15 @@ def _can_pool(geometry: Geometry) -> bool:
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    if _is_flat_picture(x):
+        return forward(x.unsqueeze(2), w.unsqueeze(2), bias, geometry.as_picture()).squeeze(2)
     alike, rest = _split_padding(geometry)
     return torch.convolution(pad_constant(x, rest), w, bias, *_arguments(geometry, alike))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    if _is_flat_picture(g):
+        return grad_input(w.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
     alike, rest = _split_padding(geometry)
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
     x = _shape_only(g, (g.shape[0], w.shape[1] * geometry.groups, *size))
@@ -56,9 +68,16 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    if _is_flat_picture(x):
+        return grad_weight(x.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
     alike, rest = _split_padding(geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
     return _backward(g, pad_constant(x, rest), w, geometry, alike, (False, True, False))[1]
+
+
+def _is_flat_picture(x: Tensor) -> bool:
+    """Signals of one axis with their channels innermost: the vendor has that layout for pictures only."""
+    return x.ndim == 3 and is_channels_last(x)
 
 
 def _split_padding(geometry: Geometry) -> tuple[list[int], list[tuple[int, int]]]:
@@ -93,53 +112,43 @@ def _backward(
 
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    x, arguments = _lift(x, geometry), _pool_arguments(geometry)
-    best, winner = _pool_operator("max_pool{}d_with_indices", geometry)(x, *arguments)
-    return _lower(best, geometry), _lower(winner, geometry)
+    if geometry.window.ndim == 1:
+        best, winner = max_pool(x.unsqueeze(2), geometry.as_picture())
+        return best.squeeze(2), winner.squeeze(2)
+    return _pool_operator("max_pool{}d_with_indices", geometry)(x, *_pool_arguments(geometry))
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    if geometry.window.ndim == 1:
+        return route(winner.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
     x = _shape_only(g, (*g.shape[:2], *geometry.size))
     operator = _pool_operator("max_pool{}d_with_indices_backward", geometry)
-    winner, g, x = (_lift(t, geometry) for t in (winner, g, x))
-    return _lower(operator(g, x, *_pool_arguments(geometry), winner), geometry)
+    return operator(g, x, *_pool_arguments(geometry), winner)
 
 
 def sum_pool(x: Tensor, geometry: Geometry) -> Tensor:
+    if geometry.window.ndim == 1:
+        return sum_pool(x.unsqueeze(2), geometry.as_picture()).squeeze(2)
     kernel, stride, padding, _, ceil_mode = _pool_arguments(geometry)
-    operator = _pool_operator("avg_pool{}d", geometry)
-    return _lower(operator(_lift(x, geometry), kernel, stride, padding, ceil_mode, True, 1), geometry)
+    return _pool_operator("avg_pool{}d", geometry)(x, kernel, stride, padding, ceil_mode, True, 1)
 
 
 def spread(g: Tensor, geometry: Geometry) -> Tensor:
+    if geometry.window.ndim == 1:
+        return spread(g.unsqueeze(2), geometry.as_picture()).squeeze(2)
     kernel, stride, padding, _, ceil_mode = _pool_arguments(geometry)
     x = _shape_only(g, (*g.shape[:2], *geometry.size))
-    operator = _pool_operator("avg_pool{}d_backward", geometry)
-    return _lower(
-        operator(_lift(g, geometry), _lift(x, geometry), kernel, stride, padding, ceil_mode, True, 1),
-        geometry,
-    )
+    return _pool_operator("avg_pool{}d_backward", geometry)(g, x, kernel, stride, padding, ceil_mode, True, 1)
 
 
 def _pool_arguments(geometry: Geometry) -> tuple:
-    """Kernel, stride, padding, dilation, ceil_mode in the vendor's form, lifted like :func:`_lift`."""
+    """Kernel, stride, padding, dilation, ceil_mode in the vendor's form."""
     window = geometry.window
     before = tuple(pair[0] for pair in window.padding)
     alike = replace(window, padding=tuple((b, b) for b in before))
     ceil_mode = alike.output_size(geometry.size) != geometry.output_size
-    lead = (1,) * (window.ndim == 1)
-    none = (0,) * (window.ndim == 1)
-    return lead + window.kernel, lead + window.stride, none + before, lead + window.dilation, ceil_mode
+    return window.kernel, window.stride, before, window.dilation, ceil_mode
 
 
 def _pool_operator(name: str, geometry: Geometry) -> Any:
-    return getattr(torch.ops.aten, name.format(max(2, geometry.window.ndim)))
-
-
-def _lift(x: Tensor, geometry: Geometry) -> Tensor:
-    """Signals of one axis as pictures of height 1: the vendor pools over two axes and more."""
-    return x.unsqueeze(2) if geometry.window.ndim == 1 else x
-
-
-def _lower(x: Tensor, geometry: Geometry) -> Tensor:
-    return x.squeeze(2) if geometry.window.ndim == 1 else x
+    return getattr(torch.ops.aten, name.format(geometry.window.ndim))

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from .. import functional as ours
-from .. import plan
+from .. import planner
 from .cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
 
 NAMES = ("exact", "identity", "differences", "autograd", "winners")
@@ -59,9 +59,9 @@ def exact(cases: Sequence[Case], kernel: str, dtype: torch.dtype, device: torch.
     errors = {}
     for case in cases:
         inputs = [torch.randint(-1, 2, shape, device=device).to(dtype) for shape in case.shapes]
-        with plan.use_kernel("reference"):
+        with planner.use_kernel("reference"):
             expected = output_and_gradients(case.function, inputs, case.divisor)
-        with plan.use_kernel(kernel):
+        with planner.use_kernel(kernel):
             found = output_and_gradients(case.function, inputs, case.divisor)
         errors[case.name] = max(_largest_difference(f, e) for f, e in zip(found, expected, strict=True))
     return worst_of("exact", 0.0, errors)
@@ -146,7 +146,7 @@ def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof:
         for options in MAX_POOL_WINDOWS:
             shape = (BATCH, CHANNELS, *SIZE[:ndim])
             x = special[torch.multinomial(chance, math.prod(shape), replacement=True)].reshape(shape).requires_grad_()
-            with plan.use_kernel(kernel):
+            with planner.use_kernel(kernel):
                 found, winner = ours.max_pool(x, ndim=ndim, return_indices=True, **options)
                 shares = torch.autograd.grad(found.sum(), x)[0].double()
             expected, expected_winner = torch_max_pool(x, return_indices=True, **options)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .. import check, plan
+from .. import check, planner
 from ..errors import UsageError
 from . import proofs
 from .cases import CASES
@@ -24,7 +24,7 @@ def verify_all(
     # float32 in full: a GPU's TF32 rounds operands to 10 bits, which is no error of the operation.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for operation in CASES:
-            for kernel in plan.KERNELS:
+            for kernel in planner.KERNELS:
                 for dtype in dtypes:
                     progress(f"{operation} ({kernel}, {dtype})")
                     rows.append(_prove(operation, kernel, dtype, torch.device(device)))
@@ -97,7 +97,7 @@ def _as_function(
 def _prove(operation: str, kernel: str, dtype: torch.dtype, device: torch.device) -> Row:
     cases = CASES[operation]
     # Each row draws the same numbers, whatever was proved before it, and leaves the caller's generator as it was.
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), plan.use_kernel(kernel):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), planner.use_kernel(kernel):
         torch.manual_seed(0)
         found = [proofs.exact(cases, kernel, dtype, device), proofs.identity(cases, dtype, device)]
         if dtype == torch.float64:

@@ -1,0 +1,113 @@
+"""Which kernel computes an operation, and why.
+
+For each direction (forward, grad_input, grad_weight, ...) by itself: the first rule of :data:`sigconv.rules.RULES` that
+applies and whose kernel can do it; else the vendor's kernel; else the definition.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .kernels import reference, vendor
+from .kernels.problem import Problem
+from .names import named
+from .rules import RULES
+from .window import Geometry
+
+KERNELS: dict[str, Any] = {"vendor": vendor, "reference": reference}
+"""By name. Each has ``supports(problem)`` and a function for each operation that it supports."""
+
+SMALL = 1 << 13
+"""No rule applies to signals of fewer numbers: there, the time is that of the calls."""
+
+ENVIRONMENT = "SIGCONV_KERNEL"
+
+
+class Choice(NamedTuple):
+    kernel: str
+    because: str
+
+
+def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
+    """The function that computes ``operation``; it takes the operands and the geometry."""
+    problem = Problem.of(operation, geometry, operands)
+    return getattr(KERNELS[choose(problem).kernel], operation)
+
+
+def choose(problem: Problem) -> Choice:
+    """Sizes may be symbols while compiling, which cannot be remembered."""
+    return _remembered(problem, _forced) if problem.plain else _search(problem, _forced)
+
+
+def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
+    """Whether the vendor computes a convolution in all directions, so that torch's own autograd serves.
+
+    That saves the time of a Function of ours, which is all the time that a small signal takes, and is what compilers
+    know best.
+    """
+    if _forced is not None or geometry.window.ndim not in vendor.RANKS:
+        return False
+    if torch.compiler.is_compiling() or x.numel() < SMALL:
+        return True
+    wanted = ["forward"]
+    if torch.is_grad_enabled():
+        wanted += ["grad_input"] * x.requires_grad + ["grad_weight"] * w.requires_grad
+    problem = Problem.of("forward", geometry, (x, w))
+    return _all_vendor(problem, wanted)
+
+
+def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
+    """The same for pooling."""
+    if _forced is not None:
+        return False
+    if not torch.compiler.is_compiling() and x.numel() >= SMALL:
+        return choose(Problem.of(operation, geometry, (x,))).kernel == "vendor"
+    return vendor.supports_pooling(operation, geometry)
+
+
+@contextmanager
+def use_kernel(name: str | None) -> Iterator[None]:
+    """Within this context every operation that the kernel ``name`` supports is computed by it; None lifts that.
+
+    The environment variable SIGCONV_KERNEL does the same for a whole program.
+    """
+    global _forced
+    before, _forced = _forced, None if name is None else _checked(name)
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def _search(problem: Problem, forced: str | None) -> Choice:
+    if forced is not None and KERNELS[forced].supports(problem):
+        return Choice(forced, "it is forced")
+    if forced is None:
+        for rule in RULES:
+            if rule.applies(problem) and KERNELS[rule.kernel].supports(problem):
+                return Choice(rule.kernel, rule.because)
+    if forced != "reference" and vendor.supports(problem):
+        return Choice("vendor", "no kernel here is known to be faster")
+    return Choice("reference", "the vendor has no kernel for this")
+
+
+_remembered = functools.lru_cache(maxsize=4096)(_search)
+
+
+def _all_vendor(forward: Problem, operations: list[str]) -> bool:
+    return all(choose(forward.turned(operation)).kernel == "vendor" for operation in operations)
+
+
+def _checked(name: str) -> str:
+    named("kernel", name, KERNELS)
+    return name
+
+
+_forced: str | None = _checked(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None
