@@ -21,6 +21,7 @@ from torch import Tensor
 from . import check
 from .adaptive import AdaptiveSizes, even_windows, parse_sizes
 from .errors import UsageError
+from .kernels.problem import is_autocast
 from .padding import pad, pad_constant, parse_modes
 from .pooling import max_and_winner, window_sum, winner_index
 from .trilinear import convolution, derivative
@@ -333,10 +334,11 @@ def _samples_counted(window: Window, geometry: Geometry, include_padding: bool, 
 
 def _autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     """Under autocast, the tensors in its dtype; like torch it leaves float64 alone."""
-    device = tensors[0].device.type  # type: ignore[union-attr]
-    if not torch.is_autocast_enabled(device):
+    x = tensors[0]
+    assert x is not None
+    if not is_autocast(x):
         return tensors
-    dtype = torch.get_autocast_dtype(device)
+    dtype = torch.get_autocast_dtype(x.device.type)
     return tuple(t.to(dtype) if t is not None and t.dtype != torch.float64 else t for t in tensors)
 
 

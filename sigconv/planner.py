@@ -10,18 +10,19 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from .kernels import reference, vendor
-from .kernels.problem import Problem
+from .kernels import flipped, numba, reference, vendor
+from .kernels.problem import Problem, is_autocast
 from .names import named
 from .rules import RULES
 from .window import Geometry
 
-KERNELS: dict[str, Any] = {"vendor": vendor, "reference": reference}
+KERNELS: dict[str, Any] = {"vendor": vendor, "numba": numba, "flipped": flipped, "reference": reference}
 """By name. Each has ``supports(problem)`` and a function for each operation that it supports."""
 
 SMALL = 1 << 13
@@ -37,8 +38,10 @@ class Choice(NamedTuple):
 
 def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
     """The function that computes ``operation``; it takes the operands and the geometry."""
-    problem = Problem.of(operation, geometry, operands)
-    return getattr(KERNELS[choose(problem).kernel], operation)
+    chosen = choose(Problem.of(operation, geometry, operands)).kernel
+    for used in _observers:
+        used.add((chosen, operation))
+    return getattr(KERNELS[chosen], operation)
 
 
 def choose(problem: Problem) -> Choice:
@@ -72,6 +75,17 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
     return vendor.supports_pooling(operation, geometry)
 
 
+def has_fused_pool(geometry: Geometry, x: Tensor, channels: int) -> bool:
+    """Whether a kernel does ReLU and maximum pooling at once, on what a convolution of x to ``channels`` gives."""
+    if torch.compiler.is_compiling() or min(geometry.output_size) < 1 or is_autocast(x):
+        return False
+    if geometry.window.blind_axis(geometry.size) is not None:
+        return False
+    seen = Problem.of("rectified_max_pool", geometry, (x,))
+    problem = replace(seen, in_channels=channels, out_channels=channels, channels_last=True)
+    return problem.inputs >= SMALL and choose(problem).kernel not in ("vendor", "reference")
+
+
 @contextmanager
 def use_kernel(name: str | None) -> Iterator[None]:
     """Within this context every operation that the kernel ``name`` supports is computed by it; None lifts that.
@@ -84,6 +98,20 @@ def use_kernel(name: str | None) -> Iterator[None]:
         yield
     finally:
         _forced = before
+
+
+@contextmanager
+def observed() -> Iterator[set[tuple[str, str]]]:
+    """What kernels compute within this context: their names and operations. torch's own autograd is not seen."""
+    used: set[tuple[str, str]] = set()
+    _observers.append(used)
+    try:
+        yield used
+    finally:
+        _observers.remove(used)
+
+
+_observers: list[set[tuple[str, str]]] = []
 
 
 def _search(problem: Problem, forced: str | None) -> Choice:
@@ -99,6 +127,8 @@ def _search(problem: Problem, forced: str | None) -> Choice:
 
 
 _remembered = functools.lru_cache(maxsize=4096)(_search)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_remembered.cache_clear)  # some kernels cannot be used there
 
 
 def _all_vendor(forward: Problem, operations: list[str]) -> bool:

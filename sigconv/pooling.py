@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from . import planner
+from .kernels.problem import NO_WINNER
 from .window import Geometry
 
 
@@ -76,6 +77,51 @@ class _MaxPoolWithForwardMode(_MaxPool):
         return _selected("gather", ctx.saved_tensors[0], tangent, ctx.geometry), None
 
 
+class _RectifiedMaxPool(Function):
+    """The maximum of relu(x + shift) in each window, with nothing kept for the backward pass but the winners.
+
+    Maximum and ReLU change places with the shift: pooled first, the rest is done on a map of the pooled size.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+        kernel = planner.kernel("rectified_max_pool", geometry, (x,))
+        return kernel(x, torch.ones_like(shift), shift, geometry)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.geometry = inputs[2]
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(output[1])
+        ctx.save_for_forward(output[1])
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        (winner,) = ctx.saved_tensors
+        gx = _selected("route", winner, cotangent, ctx.geometry) if ctx.needs_input_grad[0] else None
+        return gx, _alive_sum(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[1] else None, None
+
+    @staticmethod
+    def jvp(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:
+        (winner,) = ctx.saved_tensors
+        terms = []
+        if x_tangent is not None:
+            terms.append(_selected("gather", winner, x_tangent, ctx.geometry))
+        if shift_tangent is not None:
+            shift = shift_tangent.reshape(-1, *[1] * ctx.geometry.window.ndim)
+            terms.append(torch.where(winner == NO_WINNER, 0, shift))
+        return torch.as_tensor(sum(terms)), None
+
+
+def _alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """The sum of the errors of windows that have a winner, in each channel."""
+    if not torch.is_grad_enabled():
+        return planner.kernel("error_sums", geometry, (winner, g))(winner, g, None, geometry)[0]
+    return g.masked_fill(winner == NO_WINNER, 0).sum([d for d in range(g.ndim) if d != 1])
+
+
 class _Sum(Function):
     """``sum_pool`` over the windows, or its adjoint ``spread``."""
 
@@ -116,6 +162,11 @@ def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
         return planner.vendor.max_pool(x, geometry)
     function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
     return function.apply(x, geometry)
+
+
+def rectified_max_pool(x: Tensor, shift: Tensor, geometry: Geometry) -> Tensor:
+    """max_pool(relu(x + shift)): x (batch, channel, *size), shift (channel,) -> (batch, channel, *output size)."""
+    return _RectifiedMaxPool.apply(x, shift, geometry)[0]
 
 
 def winner_index(winner: Tensor, geometry: Geometry) -> Tensor:

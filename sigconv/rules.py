@@ -1,7 +1,7 @@
 """What was measured: where which kernel is faster than the vendor's.
 
-The first rule that applies is taken, so the order matters. Gains are medians of forward and backward against torch.nn
-in its best layout, from ``sigconv bench``; docs/performance.md has all figures, and the machine.
+The first rule that applies is taken, so the order matters. Gains are medians on a CPU against torch.nn in its best
+layout, from ``sigconv bench``; docs/performance.md has all figures, and the machine.
 """
 
 from __future__ import annotations
@@ -21,4 +21,35 @@ class Rule:
     applies: Callable[[Problem], bool]
 
 
-RULES: tuple[Rule, ...] = ()
+def _on_cpu(problem: Problem, *operations: str) -> bool:
+    return problem.device == "cpu" and problem.operation in operations
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "numba",
+        "winners are remembered in a byte, and pooling goes over channels that lie side by side",
+        lambda p: _on_cpu(p, "max_pool", "rectified_max_pool", "route", "routed_onto", "error_sums", "moments"),
+    ),
+    Rule(
+        "numba",
+        "the vendor convolves each channel by itself slowly if the window has gaps",
+        lambda p: _on_cpu(p, "forward", "grad_input") and p.depthwise and max(p.geometry.window.dilation) > 1,
+    ),
+    Rule(
+        "flipped",
+        "the vendor's convolution with the flipped kernel is faster than its gradient",
+        lambda p: _on_cpu(p, "grad_input") and p.depthwise,
+    ),
+    Rule(
+        "numba",
+        "the vendor sums up the weights' gradients of separate channels slowly",
+        lambda p: _on_cpu(p, "grad_weight") and p.depthwise and _is_long(p),
+    ),
+)
+
+
+def _is_long(problem: Problem) -> bool:
+    """Pictures have a fast kernel for small windows."""
+    window = problem.geometry.window
+    return window.ndim != 2 or window.places >= 25 or max(window.dilation) > 1

@@ -165,6 +165,22 @@ class Geometry:
     def output_size(self) -> Sizes:
         return self.window.output_size(self.size)
 
+    @property
+    def has_flipped(self) -> bool:
+        """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
+        window = self.window
+        reach = all(max(pair) < e for pair, e in zip(window.padding, window.extent, strict=True))
+        return reach and all(s == 1 for s in window.stride)
+
+    @property
+    def flipped(self) -> Geometry:
+        """The convolution with the flipped kernel that takes the output's errors to the input."""
+        window = self.window
+        padding = tuple(
+            (e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True)
+        )
+        return Geometry(replace(window, padding=padding), self.output_size, self.groups)
+
     def as_picture(self) -> Geometry:
         """The same with an axis of size 1 before the others."""
         window = self.window

@@ -1,7 +1,7 @@
 """Blocks of layers for signals of any number of axes."""
 
 from .activation import ACTIVATIONS, ScaledTanh, make_activation
-from .compose import Branches, PerFrame, Residual, chain
+from .compose import Branches, Chain, PerFrame, Residual, chain
 from .conv import ConvBlock, factorised, separable
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
 from .shape import Flatten, Fold, GlobalAvgPool, StatisticsPooling
@@ -12,6 +12,7 @@ __all__ = [
     "NORMS",
     "BatchNorm",
     "Branches",
+    "Chain",
     "ConvBlock",
     "Flatten",
     "Fold",

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..layers import MaxPool
 from .activation import make_activation
 
 
-def chain(**modules: nn.Module | None) -> nn.Sequential:
-    """A Sequential of the modules that are there, each under its name."""
-    return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
+class Chain(nn.Sequential):
+    """Modules one after another, as in a Sequential.
+
+    Where a :class:`sigconv.blocks.ConvBlock` is followed by maximum pooling the two may be computed as one operation.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        modules: list[Any] = list(self)
+        while modules:
+            module = modules.pop(0)
+            if modules and type(modules[0]) is MaxPool and hasattr(module, "pooled"):
+                x = module.pooled(x, modules.pop(0))
+            else:
+                x = module(x)
+        return x
+
+
+def chain(**modules: nn.Module | None) -> Chain:
+    """The modules that are there one after another, each under its name."""
+    return Chain(OrderedDict((name, module) for name, module in modules.items() if module is not None))
 
 
 class Residual(nn.Module):

@@ -9,14 +9,18 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..layers import Conv, MaxPool
+from ..layout import channels_last
 from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
+from .fused import fused
 from .norm import make_norm
 
 
 class ConvBlock(nn.Module):
     """Convolution, normalisation, activation and pooling, in this order, for any number of axes.
+
+    On a CPU the output is channels-last. Where a kernel can, normalisation, ReLU and maximum pooling are one operation.
 
     ([batch,] in_channels, *size) -> ([batch,] out_channels, *size); batch normalisation needs the batch axis. The
     convolution has a bias only where no normalisation follows, which would take it out again.
@@ -28,6 +32,8 @@ class ConvBlock(nn.Module):
         activation: "relu", "gelu", "silu", "sigmoid", "tanh", "scaled_tanh" or None.
         pool: the size of maximum pooling, with windows side by side; or a module that pools, such as an AvgPool.
     """
+
+    conv: Conv
 
     def __init__(
         self,
@@ -67,6 +73,22 @@ class ConvBlock(nn.Module):
                 self.add_module(name, part)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self._laid_out(x)
+        pool = self._modules.get("pool")
+        y = fused(self, pool, x) if type(pool) is MaxPool else None
+        return self._one_by_one(x) if y is None else y
+
+    def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
+        """``pool(self(x))``, as one operation where that can be done."""
+        x = self._laid_out(x)
+        y = fused(self, pool, x) if "pool" not in self._modules else None
+        return pool(self(x)) if y is None else y
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        on_cpu = x.device.type == "cpu" and x.ndim == self.conv.window.ndim + 2
+        return channels_last(x) if on_cpu else x
+
+    def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():
             x = part(x)
         return x

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import UsageError
+from ..layout import is_channels_last
 from ..names import named
 
 
@@ -26,6 +28,22 @@ class BatchNorm(_BatchNorm):
                 f"BatchNorm({self.num_features}): input has shape {tuple(input.shape)}; "
                 f"it must be (batch, {self.num_features}, ...)"
             )
+
+    def forward(self, input: Tensor) -> Tensor:
+        # torch has a fast kernel for channels-last pictures, and would copy signals of one axis.
+        if input.ndim == 3 and is_channels_last(input):
+            return super().forward(input.unsqueeze(2)).squeeze(2)
+        return super().forward(input)
+
+    def track(self, mean: Tensor, var: Tensor, count: int) -> None:
+        """Let the running statistics follow those of a batch: mean and biased variance of ``count`` numbers each."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+            self.running_var.lerp_((var * (count / (count - 1))).to(self.running_var.dtype), share)
 
 
 class SubSpectralNorm(nn.Module):

@@ -96,6 +96,12 @@ def is_plain(tensors: list[Tensor]) -> bool:
     )
 
 
+def is_autocast(x: Tensor) -> bool:
+    """Whether torch chooses the dtype of convolutions of x."""
+    device = x.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
 def _channels(operation: str, geometry: Geometry, tensors: list[Tensor]) -> tuple[int, int, Tensor]:
     match operation:
         case "forward":

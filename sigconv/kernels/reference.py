@@ -78,13 +78,16 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     return best, geometry.index_of(place)
 
 
-def rectified_max_pool(x: Tensor, bias: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """y[o] = relu(bias + max over k of x[s*o + d*k]); and the winner, as its place in the window (uint8).
+def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """y[o] = max over k of relu(scale x[s*o + d*k] + shift); and the winner, as its place in the window (uint8).
 
-    A window that ReLU sets to zero has NO_WINNER: its error goes nowhere.
+    scale and shift are (channel,). Where scale is negative the smallest x wins. A window that ReLU sets to zero has
+    NO_WINNER: its error goes nowhere.
     """
-    best, place = _best_and_place(x, geometry)
-    y = torch.relu(best + bias.reshape(-1, *[1] * geometry.window.ndim))
+    scale, shift = (t.reshape(-1, *[1] * geometry.window.ndim) for t in (scale, shift))
+    sign = where(scale < 0, -1, 1)
+    best, place = _best_and_place(x * sign, geometry)
+    y = torch.relu(best * (sign * scale) + shift)
     return y, where(y <= 0, NO_WINNER, place).to(torch.uint8)
 
 
@@ -111,6 +114,29 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
     """y[o] = x[j] with j the winner of o: the adjoint of :func:`route`."""
     index, lost = _index_and_lost(winner, geometry)
     return x.flatten(2).gather(2, index.flatten(2)).reshape(winner.shape).masked_fill(lost, 0)
+
+
+def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """Of each channel, the sum of g[o] over windows that have a winner, and that of g[o] x[winner of o]."""
+    _, lost = _index_and_lost(winner, geometry)
+    alive = g.masked_fill(lost, 0)
+    won = alive if x is None else alive * gather(x, winner, geometry)
+    rest = [d for d in range(g.ndim) if d != 1]
+    return alive.sum(rest), won.sum(rest)
+
+
+def routed_onto(
+    x: Tensor, slope: Tensor, base: Tensor, winner: Tensor, g: Tensor, scale: Tensor, geometry: Geometry
+) -> Tensor:
+    """gx[j] = slope x[j] + base + sum over all o whose winner is j of scale g[o]; all three factors are (channel,)."""
+    slope, base, scale = (t.reshape(-1, *[1] * geometry.window.ndim) for t in (slope, base, scale))
+    return slope * x + base + route(winner, scale * g, geometry)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance of each channel of x (batch, channel, *size), float64."""
+    var, mean = torch.var_mean(x.double(), [d for d in range(x.ndim) if d != 1], correction=0)
+    return mean, var
 
 
 def _index_and_lost(winner: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:

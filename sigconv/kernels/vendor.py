@@ -17,6 +17,7 @@ from ..padding import crop, pad_constant
 from ..window import Geometry
 from .problem import Problem
 
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 RANKS = (1, 2, 3)
 _CONVOLUTION = ("forward", "grad_input", "grad_weight")
 

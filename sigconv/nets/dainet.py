@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from ..blocks import ConvBlock, Fold, GlobalAvgPool, chain
+from ..blocks import Chain, ConvBlock, Fold, GlobalAvgPool, chain
 from ..errors import UsageError
 from ..layers import MaxPool
 from ..names import named
@@ -71,7 +71,7 @@ def dainet(
     for number, depth in enumerate(plan.depths):
         wider = 2 * maps if number else maps
         layers = [_layer(a, wider, padding, plan.residual) for a in [maps, *[wider] * (depth - 1)]]
-        stages[f"stage{number + 1}"] = nn.Sequential(*layers, *([_pool(padding)] if number < POOLED_STAGES else []))
+        stages[f"stage{number + 1}"] = Chain(*layers, *([_pool(padding)] if number < POOLED_STAGES else []))
         maps = wider
     return chain(fold=Fold(1), first=first, **stages, pool=GlobalAvgPool(), output=nn.Linear(maps, classes))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import nn
 
 from ..architecture import times
+from ..blocks import chain
 from ..errors import UsageError
 from ..notation import build, parse_input
 
@@ -31,4 +31,4 @@ def lenet5(
     if len(size) != 2:
         raise UsageError(f"LeNet-5 takes pictures, channels x height x width; {times(shape)} has {len(size)} axes")
     layers = build(f"{LAYERS}-{classes}N", (channels, *(n + 4 for n in size)), activation=activation)
-    return nn.Sequential(OrderedDict([("border", nn.ConstantPad2d(2, 0.0)), *layers.named_children()]))
+    return chain(border=nn.ConstantPad2d(2, 0.0), **dict(layers.named_children()))

@@ -11,9 +11,13 @@ import torch
 from torch import Tensor
 
 from .. import functional as ours
-from ..window import Window
+from ..normalised import normalised_max_pool
+from ..pooling import rectified_max_pool
+from ..window import Geometry, Window
 
 BATCH, CHANNELS = 2, 2
+MANY = 17
+"""Channels that make one vector, and one more: kernels that take many at a time need them."""
 RANKS = (1, 2, 3)
 SIZE = (5, 4, 3)
 """Small, and odd and even, so that strides leave samples over; the first entries are taken for fewer axes."""
@@ -24,7 +28,9 @@ class Case:
     """``function`` must equal ``torch_function``, both of tensors of ``shapes``.
 
     ``linear_in`` are the groups of operands in which the function is linear (for max pooling: homogeneous), and
-    ``divisor`` a multiple of all that it divides by.
+    ``divisor`` a multiple of all that it divides by. A function that is not ``polynomial`` piece by piece is exact on
+    no numbers, and its differences need small steps. ``beside`` is added to the operands' whole numbers where it has
+    a kink there.
     """
 
     name: str
@@ -33,6 +39,8 @@ class Case:
     shapes: tuple[tuple[int, ...], ...]
     linear_in: tuple[tuple[int, ...], ...]
     divisor: int = 1
+    polynomial: bool = True
+    beside: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
 def _torch(name: str, ndim: int) -> Callable[..., Any]:
@@ -65,6 +73,13 @@ def _conv_cases() -> Iterator[Case]:
         yield _conv_case(ndim, (2, 2, 2)[:ndim], uneven)
         yield _conv_case(ndim, (2, 3, 2)[:ndim], around)
         yield _conv_case(ndim, (1, 1, 1)[:ndim], {"stride": 2, "padding": 1})
+        for options in (
+            {"padding": "same", "dilation": 2},
+            {"padding": "causal", "groups": MANY},
+            {"padding": ((1, 2),) * ndim, "dilation": 2, "groups": MANY},
+            {"stride": 2, "padding": 1, "groups": MANY},
+        ):
+            yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
 
 
 def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any]) -> Case:
@@ -77,7 +92,11 @@ def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any]) -> C
         padded = _torch_pad(x, window.padding, options.get("padding_mode", "zeros"))
         return _torch("conv", ndim)(padded, w, bias, stride, 0, dilation, groups)
 
-    shapes = ((BATCH, CHANNELS, *SIZE[:ndim]), (2 * CHANNELS, CHANNELS // groups, *kernel))
+    shapes: tuple[tuple[int, ...], ...]
+    if groups == MANY:
+        shapes = ((1, MANY, *SIZE[:ndim]), (MANY, 1, *kernel))
+    else:
+        shapes = ((BATCH, CHANNELS, *SIZE[:ndim]), (2 * CHANNELS, CHANNELS // groups, *kernel))
     if biased:
         return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (2 * CHANNELS,)), ((1, 2),))
     return Case(name, partial(ours.conv, **options), torch_function, shapes, ((0,), (1,)))
@@ -107,6 +126,8 @@ def _max_pool_cases() -> Iterator[Case]:
     for ndim in RANKS:
         for options in MAX_POOL_WINDOWS:
             yield _pool_case(ndim, options, ours.max_pool, _torch("max_pool", ndim))
+        yield _pool_case(ndim, MAX_POOL_WINDOWS[0], ours.max_pool, _torch("max_pool", ndim), (1, MANY))
+        yield _pool_case(ndim, MAX_POOL_WINDOWS[2], ours.max_pool, _torch("max_pool", ndim), (1, MANY))
         padding = ((1, 0), (0, 2), (2, 1))[:ndim]
 
         def padded(x: Tensor, ndim: int = ndim, padding: Any = padding) -> Tensor:
@@ -134,13 +155,45 @@ def _adaptive_cases(kind: str) -> Iterator[Case]:
             yield _pool_case(ndim, options, getattr(ours, name), _torch(name, ndim))
 
 
+def _rectified_cases(normalised: bool) -> Iterator[Case]:
+    for ndim in RANKS:
+        for options in MAX_POOL_WINDOWS[:3]:
+            kernel = options["kernel_size"]
+            window = Window.parse(kernel, options.get("stride", kernel), options.get("padding", 0), ndim=ndim)
+            shape = (1, MANY, *SIZE[:ndim])
+            geometry = Geometry(window, SIZE[:ndim])
+            name, affine = f"{ndim}-D, {options}", ((MANY,),) * (2 if normalised else 1)
+
+            def torch_function(x: Tensor, *factors: Tensor, ndim: int = ndim, options: Any = options) -> Tensor:
+                if normalised:
+                    x = torch.nn.functional.batch_norm(x, None, None, *factors, training=True)
+                else:
+                    x = x + factors[0].reshape(-1, *[1] * ndim)
+                return _torch("max_pool", ndim)(torch.relu(x), **options)
+
+            def function(x: Tensor, *factors: Tensor, geometry: Geometry = geometry) -> Tensor:
+                if normalised:
+                    return normalised_max_pool(x, factors[0], factors[1], 1e-5, geometry)[0]
+                return rectified_max_pool(x, factors[0], geometry)
+
+            linear_in = ((1, 2),) if normalised else ((0, 1),)
+            beside = (0.0, 0.3, 0.7) if normalised else (0.0, 0.5)
+            shapes = (shape, *affine)
+            yield Case(name, function, torch_function, shapes, linear_in, polynomial=not normalised, beside=beside)
+
+
 def _pool_case(
-    ndim: int, options: dict[str, Any], function: Callable[..., Any], torch_function: Callable[..., Any]
+    ndim: int,
+    options: dict[str, Any],
+    function: Callable[..., Any],
+    torch_function: Callable[..., Any],
+    batch: tuple[int, int] = (BATCH, CHANNELS),
 ) -> Case:
     with_options = torch_function if torch_function.__name__ == "padded" else partial(torch_function, **options)
-    shape = (BATCH, CHANNELS, *SIZE[:ndim])
+    shape = (*batch, *SIZE[:ndim])
     divisor = 1080 if "avg" in function.__name__ else 1  # windows hold products of 1, 2, 3 and, adaptive ones, 5
-    return Case(_name(ndim, options), partial(function, ndim=ndim, **options), with_options, (shape,), ((0,),), divisor)
+    name = f"{_name(ndim, options)}, {batch[1]} channels"
+    return Case(name, partial(function, ndim=ndim, **options), with_options, (shape,), ((0,),), divisor)
 
 
 MAX_POOL_WINDOWS: tuple[dict[str, Any], ...] = (
@@ -156,6 +209,8 @@ CASES: dict[str, tuple[Case, ...]] = {
     "conv_transpose": tuple(_conv_transpose_cases()),
     "max_pool": tuple(_max_pool_cases()),
     "avg_pool": tuple(_avg_pool_cases()),
+    "rectified_max_pool": tuple(_rectified_cases(normalised=False)),
+    "normalised_max_pool": tuple(_rectified_cases(normalised=True)),
     "adaptive_max_pool": tuple(_adaptive_cases("max")),
     "adaptive_avg_pool": tuple(_adaptive_cases("avg")),
 }

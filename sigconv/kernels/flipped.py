@@ -1,0 +1,22 @@
+"""The gradient by the input of a depthwise convolution, as the vendor's convolution with the flipped kernel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..window import Geometry
+from . import vendor
+from .problem import Problem
+
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def supports(problem: Problem) -> bool:
+    as_many = problem.out_channels == problem.in_channels
+    flips = problem.operation == "grad_input" and problem.geometry.has_flipped
+    return flips and problem.depthwise and as_many and problem.geometry.window.ndim in vendor.RANKS
+
+
+def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    return vendor.forward(g, w.flip(list(range(2, w.ndim))), None, geometry.flipped)

@@ -1,0 +1,148 @@
+"""Loops that Numba compiles on the user's machine: max pooling and depthwise convolution, for any number of axes.
+
+They work on channels-last signals, copy others, and give their results in the layout of the input. Nothing is compiled,
+nor Numba imported, before the first problem that is theirs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...window import Geometry
+from ..problem import NO_WINNER, Problem
+from . import runtime
+from .windows import empty_rows, laid_out_like, rows, windows
+
+DTYPES = (torch.float64, torch.float32)
+LANES = 16
+"""So many channels are taken at a time, and must be there at least."""
+_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto", "moments")
+_DEPTHWISE = ("forward", "grad_input", "grad_weight")
+
+
+def supports(problem: Problem) -> bool:
+    if problem.device != "cpu" or problem.dtype not in DTYPES or not problem.plain:
+        return False
+    if problem.in_channels < LANES:
+        return False
+    if problem.operation in _POOLING:
+        small = problem.geometry.window.places < NO_WINNER
+        return small and problem.winners in (None, torch.uint8) and runtime.is_available()
+    if problem.operation not in _DEPTHWISE or not problem.depthwise or problem.out_channels != problem.in_channels:
+        return False
+    return (problem.operation != "grad_input" or problem.geometry.has_flipped) and runtime.is_available()
+
+
+def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The maximum of each window and the winner's place in it, uint8."""
+    return _max_pool(x, None, None, geometry)
+
+
+def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """relu(scale x + shift): its maximum in each window, and the winner's place, or NO_WINNER where that is zero."""
+    falls = scale.detach() < 0  # the maximum of a falling function is at the minimum
+    sign = torch.where(falls, -1.0, 1.0).to(x.dtype).numpy() if falls.any() else None
+    return _max_pool(x, sign, (scale.detach().numpy(), shift.detach().numpy()), geometry)
+
+
+def _max_pool(
+    x: Tensor, sign: np.ndarray | None, factors: tuple[np.ndarray, np.ndarray] | None, geometry: Geometry
+) -> tuple[Tensor, Tensor]:
+    from . import pooling
+
+    runtime.use_torchs_threads()
+    best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
+    winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
+    pooling.max_pool(rows(x), sign, factors, values, places, *windows(geometry))
+    return laid_out_like(best, x), winner
+
+
+def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Each error at the winner of its window."""
+    return _route(winner, g, None, geometry)
+
+
+def routed_onto(
+    x: Tensor, slope: Tensor, level: Tensor, winner: Tensor, g: Tensor, scale: Tensor, geometry: Geometry
+) -> Tensor:
+    """slope x + level, and to this each error, scale g, at the winner of its window."""
+    return _route(winner, g, (rows(x).reshape(-1), slope.numpy(), level.numpy(), scale.numpy()), geometry)
+
+
+def _route(winner: Tensor, g: Tensor, base: tuple[np.ndarray, ...] | None, geometry: Geometry) -> Tensor:
+    from . import pooling
+
+    runtime.use_torchs_threads()
+    gx, samples = empty_rows(g.shape[0], g.shape[1], geometry.size, g.dtype)
+    pooling.route(rows(g), rows(winner), base, samples, *windows(geometry))
+    return laid_out_like(gx, g)
+
+
+def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """Of each channel, the sum of the errors g of windows that have a winner, and that of g times the winning x."""
+    from . import pooling
+
+    runtime.use_torchs_threads()
+    channels = g.shape[1]
+    sums = g.new_empty((2, pooling.CHUNKS, blocks_of(channels), LANES))
+    seen = None if x is None else rows(x)
+    pooling.error_sums(rows(g), rows(winner), seen, sums.numpy(), *windows(geometry))
+    errors, products = _joined(sums.sum(1), channels)
+    return errors, products
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance of each channel of x (batch, channel, *size), float64."""
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    seen = rows(x).reshape(-1, x.shape[1])
+    counts = x.new_empty(statistics.CHUNKS, dtype=torch.float64)
+    means, squares = (x.new_empty((statistics.CHUNKS, x.shape[1]), dtype=torch.float64) for _ in range(2))
+    statistics.moments(seen, counts.numpy(), means.numpy(), squares.numpy())
+    share = (counts / len(seen))[:, None]
+    mean = (share * means).sum(0)
+    return mean, squares.sum(0) / len(seen) + (share * (means - mean) ** 2).sum(0)
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    from . import depthwise
+
+    runtime.use_torchs_threads()
+    y, outputs = empty_rows(x.shape[0], w.shape[0], geometry.output_size, x.dtype)
+    shift = x.new_zeros(w.shape[0]) if bias is None else bias.detach()
+    depthwise.forward(rows(x), _by_place(w), shift.numpy(), outputs, *windows(geometry))
+    return laid_out_like(y, x)
+
+
+def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """The convolution of the errors with the flipped kernel."""
+    return forward(g, w.flip(list(range(2, w.ndim))), None, geometry.flipped)
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    from . import depthwise
+
+    runtime.use_torchs_threads()
+    channels = x.shape[1]
+    parts = x.new_empty((depthwise.CHUNKS, geometry.window.places, blocks_of(channels), LANES))
+    depthwise.grad_weight(rows(x), rows(g), parts.numpy(), *windows(geometry))
+    return _joined(parts.sum(0), channels).t().reshape(channels, 1, *geometry.window.kernel)
+
+
+def _joined(sums: Tensor, channels: int) -> Tensor:
+    """(..., block, lane) as (..., channels): of a last block that overlaps the one before, the lanes that are new."""
+    whole = channels // LANES
+    new = sums[..., whole:, whole * LANES - channels :] if channels % LANES else sums[..., whole:, :]
+    return torch.cat([sums[..., :whole, :].flatten(-2), new.flatten(-2)], -1)
+
+
+def blocks_of(channels: int) -> int:
+    return -(-channels // LANES)
+
+
+def _by_place(w: Tensor) -> np.ndarray:
+    """w (channels, 1, *kernel) as (places, channels)."""
+    return w.detach().flatten(1).t().contiguous().numpy()

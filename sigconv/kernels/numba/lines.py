@@ -1,0 +1,67 @@
+"""What compiled loops over windows share. Signals are rows, (batch, place, channel), flattened.
+
+A line is the windows along the last axis. Channels are taken LANES at a time, in blocks; the last block overlaps the
+one before where their number is no multiple, so there must be LANES channels at least.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from . import LANES
+
+
+@njit(inline="always")
+def blocks_of(channels):
+    return (channels + LANES - 1) // LANES
+
+
+@njit(inline="always")
+def block_start(block, channels):
+    return min(block * LANES, channels - LANES)
+
+
+@njit(inline="always")
+def first_sample(place, output_size, stride, before, first):
+    """Where the window of an output place begins, along each axis."""
+    for axis in range(len(output_size) - 1, -1, -1):
+        first[axis] = (place % output_size[axis]) * stride[axis] - before[axis]
+        place //= output_size[axis]
+
+
+@njit(inline="always")
+def flat_index(sample, size):
+    index = 0
+    for axis in range(len(size)):
+        index = index * size[axis] + sample[axis]
+    return index
+
+
+@njit(inline="always")
+def places_seen(first, distance, size, seen):
+    """Put the places of a window that are inside along all axes but the last into ``seen``; how many there are.
+
+    They are the same for a whole line.
+    """
+    count = 0
+    for k in range(distance.shape[1]):
+        inside = True
+        for axis in range(len(size) - 1):
+            sample = first[axis] + distance[axis, k]
+            inside &= (sample >= 0) and (sample < size[axis])
+        if inside:
+            seen[count] = k
+            count += 1
+    return count
+
+
+@njit(inline="always")
+def begin_of(first, stride):
+    """The first window of a line that sees the input, where window 0 sees sample ``first``."""
+    return max(0, -(first // stride))
+
+
+@njit(inline="always")
+def end_of(first, stride, size, width):
+    """Behind the last such window."""
+    return max(0, min(width, (size - 1 - first) // stride + 1))

@@ -1,0 +1,183 @@
+"""Loops of max pooling, compiled; see :mod:`.lines` for how signals are gone through."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from ..problem import NO_WINNER
+from .lines import block_start, blocks_of, first_sample, flat_index, places_seen
+from .runtime import jit
+from .simd import (
+    LANES,
+    add,
+    at_most,
+    equal,
+    load,
+    load_places,
+    multiply,
+    multiply_add,
+    place,
+    store,
+    store_places,
+    where,
+    wins,
+    zero,
+)
+
+CHUNKS = 16
+"""Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""
+
+SLABS = 8
+"""Parts of a signal that are routed to at the same time, where windows do not overlap along the first axis."""
+
+
+@jit()
+def max_pool(x, sign, factors, y, winner, size, output_size, extent, stride, before, offset, distance):
+    """y, the maximum of x, and the winner's place in the window.
+
+    With factors (scale and shift, each (channel)) the maximum of relu(scale x + shift), and NO_WINNER where that is
+    zero; sign (channel) is that of scale, or None where none is negative.
+    """
+    batch, outputs, channels = y.shape
+    last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
+    lines = outputs // width
+    xs, ys, winners = x.reshape(-1), y.reshape(-1), winner.reshape(-1)
+    nobody = place(NO_WINNER)
+    for task in prange(batch * lines):
+        b, line = task // lines, task % lines
+        first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
+        first_sample(line * width, output_size, stride, before, first)
+        count, left = places_seen(first, distance, size, seen), first[last]
+        start = b * samples + flat_index(first, size)
+        for o in range(width):
+            here, there = start + o * stride[last], (b * outputs + line * width + o) * channels
+            sample = left + o * stride[last]
+            inside = sample >= 0 and sample + extent[last] <= size[last]
+            begin = 0
+            while not inside and not sees(sample + distance[last, seen[begin]], size[last]):
+                begin += 1
+            for block in range(blocks_of(channels)):
+                c = block_start(block, channels)
+                best = signed(load(xs, (here + offset[seen[begin]]) * channels + c), sign, c)
+                who = place(seen[begin])
+                for n in range(begin + 1, count):
+                    k = seen[n]
+                    if inside or sees(sample + distance[last, k], size[last]):
+                        value = signed(load(xs, (here + offset[k]) * channels + c), sign, c)
+                        better = wins(value, best)
+                        best, who = where(better, value, best), where(better, place(k), who)
+                if factors is not None:
+                    scale, shift = factors
+                    best = multiply_add(signed(best, sign, c), load(scale, c), load(shift, c))
+                    dead = at_most(best, zero(best))
+                    best, who = where(dead, zero(best), best), where(dead, nobody, who)
+                store(ys, there + c, best)
+                store_places(winners, there + c, who)
+
+
+@njit(inline="always")
+def sees(sample, size):
+    return sample >= 0 and sample < size
+
+
+@njit(inline="always")
+def signed(value, sign, c):
+    return value if sign is None else multiply(value, load(sign, c))
+
+
+@jit()
+def route(g, winner, base, gx, size, output_size, extent, stride, before, offset, distance):
+    """gx, the error g of each window at its winner.
+
+    With a base (x, slope, level and scale, the last three (channel)) it is slope x + level, and to this scale g at the
+    winners. The sums of a sample are taken in the order of the windows.
+    """
+    batch, samples, channels = gx.shape
+    last, width, outputs = len(size) - 1, output_size[-1], g.shape[1]
+    lines, blocks = outputs // width, blocks_of(channels)
+    alone = last == 0 or extent[0] > stride[0]  # windows overlap along the first axis, or it is the last
+    slabs, rows = (1, 1) if alone else (min(SLABS, output_size[0]), output_size[0])
+    gs, winners, out = g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
+    nobody, had = place(NO_WINNER), np.zeros(LANES, np.int32)
+    had[: blocks * LANES - channels] = 1  # lanes of the last block that the one before has, too
+    for task in prange(batch * slabs):
+        b, slab = task // slabs, task % slabs
+        begin, end = rows * slab // slabs, rows * (slab + 1) // slabs
+        fill_from = 0 if slab == 0 else min(size[0], max(0, begin * stride[0] - before[0]))
+        fill_to = size[0] if slab == slabs - 1 else min(size[0], max(0, end * stride[0] - before[0]))
+        for p in range(b * samples + fill_from * (samples // size[0]), b * samples + fill_to * (samples // size[0])):
+            fill(base, out, p * channels, channels)
+        first, seen, again = np.empty(len(size), np.int64), np.empty(len(offset), np.int64), load(had, 0)
+        for line in range(begin * (lines // rows), end * (lines // rows)):
+            first_sample(line * width, output_size, stride, before, first)
+            count, left = places_seen(first, distance, size, seen), first[last]
+            start = b * samples + flat_index(first, size)
+            for o in range(width):
+                here, there = start + o * stride[last], (b * outputs + line * width + o) * channels
+                sample = left + o * stride[last]
+                inside = sample >= 0 and sample + extent[last] <= size[last]
+                for block in range(blocks):
+                    c = block_start(block, channels)
+                    error, who = load(gs, there + c), load_places(winners, there + c)
+                    if base is not None:
+                        error = multiply(error, load(base[3], c))
+                    if block == blocks - 1:
+                        who = where(equal(again, place(1)), nobody, who)
+                    for n in range(count):
+                        k = seen[n]
+                        if inside or sees(sample + distance[last, k], size[last]):
+                            i = (here + offset[k]) * channels + c
+                            won = where(equal(who, place(k)), error, zero(error))
+                            store(out, i, add(load(out, i), won))
+
+
+@njit(inline="always")
+def fill(base, out, i, channels):
+    for block in range(blocks_of(channels)):
+        c = block_start(block, channels)
+        if base is None:
+            store(out, i + c, zero(load(out, i + c)))
+        else:
+            x, slope, level, _ = base
+            store(out, i + c, multiply_add(load(x, i + c), load(slope, c), load(level, c)))
+
+
+@jit(reorder=True)
+def error_sums(g, winner, x, sums, size, output_size, extent, stride, before, offset, distance):
+    """sums (2, chunk, block, lane): over the lines of each chunk, of g where there is a winner, and of g times it.
+
+    Without x the latter are left out.
+    """
+    batch, outputs, channels = g.shape
+    last, width = len(size) - 1, output_size[-1]
+    lines, blocks, chunks = outputs // width, blocks_of(channels), sums.shape[1]
+    gs, winners, nobody = g.reshape(-1), winner.reshape(-1), place(NO_WINNER)
+    for chunk in prange(chunks):
+        errors, products = sums[0, chunk].reshape(-1), sums[1, chunk].reshape(-1)
+        errors[:], products[:] = 0, 0
+        first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
+        for task in range(batch * lines * chunk // chunks, batch * lines * (chunk + 1) // chunks):
+            b, line = task // lines, task % lines
+            first_sample(line * width, output_size, stride, before, first)
+            count, left = places_seen(first, distance, size, seen), first[last]
+            for block in range(blocks):
+                c = block_start(block, channels)
+                error_sum, product_sum = load(errors, block * LANES), load(products, block * LANES)
+                for o in range(width):
+                    there = (b * outputs + line * width + o) * channels + c
+                    error, who = load(gs, there), load_places(winners, there)
+                    error = where(equal(who, nobody), zero(error), error)
+                    error_sum = add(error_sum, error)
+                    if x is None:
+                        continue
+                    xs, won = x.reshape(-1), zero(error)
+                    here = b * x.shape[1] + flat_index(first, size) + o * stride[last]
+                    for n in range(count):
+                        k = seen[n]
+                        if sees(left + o * stride[last] + distance[last, k], size[last]):
+                            value = load(xs, (here + offset[k]) * channels + c)
+                            won = where(equal(who, place(k)), value, won)
+                    product_sum = multiply_add(error, won, product_sum)
+                store(errors, block * LANES, error_sum)
+                store(products, block * LANES, product_sum)

@@ -1,0 +1,74 @@
+"""Numba's part: whether it can be used in this process, and with how many threads.
+
+Its threads are those of OpenMP, which torch has started already and keeps warm; the other layers that Numba knows would
+compete with them for the cores, and one of them ends the process where two threads call at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_forked = False
+
+
+@functools.cache
+def _starts() -> bool:
+    try:
+        import numba
+    except ImportError:
+        return False
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
+    try:
+        numba.set_num_threads(1)  # starts the threads
+        return numba.threading_layer() == "omp"
+    except ValueError:  # no layer can be loaded
+        return False
+
+
+def is_available() -> bool:
+    """Whether Numba is there, runs on OpenMP, and this is no forked process, in which OpenMP's threads are gone."""
+    return not _forked and _starts()
+
+
+def use_torchs_threads() -> None:
+    """As many threads as torch has, or as there are."""
+    import numba
+
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+
+
+def jit(*, reorder: bool = False) -> Callable[[F], F]:
+    """Compile a function that runs in parallel, once for each dtype; the result is kept on disk.
+
+    Args:
+        reorder: whether sums may be taken in another order and with fused multiply-adds.
+    """
+    import numba
+
+    options: dict[str, Any] = {"parallel": True, "nogil": True, "error_model": "numpy"}
+    if reorder:
+        options["fastmath"] = {"contract"}
+
+    def compile_lazily(function: F) -> F:
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # no place on disk can be written
+            return numba.njit(**options)(function)
+
+    return compile_lazily
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

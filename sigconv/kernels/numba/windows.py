@@ -1,0 +1,68 @@
+"""A geometry as arrays of whole numbers, and signals as rows of channels: what compiled loops work on.
+
+A signal (batch, channel, *size) is a contiguous array (batch, place, channel): channels-last, with its places in
+row-major order.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...layout import is_channels_last
+from ...window import Geometry, Sizes
+
+
+class Windows(NamedTuple):
+    """Of a geometry with ``ndim`` axes and K places in a window: int64 arrays, the last (ndim, K), others (ndim,).
+
+    ``offset`` (K,) is how far each place is from a window's first in the flattened input, ``distance`` the same along
+    each axis.
+    """
+
+    size: np.ndarray
+    output_size: np.ndarray
+    extent: np.ndarray
+    stride: np.ndarray
+    before: np.ndarray
+    offset: np.ndarray
+    distance: np.ndarray
+
+
+@functools.lru_cache(maxsize=1024)
+def windows(geometry: Geometry) -> Windows:
+    window = geometry.window
+    places = np.array(list(window.offsets()), dtype=np.int64).T
+    distance = np.ascontiguousarray(places * np.array(window.dilation)[:, None])
+    strides = np.array([math.prod(geometry.size[axis + 1 :]) for axis in range(window.ndim)])
+    size, output_size, extent, stride, before = (
+        np.array(numbers, dtype=np.int64)
+        for numbers in (
+            geometry.size,
+            geometry.output_size,
+            window.extent,
+            window.stride,
+            [pair[0] for pair in window.padding],
+        )
+    )
+    return Windows(size, output_size, extent, stride, before, strides @ distance, distance)
+
+
+def rows(x: Tensor) -> np.ndarray:
+    """x (batch, channel, *size) as (batch, place, channel); copied where its channels are not innermost."""
+    return x.detach().movedim(1, -1).contiguous().flatten(1, -2).numpy()
+
+
+def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tuple[Tensor, np.ndarray]:
+    """A new channels-last signal, and its memory as rows."""
+    memory = torch.empty((batch, *size, channels), dtype=dtype)
+    return memory.movedim(-1, 1), memory.flatten(1, -2).numpy()
+
+
+def laid_out_like(x: Tensor, signal: Tensor) -> Tensor:
+    return x if is_channels_last(signal) else x.contiguous()

@@ -1,0 +1,104 @@
+"""The plan in words: which kernel computes each direction of each layer, and why."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from . import planner
+from .errors import UsageError
+from .kernels.problem import Problem
+from .layers import AvgPool, Conv, ConvTranspose, MaxPool
+from .window import Geometry, Sizes
+
+_CONVOLUTION = ("forward", "grad_input", "grad_weight")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of one layer; ``layer`` is its name in the module, "" for the module itself."""
+
+    layer: str
+    operation: str
+    kernel: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Print it to read it."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        rows = [("layer", "operation", "kernel", "because")]
+        rows += [(step.layer or "-", step.operation, step.kernel, step.because) for step in self.steps]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def plan(
+    module: nn.Module,
+    shape: Sequence[int],
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+    channels_last: bool = True,
+) -> Plan:
+    """Which kernel would compute each convolution and pooling in ``module``, given a batch of this shape, and why.
+
+    >>> print(sigconv.plan(sigconv.Conv1d(256, 256, 9, groups=256), (8, 256, 1000)))
+
+    Nothing is computed. Layers that a :class:`sigconv.blocks.ConvBlock` joins into one operation are listed apart.
+
+    Args:
+        shape: (batch, channels, \\*size)
+        device: its type, "cpu" or "cuda".
+        channels_last: whether signals have their channels innermost when they come to the layers.
+
+    Raises:
+        UsageError: the module cannot take such a batch.
+    """
+    steps: list[Step] = []
+
+    def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0]
+        for operation, geometry, channels in _problems(layer, x):
+            winners = torch.uint8 if operation == "route" else None
+            choice = planner.choose(
+                Problem(operation, geometry, x.shape[0], *channels, dtype, device, channels_last, True, winners)
+            )
+            steps.append(Step(name, operation, *choice))
+
+    twin = copy.deepcopy(module).to(device="meta", dtype=dtype)
+    for name, layer in twin.named_modules():
+        layer.register_forward_pre_hook(lambda layer, inputs, name=name: note(name, layer, inputs))
+    try:
+        with torch.no_grad():
+            twin(torch.empty(tuple(shape), dtype=dtype, device="meta"))
+    except (RuntimeError, ValueError) as error:
+        what = f"{type(module).__name__} cannot take a batch of shape {tuple(shape)}"
+        raise UsageError(f"plan: {what}: {error}") from None
+    return Plan(tuple(steps))
+
+
+def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[int, int]]]:
+    """Operation, geometry, and the channels before and behind."""
+    size: Sizes = tuple(x.shape[2:])
+    if isinstance(layer, Conv):
+        geometry = Geometry(layer.window, size, layer.groups)
+        yield from ((operation, geometry, (layer.in_channels, layer.out_channels)) for operation in _CONVOLUTION)
+    elif isinstance(layer, ConvTranspose):
+        grown = tuple(n + e for n, e in zip(layer.window.input_size(size), layer.output_padding, strict=True))
+        geometry = Geometry(layer.window, grown, layer.groups)
+        for operation in ("grad_input", "forward", "grad_weight"):
+            yield operation, geometry, (layer.out_channels, layer.in_channels)
+    elif isinstance(layer, MaxPool | AvgPool):
+        window = layer.window.grown_to_ceil(size) if layer.ceil_mode else layer.window
+        operations = ("max_pool", "route") if isinstance(layer, MaxPool) else ("sum_pool", "spread")
+        yield from ((operation, Geometry(window, size), (x.shape[1], x.shape[1])) for operation in operations)

@@ -1,0 +1,153 @@
+"""Compiled loops against the definition, and what they need of the process that they run in."""
+
+import math
+import multiprocessing
+import os
+
+import pytest
+import torch
+from geometries import Drawn, drawn_windows
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sigconv import planner
+from sigconv.kernels import numba, reference
+from sigconv.kernels.numba import runtime
+from sigconv.kernels.problem import NO_WINNER, Problem
+from sigconv.layout import channels_last, is_channels_last
+from sigconv.window import Geometry, Window
+
+pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
+
+CHANNELS = st.sampled_from((16, 19, 32))
+
+
+def _whole(*shape: int) -> Tensor:
+    return torch.randint(-3, 4, shape).float()
+
+
+def _laid_out(x: Tensor, innermost: bool) -> Tensor:
+    return channels_last(x) if innermost else x
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn_windows(ranks=(1, 2, 3, 4)), CHANNELS, st.booleans())
+def test_depthwise_is_the_definition(drawn: Drawn, channels: int, innermost: bool) -> None:
+    geometry = Geometry(drawn.window, drawn.size, channels)
+    x, w, bias = _whole(2, channels, *drawn.size), _whole(channels, 1, *drawn.window.kernel), _whole(channels)
+    g = _whole(2, channels, *geometry.output_size)
+    x, g = _laid_out(x, innermost), _laid_out(g, innermost)
+    for operation, operands in (("forward", (x, w, bias)), ("grad_input", (w, g)), ("grad_weight", (x, g))):
+        supported = numba.supports(Problem.of(operation, geometry, operands))
+        assert supported or (operation == "grad_input" and not geometry.has_flipped)
+        if supported:
+            found = getattr(numba, operation)(*operands, geometry)
+            assert torch.equal(found, getattr(reference, operation)(*operands, geometry)), operation
+            if operation != "grad_weight" and min(map(math.prod, (x.shape[2:], g.shape[2:]))) > 1:
+                assert is_channels_last(found) == innermost
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn_windows(ranks=(1, 2, 3, 4), half_padded=True), CHANNELS, st.booleans())
+def test_pooling_is_the_definition(drawn: Drawn, channels: int, innermost: bool) -> None:
+    assume(drawn.window.blind_axis(drawn.size) is None)
+    geometry = Geometry(drawn.window, drawn.size)
+    values = torch.tensor([-1.0, 0.0, 1.0, 2.0, float("nan"), float("inf")])
+    x = _laid_out(values[torch.randint(6, (2, channels, *drawn.size))], innermost)
+    best, place = numba.max_pool(x, geometry)
+    expected, index = reference.max_pool(x, geometry)
+    assert torch.equal(best.nan_to_num(), expected.nan_to_num())
+    assert place.dtype == torch.uint8
+    assert torch.equal(geometry.index_of(place), index)
+    x, g = _laid_out(_whole(*x.shape), innermost), _laid_out(_whole(*best.shape), innermost)
+    assert torch.equal(numba.route(place, g, geometry), reference.route(place, g, geometry))
+
+    scale, shift = _whole(channels), _whole(channels)
+    y, winner = numba.rectified_max_pool(x, scale, shift, geometry)
+    for found, right in zip((y, winner), reference.rectified_max_pool(x, scale, shift, geometry), strict=True):
+        assert torch.equal(found, right)
+    assert ((winner == NO_WINNER) == (y == 0)).all()
+    for seen in (x, None):
+        sums = numba.error_sums(winner, g, seen, geometry)
+        assert torch.equal(sums[0], reference.error_sums(winner, g, x, geometry)[0])
+        if seen is not None:
+            assert torch.equal(sums[1], reference.error_sums(winner, g, x, geometry)[1])
+    onto = (x, scale, shift, winner, g, scale, geometry)
+    assert torch.equal(numba.routed_onto(*onto), reference.routed_onto(*onto))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5), st.integers(16, 40), st.integers(1, 200), st.booleans())
+def test_moments(batch: int, channels: int, places: int, innermost: bool) -> None:
+    x = _laid_out(100 + torch.randn(batch, channels, places), innermost)
+    for found, expected in zip(numba.moments(x), reference.moments(x), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def _problem_of(x: Tensor) -> Problem:
+    return Problem.of("max_pool", Geometry(Window.parse((2,), 2), tuple(x.shape[2:])), (x,))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.zeros(1, 15, 4),
+        torch.zeros(1, 16, 4, dtype=torch.bfloat16),
+        torch.zeros(1, 16, 4, device="meta"),
+    ],
+    ids=["few channels", "bfloat16", "meta"],
+)
+def test_what_it_leaves_to_others(x: Tensor) -> None:
+    assert not numba.supports(_problem_of(x))
+    assert numba.supports(_problem_of(torch.zeros(1, 16, 4)))
+
+
+def test_under_a_transform_it_is_left_alone() -> None:
+    seen = []
+    torch.func.vmap(lambda x: seen.append(numba.supports(_problem_of(x))) or x)(torch.zeros(3, 1, 16, 4))
+    assert seen == [False]
+
+
+def test_same_bits_with_any_number_of_threads() -> None:
+    geometry = Geometry(Window.parse((9,), 1, "same"), (200,), 32)
+    x, g = channels_last(torch.randn(8, 32, 200)), channels_last(torch.randn(8, 32, 200))
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 2):
+            torch.set_num_threads(threads)
+            sums = numba.error_sums(numba.max_pool(x, geometry)[1], g, x, geometry)
+            found.append((numba.grad_weight(x, g, geometry), *sums, *numba.moments(x)))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def _pool_in_child(queue: multiprocessing.Queue) -> None:
+    torch.set_num_threads(1)
+    x = channels_last(torch.ones(4, 32, 1000))
+    with planner.observed() as used:
+        y = planner.kernel("max_pool", Geometry(Window.parse((2,), 2), (1000,)), (x,))(
+            x, Geometry(Window.parse((2,), 2), (1000,))
+        )[0]
+    queue.put((sorted(used), y.sum().item()))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_process_does_without_it() -> None:
+    """OpenMP's threads are not there after a fork, and to use them would end the process."""
+    x = channels_last(torch.ones(4, 32, 1000))
+    geometry = Geometry(Window.parse((2,), 2), (1000,))
+    with planner.observed() as used:
+        planner.kernel("max_pool", geometry, (x,))(x, geometry)
+    assert used == {("numba", "max_pool")}  # remembered by the parent
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_pool_in_child, args=(queue,))
+    child.start()
+    used_there, total = queue.get(timeout=60)
+    child.join(timeout=60)
+    assert used_there == [("vendor", "max_pool")]
+    assert total == 4 * 32 * 500

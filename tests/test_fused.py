@@ -1,0 +1,150 @@
+"""A block computed as one operation against its parts one by one."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+import sigconv
+from sigconv import planner
+from sigconv.blocks import ConvBlock, chain
+from sigconv.kernels.numba import runtime
+from sigconv.layers import MaxPool
+
+pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
+
+SIZE = {1: (600,), 2: (30, 40), 3: (8, 14, 14)}
+RANKS = pytest.mark.parametrize("ndim", SIZE)
+NORMS = pytest.mark.parametrize("norm", [None, "batch"])
+
+
+def _block(ndim: int, norm: str | None, **options: object) -> ConvBlock:
+    block = ConvBlock(3, 20, 3, ndim=ndim, padding="same", norm=norm, pool=2, **options)  # type: ignore[arg-type]
+    with torch.no_grad():
+        for weight in block.parameters():
+            weight.copy_(torch.randn_like(weight))  # scales of both signs
+    return block
+
+
+def _one_by_one(block: ConvBlock) -> ConvBlock:
+    """The same block, watched, so that its parts are not joined."""
+    other = copy.deepcopy(block)
+    other.conv.register_forward_hook(lambda *_: None)
+    return other
+
+
+def _trained(block: nn.Module, x: Tensor) -> list[Tensor]:
+    x = x.clone().requires_grad_()
+    y = block(x)
+    g = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
+    leaves = [x, *block.parameters()]
+    return [y.detach(), *torch.autograd.grad(y, leaves, g), *(b.clone() for b in block.buffers())]
+
+
+@RANKS
+@NORMS
+def test_equals_its_parts(ndim: int, norm: str | None) -> None:
+    block = _block(ndim, norm).double()
+    parts, x = _one_by_one(block), torch.randn(4, 3, *SIZE[ndim], dtype=torch.float64)
+    with planner.observed() as used:
+        found = _trained(block, x)
+    assert ("numba", "rectified_max_pool") in used
+    with planner.observed() as used:
+        expected = _trained(parts, x)
+    assert ("numba", "rectified_max_pool") not in used
+    for a, b in zip(found, expected, strict=True):
+        assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@NORMS
+def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
+    block = _block(2, norm)
+    del block.pool
+    network, x = chain(block=block, pool=MaxPool(2, ndim=2)), torch.randn(4, 3, 30, 40)
+    apart = nn.Sequential(*copy.deepcopy(network))
+    with planner.observed() as used:
+        found = _trained(network, x)
+    assert ("numba", "rectified_max_pool") in used
+    for a, b in zip(found, _trained(apart, x), strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@NORMS
+def test_second_derivatives(norm: str | None) -> None:
+    block = _block(1, norm).double()
+    x = torch.randn(2, 3, 300, dtype=torch.float64, requires_grad=True)
+    with planner.observed() as used:
+        torch.autograd.gradgradcheck(block, x, fast_mode=True)
+    assert ("numba", "rectified_max_pool") in used
+
+
+@NORMS
+def test_less_is_kept_for_the_backward_pass(norm: str | None) -> None:
+    block, x = _block(2, norm), torch.randn(4, 3, 30, 40)
+    convolved = 4 * 20 * 30 * 40 * 4
+    kept = _kept(block, x) / convolved
+    assert kept < (0.4 if norm is None else 1.4)  # the input, a byte for each window, and what is normalised
+    assert _kept(_one_by_one(block), x) / convolved > kept + 0.9
+
+
+def _kept(block: nn.Module, x: Tensor) -> int:
+    storages: dict[int, int] = {}
+
+    def pack(t: Tensor) -> Tensor:
+        storages[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = block(x)
+    assert y.requires_grad
+    return sum(storages.values())
+
+
+def test_hooks_see_every_part() -> None:
+    block, seen = _block(2, "batch"), []
+    for part in block.children():
+        part.register_forward_hook(lambda module, *_: seen.append(type(module).__name__))
+    block(torch.randn(4, 3, 30, 40))
+    assert seen == ["Conv", "BatchNorm", "ReLU", "MaxPool"]
+
+
+def test_running_statistics_without_momentum_and_evaluation() -> None:
+    block = _block(2, "batch")
+    assert isinstance(block.norm, nn.modules.batchnorm._BatchNorm)
+    block.norm.momentum = None
+    parts = _one_by_one(block)
+    for _ in range(3):
+        x = torch.randn(4, 3, 30, 40)
+        assert_close(block(x), parts(x), rtol=1e-4, atol=1e-4)
+    for a, b in zip(block.buffers(), parts.buffers(), strict=True):
+        assert_close(a, b)
+    assert_close(block.eval()(x), parts.eval()(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "x"),
+    [
+        ({"activation": "gelu"}, torch.randn(4, 3, 30, 40)),
+        ({}, torch.randn(4, 3, 30, 40, dtype=torch.bfloat16)),
+    ],
+    ids=["another activation", "bfloat16"],
+)
+def test_what_is_done_part_by_part(options: dict, x: Tensor) -> None:
+    block = _block(2, "batch", **options).to(x.dtype)
+    with planner.observed() as used:
+        block(x).sum().backward()
+    assert ("numba", "rectified_max_pool") not in used
+
+
+def test_windows_that_do_not_fit_are_named() -> None:
+    with pytest.raises(sigconv.UsageError, match=r"MaxPool.*window spans 2"):
+        _block(2, None)(torch.randn(4, 3, 1, 4000))
+
+
+def test_autocast_is_honoured() -> None:
+    block, x = _block(2, "batch"), torch.randn(4, 3, 30, 40)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert block.conv(x).dtype == torch.bfloat16
+        assert block(x).shape == (4, 20, 15, 20)
