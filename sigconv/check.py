@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,21 @@ from .errors import UsageError
 from .window import Geometry, Sizes, Window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, ndim: int, n_groups: int) -> None:
+    """All that a convolution asks of signal, weight and bias; quick where all is well."""
+    dtype, device, maps = x.dtype, x.device, w.shape[0]
+    well = dtype in DTYPES and dtype == w.dtype and device == w.device and n_groups > 0 and not maps % n_groups
+    if b is not None:
+        well = well and dtype == b.dtype and device == b.device and b.shape == (maps,)
+    if well and ndim < x.ndim < ndim + 3 and x.shape[-ndim - 1] == w.shape[1] * n_groups:
+        return
+    signal(owner, x, ndim)
+    operands(owner, x, w, b)
+    channels(owner, x, w.shape[1] * n_groups, ndim)
+    groups(owner, n_groups, maps, "out channels")
+    bias(owner, b, maps)
 
 
 def weight(owner: object, weight: Tensor) -> None:
@@ -56,6 +73,8 @@ def bias(owner: object, bias: Tensor | None, channels: int) -> None:
 def fits(owner: object, geometry: Geometry) -> None:
     """At least one window fits into the padded input along every axis."""
     window = geometry.window
+    if all(map(operator.ge, geometry.size, window.least_size)):
+        return
     for axis, (n, (before, after), e) in enumerate(zip(geometry.size, window.padding, window.extent, strict=True)):
         if n + before + after < e:
             k, d = window.kernel[axis], window.dilation[axis]

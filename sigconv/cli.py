@@ -1,4 +1,4 @@
-"""The command line: sigconv verify | describe | predict | test | listen | doctor.
+"""The command line: sigconv verify | describe | bench | predict | test | listen | doctor.
 
 What each needs is imported when it is called.
 """
@@ -66,6 +66,50 @@ def describe(
     padded = int(padding) if padding.isdecimal() else padding
     description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)
     typer.echo(json.dumps(description.as_dict(), indent=2) if as_json else str(description))
+
+
+@app.command()
+def bench(
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    suite: Annotated[
+        list[str] | None, typer.Option(help="layers, blocks, nets or calls; may be repeated; all if there is none.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    threads: Annotated[int | None, typer.Option(min=1, help="To compute in; torch's own number if not given.")] = None,
+    without_compile: Annotated[
+        bool, typer.Option("--without-compile", help="Leave out torch.compile, which takes minutes.")
+    ] = False,
+    keep_memory: Annotated[
+        bool, typer.Option("--keep-memory", help="Let the process keep what it frees, as the recipes do.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all to FILE.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Also write the tables to FILE.")
+    ] = None,
+) -> None:
+    """Measure layers, blocks and networks against torch.nn, in turn in one run; Ctrl-C ends it with what is measured.
+
+    Exit status 0 only if all compute the same.
+    """
+    from .bench import bench as measure
+
+    _check_device(device)
+    report = measure(
+        suite or (),
+        device,
+        dtype,
+        threads=threads,
+        compiles=not without_compile,
+        keep_memory=keep_memory,
+        progress=_show_progress,
+    )
+    _show_progress("")
+    typer.echo(str(report))
+    if json_file is not None:
+        _write_json(json_file, report.to_dict())
+    if markdown_file is not None:
+        _write(markdown_file, report.markdown())
+    raise typer.Exit(1 if report.wrong else 0)
 
 
 @app.command()
@@ -154,8 +198,12 @@ def _show_progress(doing: str) -> None:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
+    _write(path, json.dumps(data, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(data, indent=2) + "\n")
+        path.write_text(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -69,14 +69,10 @@ def convolve(
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
-    check.signal(owner, x, window.ndim)
-    check.operands(owner, x, weight, bias)
-    check.channels(owner, x, weight.shape[1] * groups, window.ndim)
-    check.groups(owner, groups, weight.shape[0], "out channels")
-    check.bias(owner, bias, weight.shape[0])
+    check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
-    ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
-    if ahead:
+    if modes.count("zeros") < len(modes):
+        ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
         pairs = [pair if axis in ahead else (0, 0) for axis, pair in enumerate(window.padding)]
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)

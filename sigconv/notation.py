@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from .architecture import Architecture, Layer, Stage, times
-from .blocks import ConvBlock, Flatten, Fold, chain, make_activation, make_norm
+from .blocks import ConvBlock, Flatten, Fold, Linear, chain, make_activation, make_norm
 from .errors import UsageError
 from .layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
 from .window import Padding, Sizes, padding_of, per_axis
@@ -171,7 +171,7 @@ def _module(stage: Stage, norm: str | None, activation: str | None, dropout: flo
             return chain(
                 flatten=Flatten(stage.receives) if len(stage.receives) > 1 else None,
                 dropout=nn.Dropout(dropout) if dropout and stage.number > 1 else None,
-                linear=nn.Linear(math.prod(stage.receives), stage.maps, bias=normalise is None),
+                linear=Linear(math.prod(stage.receives), stage.maps, bias=normalise is None),
                 norm=normalise,
                 activation=make_activation(activation),
             )

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .kernels import flipped, numba, reference, vendor
+from .kernels import flipped, numba, reference, triton, vendor
 from .kernels.problem import Problem, is_autocast
 from .names import named
 from .rules import RULES
 from .window import Geometry
 
-KERNELS: dict[str, Any] = {"vendor": vendor, "numba": numba, "flipped": flipped, "reference": reference}
+KERNELS: dict[str, Any] = {"vendor": vendor, "numba": numba, "flipped": flipped, "triton": triton, "reference": reference}
 """By name. Each has ``supports(problem)`` and a function for each operation that it supports."""
 
 SMALL = 1 << 13

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -37,6 +37,15 @@ class Window:
     stride: Sizes
     padding: tuple[tuple[int, int], ...]
     dilation: Sizes
+
+    extent: Sizes = field(init=False, repr=False, compare=False)
+    """Samples from the first to the last place of the window, dilation included."""
+    least_size: Sizes = field(init=False, repr=False, compare=False)
+    """The smallest input along each axis that one window fits into; 1 at least."""
+    even_padding: Sizes = field(init=False, repr=False, compare=False)
+    """Padding that both sides of an axis share."""
+    uneven_padding: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
+    """What is left of each side's padding, (before, after) for each axis."""
 
     @classmethod
     def parse(
@@ -71,10 +80,17 @@ class Window:
     def ndim(self) -> int:
         return len(self.kernel)
 
-    @property
-    def extent(self) -> Sizes:
-        """Samples from the first to the last place of the window, dilation included."""
-        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+    def __post_init__(self) -> None:
+        extent = tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        shared = tuple(min(pair) for pair in self.padding)
+        derived = {
+            "extent": extent,
+            "least_size": tuple(max(1, e - sum(pair)) for e, pair in zip(extent, self.padding, strict=True)),
+            "even_padding": shared,
+            "uneven_padding": tuple((b - p, a - p) for p, (b, a) in zip(shared, self.padding, strict=True)),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def places(self) -> int:

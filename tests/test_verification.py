@@ -22,12 +22,26 @@ def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
     return run.verify_all(dtypes=[torch.float64])
 
 
+PART = {
+    "conv": {"vendor", "numba", "flipped"},
+    "conv_transpose": {"vendor"},
+    "max_pool": {"vendor", "numba"},
+    "rectified_max_pool": {"numba"},
+    "normalised_max_pool": {"numba"},
+    "avg_pool": {"vendor"},
+    "adaptive_max_pool": {"vendor"},
+    "adaptive_avg_pool": {"vendor"},
+}
+"""Which kernels have a part in which operation, beside the definition."""
+
+
 @pytest.mark.parametrize("operation", cases.CASES)
 def test_every_operation_is_proved(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "CASES", {operation: cases.CASES[operation][:9]})
+    along_one_axis = tuple(case for case in cases.CASES[operation] if case.name.startswith("1-D"))
+    monkeypatch.setattr(run, "CASES", {operation: along_one_axis})
     found = run.verify_all()
     assert found, str(found)
-    assert {row.kernel for row in found.rows} == set(planner.KERNELS)
+    assert {row.kernel for row in found.rows} >= PART[operation] | {"reference"}
     assert {row.dtype for row in found.rows} == {"float64", "float32", "bfloat16", "float16"}
     assert str(found).endswith("All proofs hold.")
 

@@ -3,6 +3,7 @@
 from .activation import ACTIVATIONS, ScaledTanh, make_activation
 from .compose import Branches, Chain, PerFrame, Residual, chain
 from .conv import ConvBlock, factorised, separable
+from .linear import Linear
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
 from .shape import Flatten, Fold, GlobalAvgPool, StatisticsPooling
 from .temporal import tcn, temporal_block
@@ -17,6 +18,7 @@ __all__ = [
     "Flatten",
     "Fold",
     "GlobalAvgPool",
+    "Linear",
     "PerFrame",
     "Residual",
     "ScaledTanh",

@@ -85,8 +85,10 @@ class ConvBlock(nn.Module):
         return pool(self(x)) if y is None else y
 
     def _laid_out(self, x: Tensor) -> Tensor:
-        on_cpu = x.device.type == "cpu" and x.ndim == self.conv.window.ndim + 2
-        return channels_last(x) if on_cpu else x
+        if x.device.type != "cpu":
+            return x
+        single = x.ndim == self.conv.window.ndim + 1
+        return channels_last(x.unsqueeze(0)).squeeze(0) if single else channels_last(x)
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():

@@ -55,25 +55,24 @@ def _can_pool(geometry: Geometry) -> bool:
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     if _is_flat_picture(x):
         return forward(x.unsqueeze(2), w.unsqueeze(2), bias, geometry.as_picture()).squeeze(2)
-    alike, rest = _split_padding(geometry)
-    return torch.convolution(pad_constant(x, rest), w, bias, *_arguments(geometry, alike))
+    return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *_arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if _is_flat_picture(g):
         return grad_input(w.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
-    alike, rest = _split_padding(geometry)
+    rest = geometry.window.uneven_padding
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
     x = _shape_only(g, (g.shape[0], w.shape[1] * geometry.groups, *size))
-    return crop(_backward(g, x, w, geometry, alike, (True, False, False))[0], rest)
+    return crop(_backward(g, x, w, geometry, (True, False, False))[0], rest)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if _is_flat_picture(x):
         return grad_weight(x.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
-    alike, rest = _split_padding(geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
-    return _backward(g, pad_constant(x, rest), w, geometry, alike, (False, True, False))[1]
+    padded = pad_constant(x, geometry.window.uneven_padding)
+    return _backward(g, padded, w, geometry, (False, True, False))[1]
 
 
 def _is_flat_picture(x: Tensor) -> bool:
@@ -81,16 +80,9 @@ def _is_flat_picture(x: Tensor) -> bool:
     return x.ndim == 3 and is_channels_last(x)
 
 
-def _split_padding(geometry: Geometry) -> tuple[list[int], list[tuple[int, int]]]:
-    """Padding that both sides of an axis share, and what is left of each side."""
-    alike = [min(pair) for pair in geometry.window.padding]
-    rest = [(before - a, after - a) for a, (before, after) in zip(alike, geometry.window.padding, strict=True)]
-    return alike, rest
-
-
-def _arguments(geometry: Geometry, padding: list[int]) -> tuple:
+def _arguments(geometry: Geometry) -> tuple:
     window = geometry.window
-    return (window.stride, padding, window.dilation, False, [0] * window.ndim, geometry.groups)
+    return (window.stride, window.even_padding, window.dilation, False, [0] * window.ndim, geometry.groups)
 
 
 def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -107,9 +99,9 @@ def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _backward(
-    g: Tensor, x: Tensor, w: Tensor, geometry: Geometry, padding: list[int], wanted: tuple[bool, bool, bool]
+    g: Tensor, x: Tensor, w: Tensor, geometry: Geometry, wanted: tuple[bool, bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.ops.aten.convolution_backward(g, x, w, None, *_arguments(geometry, padding), wanted)
+    return torch.ops.aten.convolution_backward(g, x, w, None, *_arguments(geometry), wanted)
 
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:

@@ -16,8 +16,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
+from sigconv.backends import make_the_most_of_this_machine
 from sigconv.errors import UsageError
-from sigconv.memory import keep_freed_memory
 from sigconv.train.console import is_first_process, quiet_lightning, say
 from sigconv.train.overrides import check_overrides
 from sigconv.train.run import Run, run_folder
@@ -42,7 +42,7 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
         def launch() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
             quiet_lightning()
-            keep_freed_memory()
+            make_the_most_of_this_machine()
             sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # anywhere will do
             try:
                 check_overrides(conf, name, get_args_parser().parse_args().overrides)

@@ -45,7 +45,7 @@ def test_depthwise_is_the_definition(drawn: Drawn, channels: int, innermost: boo
             found = getattr(numba, operation)(*operands, geometry)
             assert torch.equal(found, getattr(reference, operation)(*operands, geometry)), operation
             if operation != "grad_weight" and min(map(math.prod, (x.shape[2:], g.shape[2:]))) > 1:
-                assert is_channels_last(found) == innermost
+                assert is_channels_last(found) == (innermost and len(drawn.size) <= 3)
 
 
 @settings(max_examples=60, deadline=None)

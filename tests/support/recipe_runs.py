@@ -79,7 +79,7 @@ def run_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Starts recipes/<name>.py with these arguments, in an empty current folder."""
     monkeypatch.chdir(tmp_path)
     # Kept memory would be kept by all the tests that follow.
-    monkeypatch.setattr("sigconv.train.launch.keep_freed_memory", lambda: False)
+    monkeypatch.setattr("sigconv.train.launch.make_the_most_of_this_machine", lambda: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def start(name: str, *words: str) -> Answer:

@@ -1,0 +1,41 @@
+"""What is measured: a network and the signals that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..window import Sizes
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, or a single layer.
+
+    ``make`` gives it in training mode, of torch.nn's layers or of ours: each contestant swaps them for its own kind.
+    ``shape`` is (batch, channels, \\*size). The signals of a ``first`` layer are data, which need no gradient. Where
+    there are ``classes``, the output is a score of each, (batch, classes), and a step begins with their cross entropy.
+    """
+
+    name: str
+    kind: str
+    make: Callable[[], nn.Module]
+    shape: Sizes
+    first: bool = False
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Cases of a size: each is measured for about ``seconds``, shared by its passes.
+
+    ``handed_on`` says whether our side is given its signals in channels-last, as the layer before would hand them on,
+    or as a user has them.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    seconds: float
+    handed_on: bool = False

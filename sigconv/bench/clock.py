@@ -1,0 +1,79 @@
+"""Interleaved timing: contestants take turns, so that whatever slows a machine down for a while slows all of them."""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+SHORTEST = 1e-3  # seconds that a sample takes at least; calls that take less are repeated
+ROUNDS = 7, 100  # at least and at most
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``median`` in seconds a call; ``spread``, the interquartile range, relative to it; how many rounds there were."""
+
+    median: float
+    spread: float
+    rounds: int
+
+    @classmethod
+    def of(cls, samples: Sequence[float]) -> Timing:
+        low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
+        return cls(middle, (high - low) / middle, len(samples))
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], object]], seconds: float, wait: Callable[[], object] = lambda: None
+) -> dict[str, Timing]:
+    """Time each of ``calls`` once a round, for about ``seconds``, in another order each round: nobody always follows
+    the same one, whose memory and caches it finds.
+
+    ``wait`` returns when the device has done all that it was given.
+    """
+    repeats = {name: _repeats(call, wait) for name, call in calls.items()}
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    names, (least, most), dice = list(calls), ROUNDS, random.Random(0)
+    with _no_garbage_collection():
+        end = perf_counter() + seconds
+        for number in range(most):
+            if number >= least and perf_counter() > end:
+                break
+            dice.shuffle(names)
+            for name in names:
+                taken[name].append(_sample(calls[name], repeats[name], wait))
+    return {name: Timing.of(samples) for name, samples in taken.items()}
+
+
+def _repeats(call: Callable[[], object], wait: Callable[[], object]) -> int:
+    """How many calls a sample needs; the first is to warm up."""
+    _sample(call, 1, wait)
+    return math.ceil(SHORTEST / _sample(call, 1, wait))
+
+
+def _sample(call: Callable[[], object], repeats: int, wait: Callable[[], object]) -> float:
+    """Seconds a call."""
+    wait()
+    start = perf_counter()
+    for _ in range(repeats):
+        call()
+    wait()
+    return (perf_counter() - start) / repeats
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

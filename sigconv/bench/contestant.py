@@ -1,0 +1,91 @@
+"""Who takes part: one network in several hands."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .. import layout
+from ..convert import convert
+from .case import Case
+from .channels_last import in_channels_last
+from .twin import torch_twin
+
+TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compile", "sigconv"
+"""torch.nn as it is, the 1.0 of all ratios; in its other layout; under torch.compile; and ours."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What holds for all cases of a run. ``compiles`` says whether torch.compile takes part."""
+
+    device: torch.device
+    dtype: torch.dtype
+    compiles: bool = True
+
+
+class Contestant:
+    """A network with the signals and the error to feed it; both passes run as often as they are called."""
+
+    def __init__(self, name: str, network: nn.Module, x: Tensor, case: Case) -> None:
+        self.name, self.network, self.classes = name, network, case.classes
+        self.x = x.detach().requires_grad_(not case.first)
+        self.parameters = list(network.parameters())
+        self.target = self._target(network(self.x).detach())
+
+    def forward(self) -> Tensor:
+        """The output, with no gradient to come."""
+        with torch.no_grad():
+            return self.network(self.x)
+
+    def step(self) -> Tensor:
+        """The output, with the gradients of the parameters, and of x where it needs one, left in their ``grad``."""
+        for leaf in (self.x, *self.parameters):
+            leaf.grad = None
+        y = self.network(self.x)
+        self.backward(y)
+        return y
+
+    def backward(self, y: Tensor) -> None:
+        if self.classes is None:
+            y.backward(self.target)
+        else:
+            F.cross_entropy(y, self.target).backward()
+
+    def _target(self, y: Tensor) -> Tensor:
+        """Classes, or the error of y: in y's layout, as the layer behind would send it."""
+        if self.classes is not None:
+            return torch.arange(len(y), device=y.device) % self.classes
+        error = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+        return torch.empty_like(y).copy_(error)
+
+
+def contestants(case: Case, handed_on: bool, setting: Setting) -> list[Contestant]:
+    """All but the compiled one, torch first; networks and signals have equal values.
+
+    torch.nn's channels-last has its signals and weights in it already. Ours gets the signals as the user has them, or,
+    where ``handed_on``, as a layer of ours would hand them on.
+    """
+    made = case.make().to(setting.device, setting.dtype)
+    x = torch.randn(case.shape).to(setting.device, setting.dtype)
+    last = layout.channels_last(x)
+    other = in_channels_last(torch_twin(made), len(case.shape) - 2)
+    return [
+        Contestant(TORCH, torch_twin(made), x, case),
+        Contestant(CHANNELS_LAST, other, last, case),
+        Contestant(SIGCONV, convert(copy.deepcopy(made)), last if handed_on else x, case),
+    ]
+
+
+def compiled(plain: Contestant, case: Case) -> Contestant:
+    """torch.compile's, ready to run; raises whatever the compiler raises."""
+    torch.compiler.reset()  # it refuses to compile a class too often
+    network: nn.Module = torch.compile(copy.deepcopy(plain.network))  # type: ignore[assignment]
+    contestant = Contestant(COMPILE, network, plain.x, case)
+    contestant.forward()
+    contestant.step()
+    return contestant

@@ -1,0 +1,122 @@
+"""Measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+
+from .. import backends
+from ..names import named
+from .case import Case, Suite
+from .clock import interleaved
+from .contestant import Contestant, Setting, compiled, contestants
+from .equal import DifferentError, check_equal
+from .machine import Machine
+from .report import Report
+from .result import FORWARD, PASSES, STEP, Figures, Result
+from .roofline import count_work, measure_rates
+from .saved import saved_bytes
+from .suites import SUITES
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def bench(
+    suites: Sequence[str] = (),
+    device: torch.device | str = "cpu",
+    dtype: str = "float32",
+    *,
+    threads: int | None = None,
+    compiles: bool = True,
+    keep_memory: bool = False,
+    progress: Callable[[str], None] = lambda doing: None,
+) -> Report:
+    """Measure the cases of ``suites``, all of :data:`SUITES` if none is named; Ctrl-C ends it with what is there.
+
+    Args:
+        threads: that torch computes in; its own number if None.
+        compiles: whether torch.compile takes part, which needs a C++ compiler, and minutes.
+        keep_memory: whether to call :func:`sigconv.backends.keep_freed_memory`, which changes the process for good.
+        progress: hears what comes next.
+    """
+    chosen = [named("suite", name, SUITES) for name in suites or SUITES]
+    setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles)
+    kept = keep_memory and backends.keep_freed_memory()
+    with _threads(threads), torch.random.fork_rng([setting.device] if setting.device.type == "cuda" else []):
+        progress("the machine's rates")
+        report = Report(Machine.here(setting, kept, measure_rates(setting, _wait(setting.device))))
+        try:
+            for place, suite, case in _numbered(chosen):
+                progress(f"{place}: {case.name}")
+                _add(report, suite, case, setting)
+        except KeyboardInterrupt:
+            wanted = sum(len(suite.cases) for suite in chosen)
+            report.note(f"Interrupted: {len(report.results)} of {wanted} cases are measured.")
+    return report
+
+
+def measure(suite: Suite, case: Case, setting: Setting, note: Callable[[str], None]) -> Result:
+    """Raises DifferentError where contestants do not compute the same; ``note`` hears why one is missing."""
+    torch.manual_seed(0)
+    taking_part = contestants(case, suite.handed_on, setting)
+    plain = taking_part[0]
+    check_equal(case, plain, taking_part[1:])
+    if setting.compiles:
+        taking_part += _compiled(plain, case, note)
+    forward, step = count_work(plain)
+    saved = {c.name: saved_bytes(c) for c in taking_part}
+    calls = {FORWARD: {c.name: c.forward for c in taking_part}, STEP: {c.name: c.step for c in taking_part}}
+    wait = _wait(setting.device)
+    times = {timed: interleaved(calls[timed], suite.seconds / len(PASSES), wait) for timed in PASSES}
+    figures = {name: Figures({timed: times[timed][name] for timed in PASSES}, saved[name]) for name in saved}
+    work = {FORWARD: forward, STEP: step}
+    return Result(suite.name, case.name, case.kind, case.shape, case.first, figures, work)
+
+
+def _add(report: Report, suite: Suite, case: Case, setting: Setting) -> None:
+    try:
+        report.results.append(measure(suite, case, setting, report.note))
+    except DifferentError as error:
+        report.wrong.append(f"{suite.name}, {case.name}: {error}")
+
+
+def _compiled(plain: Contestant, case: Case, note: Callable[[str], None]) -> list[Contestant]:
+    try:
+        contestant = compiled(plain, case)
+        check_equal(case, plain, [contestant])
+    except DifferentError as error:  # the compiler's fault, not ours
+        note(f"torch.compile is left out of {case.name}: {error}")
+    except Exception as error:  # of the compiler, of its compiler, of a library that they miss: of any kind
+        note(f"torch.compile is left out where it fails: {_first_line(error)}")
+    else:
+        return [contestant]
+    return []
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _numbered(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite, Case]]:
+    for suite in suites:
+        for number, case in enumerate(suite.cases, start=1):
+            yield f"{suite.name}, {number} of {len(suite.cases)}", suite, case
+
+
+def _wait(device: torch.device) -> Callable[[], object]:
+    """What returns when the device is idle."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,115 @@
+"""The same network of torch.nn's layers, one after the other: the reverse of :func:`sigconv.convert`."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from functools import singledispatch
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..blocks import BatchNorm, Chain, ConvBlock, Linear
+from ..layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Conv, MaxPool
+from ..window import Window
+from .swap import swapped
+
+
+class PlainBatchNorm(_BatchNorm):
+    """torch's own for any number of axes; its 1d, 2d and 3d differ in nothing but a check of that number."""
+
+    def _check_input_dim(self, input: Any) -> None:
+        pass
+
+
+def torch_twin(network: nn.Module) -> nn.Module:
+    """A copy of ``network`` without a layer or block of ours; parameters have equal values and the same order."""
+    return swapped(copy.deepcopy(network), _of_torch)
+
+
+@singledispatch
+def _of_torch(module: nn.Module) -> nn.Module:
+    return module
+
+
+@_of_torch.register
+def _(module: Conv) -> nn.Module:
+    window, (padding, ahead) = module.window, _padding(module.window, 0.0)
+    conv = _torch("Conv", window)(
+        module.in_channels,
+        module.out_channels,
+        window.kernel,
+        window.stride,
+        padding,
+        window.dilation,
+        module.groups,
+        bias=module.bias is not None,
+        device="meta",
+    )
+    conv.weight, conv.bias = module.weight, module.bias
+    return _behind(ahead, conv)
+
+
+@_of_torch.register
+def _(module: MaxPool) -> nn.Module:
+    window, (padding, ahead) = module.window, _padding(module.window, float("-inf"))
+    pool = _torch("MaxPool", window)(
+        window.kernel, window.stride, padding, window.dilation, module.return_indices, module.ceil_mode
+    )
+    return _behind(ahead, pool)
+
+
+@_of_torch.register
+def _(module: AvgPool) -> nn.Module:
+    window, (padding, ahead) = module.window, _padding(module.window, 0.0)
+    return _behind(
+        ahead,
+        _torch("AvgPool", window)(window.kernel, window.stride, padding, module.ceil_mode, module.count_include_pad),
+    )
+
+
+@_of_torch.register
+def _(module: AdaptiveMaxPool) -> nn.Module:
+    return getattr(nn, f"AdaptiveMaxPool{len(module.output_size)}d")(module.output_size, module.return_indices)
+
+
+@_of_torch.register
+def _(module: AdaptiveAvgPool) -> nn.Module:
+    return getattr(nn, f"AdaptiveAvgPool{len(module.output_size)}d")(module.output_size)
+
+
+@_of_torch.register
+def _(module: BatchNorm) -> nn.Module:
+    twin = PlainBatchNorm(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
+    twin.load_state_dict(module.state_dict())
+    return twin
+
+
+@_of_torch.register
+def _(module: Linear) -> nn.Module:
+    twin = nn.Linear(module.in_features, module.out_features, module.bias is not None, device="meta")
+    twin.weight, twin.bias = module.weight, module.bias
+    return twin
+
+
+@_of_torch.register(Chain)
+@_of_torch.register(ConvBlock)
+def _(module: nn.Module) -> nn.Module:
+    return nn.Sequential(OrderedDict(module.named_children()))
+
+
+def _torch(layer: str, window: Window) -> Any:
+    return getattr(nn, f"{layer}{window.ndim}d")
+
+
+def _padding(window: Window, value: float) -> tuple[tuple[int, ...], nn.Module | None]:
+    """What torch's layer pads by itself, and what must pad before it: it knows no uneven padding."""
+    if all(before == after for before, after in window.padding):
+        return tuple(before for before, _ in window.padding), None
+    sides = [side for pair in reversed(window.padding) for side in pair]
+    return (0,) * window.ndim, getattr(nn, f"ConstantPad{window.ndim}d")(sides, value)
+
+
+def _behind(ahead: nn.Module | None, layer: nn.Module) -> nn.Module:
+    return layer if ahead is None else nn.Sequential(ahead, layer)

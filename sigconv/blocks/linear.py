@@ -1,0 +1,50 @@
+"""Layers of neurons, by the library that is faster on this processor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn import functional as T
+
+from .. import backends
+from ..kernels.problem import is_autocast, is_plain
+
+
+class Linear(nn.Linear):
+    """torch.nn.Linear, computed by oneDNN in float32 where :data:`sigconv.backends.linear_by_onednn` says so.
+
+    (..., in_features) -> (..., out_features)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        operands = [input, self.weight] + ([] if self.bias is None else [self.bias])
+        by_onednn = backends.linear_by_onednn and all(t.dtype == torch.float32 and t.is_cpu for t in operands)
+        if not by_onednn or is_autocast(input) or not is_plain(operands):
+            return super().forward(input)
+        rows = input.reshape(-1, self.in_features)
+        return _Linear.apply(rows, self.weight, self.bias).reshape(*input.shape[:-1], self.out_features)
+
+
+class _Linear(Function):
+    """x w^T + b: x (rows, inputs), w (outputs, inputs), b (outputs,) -> (rows, outputs)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return _product(x, w, b)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, w = ctx.saved_tensors
+        # Where derivatives of these are wanted too, by torch's own product, which has them.
+        product = T.linear if torch.is_grad_enabled() else _product
+        gx = product(g, w.t()) if ctx.needs_input_grad[0] else None
+        gw = product(g.t(), x.t()) if ctx.needs_input_grad[1] else None
+        return gx, gw, g.sum(0) if ctx.needs_input_grad[2] else None
+
+
+def _product(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, w, b, "none", [], "")

@@ -1,0 +1,74 @@
+"""Convolutions with idle axes, along which the window is one place that moves by one: idle neighbours become one axis.
+
+A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels; merging is a view in either
+layout, and the vendor's kernels are faster, or exist at all, for fewer axes. grad_weight is a matrix product for each
+place of the window instead.
+
+Shapes are those of :mod:`sigconv.kernels.reference`.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..layout import like
+from ..padding import pad_constant
+from ..window import Geometry, Sizes, Window
+from . import vendor
+from .problem import Problem
+
+DTYPES = (torch.float64, torch.float32)
+EXACT = True
+
+
+def supports(problem: Problem) -> bool:
+    geometry = problem.geometry
+    fused = _fused(geometry).window.ndim
+    convolution = problem.operation in ("forward", "grad_input", "grad_weight") and geometry.groups == 1
+    return convolution and fused < geometry.window.ndim and fused in vendor.RANKS and problem.dtype in DTYPES
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    fused = _fused(geometry)
+    y = vendor.forward(_reshaped(x, fused.size), _reshaped(w, fused.window.kernel), bias, fused)
+    return like(_reshaped(y, geometry.output_size), x)
+
+
+def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    fused = _fused(geometry)
+    gx = vendor.grad_input(_reshaped(w, fused.window.kernel), _reshaped(g, fused.output_size), fused)
+    return like(_reshaped(gx, geometry.size), g)
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """For each place k of the window: gw[k] = sum over o of x[s*o + d*k] g[o]."""
+    fused = _fused(geometry)
+    padded, g_flat = pad_constant(_reshaped(x, fused.size), fused.window.padding), g.flatten(2)
+    seen = (padded[fused.window.samples(k, fused.output_size)].flatten(2) for k in fused.window.offsets())
+    gw = torch.stack([torch.matmul(g_flat, at_place.mT).sum(0) for at_place in seen], -1)
+    return like(_reshaped(gw, geometry.window.kernel), x)
+
+
+def _fused(geometry: Geometry) -> Geometry:
+    """The geometry with one axis for all idle ones that are neighbours: the first of them."""
+    window, ndim = geometry.window, geometry.window.ndim
+    idle = [
+        k == s == 1 and not any(pair) for k, s, pair in zip(window.kernel, window.stride, window.padding, strict=True)
+    ]
+    first = [axis for axis in range(ndim) if axis == 0 or not (idle[axis] and idle[axis - 1])]
+    kernel, stride, dilation = (_at(first, sizes) for sizes in (window.kernel, window.stride, window.dilation))
+    padding = tuple(window.padding[axis] for axis in first)
+    size = tuple(math.prod(geometry.size[axis:end]) for axis, end in pairwise([*first, ndim]))
+    return Geometry(Window(kernel, stride, padding, dilation), size, geometry.groups)
+
+
+def _at(axes: list[int], sizes: Sizes) -> Sizes:
+    return tuple(sizes[axis] for axis in axes)
+
+
+def _reshaped(x: Tensor, size: Sizes) -> Tensor:
+    return x.reshape(*x.shape[:2], *size)

@@ -1,0 +1,184 @@
+"""Depthwise convolution: each channel by itself, to one map or several (its multiplier).
+
+Shapes: x (batch, channels, *size), w (channels * multiplier, 1, *kernel), g and y (batch, channels * multiplier,
+*output size). The causal convolution in time is the case of one axis padded in front.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ...layout import is_channels_last
+from ...window import Geometry
+from .chunks import chunks_for, power_of_2
+from .strided import Strided, address, empty, strided
+from .tiles import extent, grid, tile, tiled
+from .windows import in_three_axes, observers, ravel, samples, unravel
+
+ACCUMULATORS = 8192
+"""Of one program of grad_weight: 64 registers of each of its 128 threads."""
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    size, output_size, frame = in_three_axes(geometry)
+    y = empty(x, w.shape[0], geometry.output_size)
+    _forward[grid(y)](
+        strided(x),
+        _weights(w, x),
+        bias,
+        strided(y),
+        size,
+        output_size,
+        extent(y),
+        frame=frame,
+        multiplier=w.shape[0] // x.shape[1],
+        channels_last=is_channels_last(y),
+    )
+    return y
+
+
+@tiled
+def _forward(
+    x,
+    w,
+    bias,
+    y,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    multiplier: tl.constexpr,
+    channels_last: tl.constexpr,
+    lanes: tl.constexpr,
+    rows: tl.constexpr,
+):
+    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    total = tl.zeros(exists.shape, tl.float32)
+    for k in tl.range(frame.places, loop_unroll_factor=8):
+        i, inside = samples(o, unravel(k, frame.kernel), size, frame)
+        value = tl.load(address(x, b, c // multiplier, i), exists & inside, other=0.0).to(tl.float32)
+        total += value * tl.load(address(w, 0, c, k), c < y.channels, other=0.0).to(tl.float32)
+    if bias is not None:
+        total += tl.load(bias + c, c < y.channels, other=0.0).to(tl.float32)
+    tl.store(address(y, b, c, ravel(o, output_size)), total, exists)
+
+
+def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    size, output_size, frame = in_three_axes(geometry)
+    gx = empty(g, geometry.groups, geometry.size)
+    _grad_input[grid(gx)](
+        _weights(w, g),
+        strided(g),
+        strided(gx),
+        size,
+        output_size,
+        extent(gx),
+        frame=frame,
+        multiplier=w.shape[0] // geometry.groups,
+        channels_last=is_channels_last(gx),
+    )
+    return gx
+
+
+@tiled
+def _grad_input(
+    w,
+    g,
+    gx,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    multiplier: tl.constexpr,
+    channels_last: tl.constexpr,
+    lanes: tl.constexpr,
+    rows: tl.constexpr,
+):
+    b, c, i, exists = tile(gx, size, channels_last, lanes, rows)
+    total = tl.zeros(exists.shape, tl.float32)
+    for m in range(multiplier):
+        map = c * multiplier + m
+        for k in tl.range(frame.places, loop_unroll_factor=8):
+            o, there = observers(i, unravel(k, frame.kernel), output_size, frame)
+            error = tl.load(address(g, b, map, o), exists & there, other=0.0).to(tl.float32)
+            total += error * tl.load(address(w, 0, map, k), c < gx.channels, other=0.0).to(tl.float32)
+    tl.store(address(gx, b, c, ravel(i, size)), total, exists)
+
+
+def _weights(w: Tensor, signal: Tensor) -> Strided:
+    """The weights as a signal of one item, in the layout of ``signal``: they are read side by side, as it is."""
+    flat = w.reshape(1, w.shape[0], -1)
+    return strided(flat.mT.contiguous().mT if is_channels_last(signal) else flat)
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    size, output_size, frame = in_three_axes(geometry)
+    errors, places = strided(g), power_of_2(frame.places)
+    channel_block, place_block = _block(errors, ACCUMULATORS // places)
+    channel_blocks, units = triton.cdiv(g.shape[1], channel_block), g.shape[0] * triton.cdiv(errors.places, place_block)
+    chunks = chunks_for(units, channel_blocks)
+    partial = x.new_empty((chunks, g.shape[1], frame.places), dtype=torch.float32)
+    _grad_weight[chunks, channel_blocks](
+        strided(x),
+        errors,
+        partial,
+        size,
+        output_size,
+        units,
+        frame=frame,
+        multiplier=g.shape[1] // x.shape[1],
+        channel_block=channel_block,
+        place_block=place_block,
+        window_block=places,
+        num_warps=4,
+    )
+    return partial.sum(0).to(x.dtype).reshape(g.shape[1], 1, *geometry.window.kernel)
+
+
+def _block(signal: Strided, numbers: int) -> tuple[int, int]:
+    """Channels and places of a block of at most ``numbers``, wide along what is innermost in memory."""
+    if signal.channel == 1:
+        channel_block = power_of_2(signal.channels, most=min(64, numbers))
+        return channel_block, power_of_2(signal.places, most=numbers // channel_block)
+    place_block = power_of_2(signal.places, most=min(256, numbers))
+    return power_of_2(signal.channels, most=numbers // place_block), place_block
+
+
+@triton.jit
+def _grad_weight(
+    x,
+    g,
+    partial,
+    size,
+    output_size,
+    units,
+    frame: tl.constexpr,
+    multiplier: tl.constexpr,
+    channel_block: tl.constexpr,
+    place_block: tl.constexpr,
+    window_block: tl.constexpr,
+):
+    """The sum over one chunk, for all places of the window at once: blocks are (window, channels, places)."""
+    chunk, chunks = tl.program_id(0), tl.num_programs(0)
+    k = tl.arange(0, window_block)
+    c = tl.program_id(1) * channel_block + tl.arange(0, channel_block)
+    at = unravel(k[:, None, None], frame.kernel)
+    wanted = (k[:, None, None] < frame.places) & (c[None, :, None] < g.channels)
+    place_blocks = tl.cdiv(g.places, place_block)
+    total = tl.zeros((window_block, channel_block, place_block), tl.float32)
+    for unit in range(chunk, units, chunks):
+        b = unit // place_blocks
+        p = (unit % place_blocks) * place_block + tl.arange(0, place_block)[None, None, :]
+        p = tl.max_contiguous(p, [1, 1, 1])
+        exists = (c[None, :, None] < g.channels) & (p < g.places)
+        o = unravel(p, output_size)
+        error = tl.load(address(g, b, c[None, :, None], ravel(o, output_size)), exists, other=0.0)
+        i, inside = samples(o, at, size, frame)
+        seen = wanted & inside & (p < g.places)
+        value = tl.load(address(x, b, c[None, :, None] // multiplier, i), seen, other=0.0)
+        total += value.to(tl.float32) * error.to(tl.float32)
+    place = (chunk * g.channels + c[None, :]) * frame.places + k[:, None]
+    tl.store(partial + place, tl.sum(total, 2), (k[:, None] < frame.places) & (c[None, :] < g.channels))

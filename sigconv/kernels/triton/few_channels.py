@@ -1,0 +1,151 @@
+"""Dense convolution of few input channels, as first layers have them: products of matrices that are never written out.
+
+The matrix of the input has a column for each window and a row for each term of its sum: (input channel, place in the
+window), as the weights lie in memory. A vendor would pad one to three channels to eight.
+
+Shapes: x (batch, in channels, *size), w (out channels, in channels, *kernel), g and y (batch, out channels, *output
+size).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ...window import Geometry
+from .chunks import chunks_for, power_of_2
+from .strided import address, empty, strided
+from .tiles import extent
+from .tuning import tuned
+from .windows import in_three_axes, samples, unravel
+
+LEAST = 16
+"""The least that tensor cores multiply along each side of a matrix."""
+
+
+@triton.jit
+def _matrix(x, b, p, places, term, output_size, size, frame: tl.constexpr):
+    """The input's matrix at terms (n, 1) and windows ``p`` (1, m)."""
+    channel = term // frame.places
+    i, inside = samples(unravel(p, output_size), unravel(term % frame.places, frame.kernel), size, frame)
+    return tl.load(address(x, b, channel, i), inside & (channel < x.channels) & (p < places), other=0.0)
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    size, output_size, frame = in_three_axes(geometry)
+    y = empty(x, w.shape[0], geometry.output_size)
+    signal = strided(y)
+    map_block = power_of_2(w.shape[0], LEAST, 64)
+
+    def grid(meta: dict[str, Any]) -> tuple[int, int]:
+        return y.shape[0] * triton.cdiv(signal.places, meta["place_block"]), triton.cdiv(w.shape[0], map_block)
+
+    _forward[grid](
+        strided(x),
+        w.contiguous(),
+        bias,
+        signal,
+        size,
+        output_size,
+        extent(y),
+        frame=frame,
+        terms=w[0].numel(),
+        map_block=map_block,
+        term_block=32,
+    )
+    return y
+
+
+def _forward_kernel(
+    x,
+    w,
+    bias,
+    y,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    terms: tl.constexpr,
+    map_block: tl.constexpr,
+    term_block: tl.constexpr,
+    place_block: tl.constexpr,
+):
+    place_blocks = tl.cdiv(y.places, place_block)
+    b = tl.program_id(0) // place_blocks
+    p = (tl.program_id(0) % place_blocks) * place_block + tl.arange(0, place_block)[None, :]
+    map = tl.program_id(1) * map_block + tl.arange(0, map_block)[:, None]
+    total = tl.zeros((map_block, place_block), tl.float32)
+    for start in range(0, terms, term_block):
+        term = start + tl.arange(0, term_block)
+        seen = _matrix(x, b, p, y.places, term[:, None], output_size, size, frame)
+        weights = tl.load(w + map * terms + term[None, :], (map < y.channels) & (term[None, :] < terms), other=0.0)
+        total = tl.dot(weights, seen, total, input_precision="ieee")
+    if bias is not None:
+        total += tl.load(bias + map, map < y.channels, other=0.0).to(tl.float32)
+    tl.store(address(y, b, map, p), total, (p < y.places) & (map < y.channels))
+
+
+_forward = tuned(
+    _forward_kernel,
+    [triton.Config({"place_block": n}, num_warps=warps) for n, warps in ((64, 4), (128, 4), (128, 8), (256, 8))],
+    ["frame", "extent"],
+)
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    size, output_size, frame = in_three_axes(geometry)
+    errors, terms, place_block = strided(g), x.shape[1] * frame.places, 64
+    map_block, term_block = power_of_2(g.shape[1], LEAST, 64), power_of_2(terms, LEAST, 64)
+    map_blocks, term_blocks = triton.cdiv(g.shape[1], map_block), triton.cdiv(terms, term_block)
+    units = g.shape[0] * triton.cdiv(errors.places, place_block)
+    chunks = chunks_for(units, map_blocks * term_blocks)
+    partial = x.new_empty((chunks, g.shape[1], terms), dtype=torch.float32)
+    _grad_weight[chunks, map_blocks, term_blocks](
+        strided(x),
+        errors,
+        partial,
+        size,
+        output_size,
+        units,
+        frame=frame,
+        terms=terms,
+        map_block=map_block,
+        term_block=term_block,
+        place_block=place_block,
+        num_warps=8,
+    )
+    return partial.sum(0).to(x.dtype).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
+
+
+@triton.jit
+def _grad_weight(
+    x,
+    g,
+    partial,
+    size,
+    output_size,
+    units,
+    frame: tl.constexpr,
+    terms: tl.constexpr,
+    map_block: tl.constexpr,
+    term_block: tl.constexpr,
+    place_block: tl.constexpr,
+):
+    """The sum over one chunk of the batch's places."""
+    chunk, chunks = tl.program_id(0), tl.num_programs(0)
+    map = tl.program_id(1) * map_block + tl.arange(0, map_block)[:, None]
+    term = tl.program_id(2) * term_block + tl.arange(0, term_block)
+    place_blocks = tl.cdiv(g.places, place_block)
+    total = tl.zeros((map_block, term_block), tl.float32)
+    for unit in range(chunk, units, chunks):
+        b = unit // place_blocks
+        p = (unit % place_blocks) * place_block + tl.arange(0, place_block)[None, :]
+        error = tl.load(address(g, b, map, p), (map < g.channels) & (p < g.places), other=0.0)
+        seen = _matrix(x, b, p, g.places, term[:, None], output_size, size, frame)
+        total = tl.dot(error, tl.trans(seen), total, input_precision="ieee")
+    place = (chunk * g.channels + map) * terms + term[None, :]
+    tl.store(partial + place, total, (map < g.channels) & (term[None, :] < terms))

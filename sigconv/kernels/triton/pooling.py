@@ -1,0 +1,81 @@
+"""Max pooling whose winners are places in the windows, a byte each; of what ReLU leaves, if wanted.
+
+Of equal values the first wins, NaN wins over numbers, and padding never wins.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton.language as tl
+from torch import Tensor
+
+from ...layout import is_channels_last
+from ...window import Geometry
+from ..problem import NO_WINNER
+from .strided import address, empty, strided
+from .tiles import extent, grid, tile, tiled
+from .windows import in_three_axes, ravel, samples, unravel
+
+
+def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The maximum of x in each window and its winner (uint8); with scale and shift that of relu(scale x + shift).
+
+    x (batch, channels, *size), scale and shift (channels,) -> two (batch, channels, *output size). NO_WINNER is where
+    ReLU gave zero.
+    """
+    size, output_size, frame = in_three_axes(geometry)
+    y = empty(x, x.shape[1], geometry.output_size)
+    winner = empty(x, x.shape[1], geometry.output_size, torch.uint8)
+    _max_pool[grid(y)](
+        strided(x),
+        None if scale is None else scale.contiguous(),
+        None if shift is None else shift.contiguous(),
+        strided(y),
+        strided(winner),
+        size,
+        output_size,
+        extent(y),
+        frame=frame,
+        no_winner=NO_WINNER,
+        channels_last=is_channels_last(y),
+    )
+    return y, winner
+
+
+@tiled
+def _max_pool(
+    x,
+    scale,
+    shift,
+    y,
+    winners,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    no_winner: tl.constexpr,
+    channels_last: tl.constexpr,
+    lanes: tl.constexpr,
+    rows: tl.constexpr,
+):
+    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    best = tl.full(exists.shape, float("-inf"), tl.float32)
+    winner = tl.full(exists.shape, -1, tl.int32)
+    if scale is not None:
+        factors = tl.load(scale + c, c < y.channels, other=0.0).to(tl.float32)
+        sign = tl.where(factors < 0, -1.0, 1.0)  # the maximum of a falling function is at the minimum
+    for k in tl.range(frame.places, loop_unroll_factor=8):
+        i, inside = samples(o, unravel(k, frame.kernel), size, frame)
+        value = tl.load(address(x, b, c, i), exists & inside, other=0.0).to(tl.float32)
+        if scale is not None:
+            value *= sign
+        better = inside & ((winner < 0) | (value > best) | (value != value))
+        best = tl.where(better, value, best)
+        winner = tl.where(better, k, winner)
+    if scale is not None:
+        best = best * (sign * factors) + tl.load(shift + c, c < y.channels, other=0.0).to(tl.float32)
+        best = best.to(y.data.dtype.element_ty).to(tl.float32)  # what is stored decides, were it rounded to zero
+        winner = tl.where(best <= 0, no_winner, winner)
+        best = tl.where(best <= 0, 0.0, best)
+    tl.store(address(y, b, c, ravel(o, output_size)), best, exists)
+    tl.store(address(winners, b, c, ravel(o, output_size)), winner.to(tl.uint8), exists)

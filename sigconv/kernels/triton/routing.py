@@ -1,0 +1,95 @@
+"""Along the winners of max pooling: errors back to the samples that won, or these samples to the windows.
+
+``winner`` is uint8, a place in each window, or NO_WINNER, which is none of them and so matches nothing.
+"""
+
+from __future__ import annotations
+
+import triton.language as tl
+from torch import Tensor
+
+from ...layout import is_channels_last
+from ...window import Geometry
+from .strided import address, empty, strided
+from .tiles import extent, grid, tile, tiled
+from .windows import in_three_axes, observers, ravel, samples, unravel
+
+
+def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Errors g and winners (batch, channels, *output size) -> (batch, channels, *size).
+
+    Each sample looks at the windows that see it, so no two programs write to the same one.
+    """
+    size, output_size, frame = in_three_axes(geometry)
+    gx = empty(g, g.shape[1], geometry.size)
+    _route[grid(gx)](
+        strided(winner),
+        strided(g),
+        strided(gx),
+        size,
+        output_size,
+        extent(gx),
+        frame=frame,
+        channels_last=is_channels_last(gx),
+    )
+    return gx
+
+
+@tiled
+def _route(
+    winners,
+    g,
+    gx,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    channels_last: tl.constexpr,
+    lanes: tl.constexpr,
+    rows: tl.constexpr,
+):
+    b, c, i, exists = tile(gx, size, channels_last, lanes, rows)
+    total = tl.zeros(exists.shape, tl.float32)
+    for k in tl.range(frame.places, loop_unroll_factor=8):
+        o, there = observers(i, unravel(k, frame.kernel), output_size, frame)
+        winner = tl.load(address(winners, b, c, o), exists & there, other=0).to(tl.int32)
+        error = tl.load(address(g, b, c, o), exists & there, other=0.0).to(tl.float32)
+        total += tl.where(winner == k, error, 0.0)
+    tl.store(address(gx, b, c, ravel(i, size)), total, exists)
+
+
+def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
+    """x (batch, channels, *size) and winners -> what won (batch, channels, *output size), 0 where nothing did."""
+    size, output_size, frame = in_three_axes(geometry)
+    y = empty(x, x.shape[1], geometry.output_size)
+    _gather[grid(y)](
+        strided(x),
+        strided(winner),
+        strided(y),
+        size,
+        output_size,
+        extent(y),
+        frame=frame,
+        channels_last=is_channels_last(y),
+    )
+    return y
+
+
+@tiled
+def _gather(
+    x,
+    winners,
+    y,
+    size,
+    output_size,
+    extent,
+    frame: tl.constexpr,
+    channels_last: tl.constexpr,
+    lanes: tl.constexpr,
+    rows: tl.constexpr,
+):
+    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    winner = tl.load(address(winners, b, c, ravel(o, output_size)), exists, other=0).to(tl.int32)
+    i, inside = samples(o, unravel(winner, frame.kernel), size, frame)
+    won = exists & inside & (winner < frame.places)
+    tl.store(address(y, b, c, ravel(o, output_size)), tl.load(address(x, b, c, i), won, other=0.0), exists)

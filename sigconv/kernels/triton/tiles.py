@@ -1,0 +1,65 @@
+"""Kernels that compute each number of a signal by itself: its tiles, one for each program.
+
+A tile is (channels, places) of one item of the batch. Its ``lanes`` lie along what is innermost in memory, so that
+neighbouring threads read neighbouring numbers, and its ``rows`` along the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .tuning import tuned
+from .windows import unravel
+
+
+def tiled(kernel: Callable[..., Any]) -> Any:
+    """A kernel whose tile's form is tuned for each window, layout and :func:`extent`."""
+    # In channels-last, as many lanes as threads or more make the compiler shuffle numbers among threads; the last two
+    # forms are for the other layout.
+    forms = ((32, 32, 4), (64, 8, 4), (64, 32, 4), (128, 8, 8), (256, 4, 4), (1024, 1, 4))
+    configs = [triton.Config({"lanes": lanes, "rows": rows}, num_warps=warps) for lanes, rows, warps in forms]
+    return tuned(kernel, configs, ["frame", "channels_last", "extent"])
+
+
+def extent(signal: Tensor) -> tuple[int, ...]:
+    """What the best form of a tile depends on, coarse enough that sizes which vary are not tuned for each."""
+    return signal.shape[1], signal.numel().bit_length(), signal.element_size()
+
+
+def grid(signal: Tensor) -> Callable[[dict[str, Any]], tuple[int]]:
+    """A program for each tile of ``signal``, by the kernel's arguments."""
+    places = math.prod(signal.shape[2:])
+
+    def programs(meta: dict[str, Any]) -> tuple[int]:
+        lanes, rows, last = meta["lanes"], meta["rows"], meta["channels_last"]
+        channel_block, place_block = (lanes, rows) if last else (rows, lanes)
+        blocks = triton.cdiv(signal.shape[1], channel_block) * triton.cdiv(places, place_block)
+        return (signal.shape[0] * blocks,)
+
+    return programs
+
+
+@triton.jit
+def tile(signal, size, channels_last: tl.constexpr, lanes: tl.constexpr, rows: tl.constexpr):
+    """This program's item of the batch, its channels (n, 1), its places (1, m) along each axis, and which exist (n, m).
+
+    That places in a row lie side by side is hidden from the compiler, on purpose: it would give each thread eight of
+    them, and then what neighbouring threads read of a window's other samples would lie far apart.
+    """
+    channel_block: tl.constexpr = lanes if channels_last else rows
+    place_block: tl.constexpr = rows if channels_last else lanes
+    channel_blocks = tl.cdiv(signal.channels, channel_block)
+    place_blocks = tl.cdiv(signal.places, place_block)
+    program = tl.program_id(0)
+    rest = program // channel_blocks
+    channel = (program % channel_blocks) * channel_block + tl.arange(0, channel_block)[:, None]
+    place = (rest % place_blocks) * place_block + tl.arange(0, place_block)[None, :]
+    place = tl.max_contiguous(place, [1, 1])
+    exists = (channel < signal.channels) & (place < signal.places)
+    return rest // place_blocks, channel, unravel(place, size), exists

@@ -1,0 +1,134 @@
+"""Triton's kernels: when they are chosen and loaded, that they compile for a GPU, and their checks where there is none.
+
+The checks themselves are in the files beside this one. They run on a GPU where there is one, and always in Triton's
+interpreter, in a process of their own, since Triton decides for a whole process whether it interprets.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sigconv.kernels import triton as kernels
+from sigconv.kernels.problem import Problem
+from sigconv.layout import channels_last
+from sigconv.window import Geometry, Window
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton for this system")
+
+
+@pytest.mark.parametrize("checks", ["test_triton_convolution.py", "test_triton_pooling.py"])
+def test_checks_hold_in_the_interpreter(checks: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    run = subprocess.run(
+        [*command, str(Path(__file__).with_name(checks))],
+        env=environment | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " passed" in run.stdout
+
+
+def test_triton_is_imported_by_the_first_operation_only() -> None:
+    code = "import sys, sigconv, sigconv.kernels.triton; print('triton' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def _problem(operation: str = "forward", channels: int = 8, groups: int = 8, **changes: Any) -> Problem:
+    geometry = Geometry(Window.parse(changes.pop("kernel", (3, 3))), changes.pop("size", (9, 9)), groups)
+    fields = {"dtype": torch.bfloat16, "device": "cuda", "channels_last": True, "plain": True, "winners": None}
+    return Problem(operation, geometry, 2, channels, 2 * channels, **(fields | changes))
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        _problem(),
+        _problem("grad_input"),
+        _problem("grad_weight", kernel=(3,), size=(9,), dtype=torch.float16),
+        _problem("forward", 3, 1, dtype=torch.float32, kernel=(3, 3, 3), size=(9, 9, 9)),
+        _problem("grad_weight", 1, 1, kernel=(400,), size=(16000,)),
+        _problem("max_pool"),
+        _problem("route", winners=torch.uint8),
+    ],
+)
+def test_supported(problem: Problem) -> None:
+    assert kernels.supports(problem)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        _problem(groups=2),
+        _problem(groups=1),
+        _problem(dtype=torch.float64),
+        _problem(device="mps"),
+        _problem(plain=False),
+        _problem(kernel=(1,) * 4, size=(9,) * 4),
+        _problem(kernel=(12, 12), size=(99, 99)),
+        _problem(size=(1 << 14, 1 << 14)),
+        _problem("grad_input", 3, 1),
+        _problem("max_pool", kernel=(16, 16), size=(99, 99)),
+        _problem("route", winners=torch.int64),
+        _problem("sum_pool"),
+    ],
+)
+def test_left_to_others(problem: Problem) -> None:
+    assert not kernels.supports(problem)
+
+
+class _Hopper:
+    """What Triton asks of a GPU before it starts a kernel. No configuration is faster: it takes the first."""
+
+    def get_current_target(self) -> Any:
+        from triton.backends.compiler import GPUTarget
+
+        return GPUTarget("cuda", 90, 32)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_benchmarker(self) -> Any:
+        return lambda call, quantiles: [1.0, 1.0, 1.0]
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available() or kernels.DEVICES != ("cuda",), reason="they run for real, or not at all"
+)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_every_kernel_compiles_for_a_gpu(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The interpreter takes programs that the compiler refuses. Nothing is run, and nothing tuned is kept."""
+    from triton.runtime import JITFunction, driver
+
+    compiled, run = [], JITFunction.run
+
+    def compile_only(self: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
+        compiled.append(run(self, *args, grid=grid, warmup=True, **options).metadata.name)
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(driver, "_active", _Hopper())
+    monkeypatch.setattr(JITFunction, "run", compile_only)
+    window = Window.parse((3, 2), 2, ((1, 0), (0, 1)), (1, 2))
+    x, scale = channels_last(torch.zeros(2, 16, 8, 9, dtype=dtype)), torch.zeros(16, dtype=dtype)
+    each, all_of_one = Geometry(window, (8, 9), 16), Geometry(window, (8, 9))
+    w, g = torch.zeros(32, 1, 3, 2, dtype=dtype), torch.zeros(2, 32, *each.output_size, dtype=dtype)
+    kernels.forward(x, w, None, each)
+    kernels.grad_input(w, g, each)
+    kernels.grad_weight(x, g, each)
+    kernels.forward(x[:, :1], w, torch.zeros(32, dtype=dtype), all_of_one)
+    kernels.grad_weight(x[:, :1], g, all_of_one)
+    y, winner = kernels.rectified_max_pool(x, scale, scale, all_of_one)
+    kernels.max_pool(x, all_of_one)
+    kernels.route(winner, y, all_of_one)
+    kernels.gather(x, winner, all_of_one)
+    assert len(set(compiled)) == 7  # two kernels are named alike, and both poolings are one

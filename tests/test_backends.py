@@ -1,0 +1,68 @@
+"""Memory is kept where the C library can be told to, and asked of nobody else."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from sigconv import backends
+from sigconv.blocks import Linear
+
+# Frees and asks for 64 MB ten times; says how often pages had to be mapped, without and with it.
+PROGRAM = """
+import resource, torch
+from sigconv.backends import keep_freed_memory
+
+def faults():
+    torch.ones(1 << 24)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(1 << 24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(faults(), keep_freed_memory(), faults())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no glibc")
+def test_what_is_freed_is_used_again() -> None:
+    found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    plain, done, kept = found.stdout.split()
+    if done == "False":
+        pytest.skip("another C library")
+    assert int(kept) < int(plain) / 10
+
+
+def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sigconv.backends.sys.platform", "darwin")
+    monkeypatch.setattr(backends.ctypes, "CDLL", None)  # would be called
+    assert backends.keep_freed_memory() is False
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sigconv.backends.sys.platform", "linux")
+    monkeypatch.setattr(backends.ctypes, "CDLL", lambda name: object())
+    assert backends.keep_freed_memory() is False
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_neurons_by_onednn_are_torchs(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Linear(30, 20, bias=bias), torch.randn(2, 7, 30, requires_grad=True)
+    leaves = [x, *layer.parameters()]
+
+    def results() -> list[torch.Tensor]:
+        y = layer(x)
+        gradients = torch.autograd.grad(y.square().sum(), leaves, create_graph=True)
+        seconds = torch.autograd.grad(gradients[0].square().sum(), leaves[:2], retain_graph=True)
+        return [y, *torch.autograd.grad(y.sum(), leaves, retain_graph=True), *gradients, *seconds]
+
+    expected = results()
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    assert type(layer(x).grad_fn).__name__ == "ViewBackward0"
+    for found, right in zip(results(), expected, strict=True):
+        torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-4)
+
+
+def test_only_recipes_turn_switches_on() -> None:
+    assert backends.linear_by_onednn is False
