@@ -16,14 +16,38 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .kernels import flipped, numba, reference, triton, vendor
+from .kernels import (
+    fft,
+    flipped,
+    fused_axes,
+    numba,
+    overlap_add,
+    pointwise,
+    reference,
+    triton,
+    unfold,
+    vendor,
+)
 from .kernels.problem import Problem, is_autocast
 from .names import named
 from .rules import RULES
 from .window import Geometry
 
-KERNELS: dict[str, Any] = {"vendor": vendor, "numba": numba, "flipped": flipped, "triton": triton, "reference": reference}
-"""By name. Each has ``supports(problem)`` and a function for each operation that it supports."""
+KERNELS: dict[str, Any] = {
+    "vendor": vendor,
+    "numba": numba,
+    "flipped": flipped,
+    "fft": fft,
+    "overlap_add": overlap_add,
+    "unfold": unfold,
+    "pointwise": pointwise,
+    "fused_axes": fused_axes,
+    "triton": triton,
+    "reference": reference,
+}
+"""By name. Each has ``supports(problem)``, a function for each operation that it supports, and ``DTYPES``.
+
+One whose results are not exact on whole numbers has ``EXACT = False``."""
 
 SMALL = 1 << 13
 """No rule applies to signals of fewer numbers: there, the time is that of the calls."""

@@ -23,8 +23,8 @@ def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
 
 
 PART = {
-    "conv": {"vendor", "numba", "flipped"},
-    "conv_transpose": {"vendor"},
+    "conv": {"vendor", "numba", "flipped", "fft", "overlap_add", "unfold", "pointwise"},
+    "conv_transpose": {"vendor", "overlap_add", "unfold"},
     "max_pool": {"vendor", "numba"},
     "rectified_max_pool": {"numba"},
     "normalised_max_pool": {"numba"},

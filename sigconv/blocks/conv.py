@@ -73,6 +73,8 @@ class ConvBlock(nn.Module):
                 self.add_module(name, part)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == self.conv.window.ndim + 1 and "norm" not in self._modules:
+            return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
         x = self._laid_out(x)
         pool = self._modules.get("pool")
         y = fused(self, pool, x) if type(pool) is MaxPool else None
@@ -85,10 +87,8 @@ class ConvBlock(nn.Module):
         return pool(self(x)) if y is None else y
 
     def _laid_out(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu":
-            return x
-        single = x.ndim == self.conv.window.ndim + 1
-        return channels_last(x.unsqueeze(0)).squeeze(0) if single else channels_last(x)
+        on_cpu = x.device.type == "cpu" and x.ndim == self.conv.window.ndim + 2
+        return channels_last(x) if on_cpu else x
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():

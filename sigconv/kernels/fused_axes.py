@@ -22,7 +22,6 @@ from . import vendor
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)
-EXACT = True
 
 
 def supports(problem: Problem) -> bool:

@@ -21,7 +21,6 @@ from ..window import Geometry, Sizes
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)
-EXACT = True
 
 AT_ONCE = 1 << 23
 """So many terms at most are in memory, unless one sample of the batch has more."""

@@ -13,7 +13,6 @@ from ..window import Geometry
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)
-EXACT = True
 
 
 def supports(problem: Problem) -> bool:

@@ -15,7 +15,6 @@ from ..window import Geometry
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)
-EXACT = True
 
 
 def supports(problem: Problem) -> bool:
@@ -24,8 +23,8 @@ def supports(problem: Problem) -> bool:
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gw[k] = sum over o of x[s*o + d*k] g[o]."""
-    seen = _windows(x, geometry).movedim(1, 1 + geometry.window.ndim)
-    rows = seen.reshape(x.shape[0], -1, x.shape[1] * geometry.window.places)
+    ndim = geometry.window.ndim
+    rows = _windows(x, geometry).movedim(1, 1 + ndim).flatten(1, ndim).flatten(2)
     gw = torch.matmul(g.flatten(2), rows).sum(0)
     return like(gw.reshape(g.shape[1], x.shape[1], *geometry.window.kernel), x)
 

@@ -1,5 +1,7 @@
 """A kernel beside the definition, and under all that torch does to functions."""
 
+from collections.abc import Iterator
+from itertools import chain
 from types import ModuleType
 
 import pytest
@@ -24,11 +26,13 @@ def whole(*shape: int) -> Tensor:
     return torch.randint(-3, 4, shape).float()
 
 
-def problems(geometry: Geometry, in_channels: int, out_channels: int, dtype: torch.dtype = torch.float32):
+def problems(
+    geometry: Geometry, in_channels: int, out_channels: int, dtype: torch.dtype = torch.float32, batch: int = 2
+) -> Iterator[tuple[Problem, tuple[Tensor, ...]]]:
     """The operations' problems, each with its operands: whole numbers."""
-    x, bias = whole(2, in_channels, *geometry.size).to(dtype), whole(out_channels).to(dtype)
+    x, bias = whole(batch, in_channels, *geometry.size).to(dtype), whole(out_channels).to(dtype)
     w = whole(out_channels, in_channels // geometry.groups, *geometry.window.kernel).to(dtype)
-    g = whole(2, out_channels, *geometry.output_size).to(dtype)
+    g = whole(batch, out_channels, *geometry.output_size).to(dtype)
     for operation, operands in zip(OPERATIONS, ((x, w, bias), (w, g), (x, g)), strict=True):
         yield Problem.of(operation, geometry, operands), operands
 
@@ -42,14 +46,15 @@ def assert_is_definition(
     kernel: ModuleType, geometry: Geometry, in_channels: int, out_channels: int, innermost: bool
 ) -> None:
     """Every operation that is supported: bit for bit, if the kernel is exact, and in the layout of the signal."""
-    for problem, operands in problems(geometry, in_channels, out_channels):
+    empty = problems(geometry, in_channels, out_channels, batch=0)
+    for problem, operands in chain(problems(geometry, in_channels, out_channels), empty):
         if not kernel.supports(problem):
             continue
         operands = tuple(channels_last(x) if innermost else x for x in operands)
         found = getattr(kernel, problem.operation)(*operands, geometry)
         expected = getattr(reference, problem.operation)(*operands, geometry)
         signal = operands[1] if problem.operation == "grad_input" else operands[0]
-        if min(*found.shape[2:], *signal.shape[2:]) > 1:  # else both layouts can be the same
+        if problem.batch and min(*found.shape[2:], *signal.shape[2:]) > 1:  # else both layouts can be the same
             assert is_channels_last(found) == is_channels_last(signal), problem.operation
             assert found.is_contiguous() or is_channels_last(found), problem.operation
         if kernel.EXACT:
