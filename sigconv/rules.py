@@ -78,26 +78,39 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "overlap_add",
         "one matrix product and an overlap-add do not idle on few channels (2 to 20 times)",
-        lambda p: _on_cpu(p, "grad_input") and p.in_channels <= 4,
+        lambda p: (
+            _on_cpu(p, "grad_input")
+            and p.in_channels <= 4
+            and p.out_channels >= 16 * p.in_channels
+            and p.in_channels * p.geometry.window.places >= 8
+            and p.outputs >= 1 << 16
+            and (max(p.geometry.window.stride) > 1 or p.geometry.window.kernel[-1] <= 19)
+        ),
     ),
     Rule(
         "unfold",
         "windows far apart are copied out for one matrix product (1.4 to 3 times)",
         lambda p: (
             _on_cpu(p, "grad_weight")
-            and p.in_channels <= 2
+            and p.in_channels == 1
             and p.geometry.window.ndim == 1
-            and p.geometry.window.stride[0] >= 4
+            and p.geometry.window.places >= 10
+            and p.geometry.window.stride[0] > 1
         ),
     ),
     Rule(
         "pointwise",
         "a window of one place is a matrix product (1.1 to 4 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 1,
+        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 1 and p.outputs >= 1 << 16,
     ),
     Rule(
         "fused_axes",
         "idle axes are merged, and the vendor is faster with fewer (1.6 to 3.8 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 2,
+        lambda p: (
+            _on_cpu(p, *CONVOLUTION)
+            and p.geometry.window.ndim > 2
+            and p.products >= 1 << 25
+            and p.in_channels * p.out_channels <= 192 * 192
+        ),
     ),
 )

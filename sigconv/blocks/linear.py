@@ -37,7 +37,7 @@ class _Linear(Function):
         return _product(x, w, b)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
         # Where derivatives of these are wanted too, by torch's own product, which has them.
         product = T.linear if torch.is_grad_enabled() else _product

@@ -68,6 +68,8 @@ def _conv_cases() -> Iterator[Case]:
     for ndim in RANKS:
         for options in windows:
             yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
+        yield _conv_case(ndim, (1, 1, 1)[:ndim], {})
+        yield _conv_case(ndim, (3, 1, 1)[:ndim], {})
         uneven = {"padding": ((2, 1),) * ndim, "dilation": 2, "groups": 2}
         around = {"padding": ((0, 2),) * ndim, "padding_mode": "circular"}
         yield _conv_case(ndim, (2, 2, 2)[:ndim], uneven)
@@ -166,7 +168,7 @@ def _rectified_cases(normalised: bool) -> Iterator[Case]:
 
             def torch_function(x: Tensor, *factors: Tensor, ndim: int = ndim, options: Any = options) -> Tensor:
                 if normalised:
-                    x = torch.nn.functional.batch_norm(x, None, None, *factors, training=True)
+                    x = torch.nn.functional.batch_norm(x, None, None, weight=factors[0], bias=factors[1], training=True)
                 else:
                     x = x + factors[0].reshape(-1, *[1] * ndim)
                 return _torch("max_pool", ndim)(torch.relu(x), **options)

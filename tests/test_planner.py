@@ -1,0 +1,101 @@
+"""Which kernel is chosen, how that is forced, and how it is said."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import sigconv
+from sigconv import planner
+from sigconv.kernels.numba import runtime
+from sigconv.layout import channels_last
+from sigconv.nets.dainet import dainet
+
+needs_numba = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
+
+
+@needs_numba
+def test_each_direction_has_a_kernel_of_its_own() -> None:
+    plan = sigconv.plan(sigconv.Conv1d(256, 256, 9, groups=256), (8, 256, 1000))
+    chosen = {step.operation: step.kernel for step in plan.steps}
+    assert chosen == {"forward": "vendor", "grad_input": "flipped", "grad_weight": "numba"}
+    assert "the vendor sums up" in str(plan)
+
+
+def test_a_network_is_planned_layer_by_layer_and_left_alone() -> None:
+    network = dainet((1, 8000), 10)
+    plan = sigconv.plan(network, (8, 1, 8000))
+    assert {step.layer for step in plan.steps} >= {"first.conv", "first.pool", "stage1.0.conv"}
+    assert not any(module._forward_pre_hooks for module in network.modules())
+    assert all(p.device.type == "cpu" for p in network.parameters())
+
+
+def test_a_batch_that_does_not_fit_is_said() -> None:
+    with pytest.raises(sigconv.UsageError, match=r"plan: Conv1d cannot take .*25 channels"):
+        sigconv.plan(sigconv.Conv1d(256, 256, 9), (8, 25, 1000))
+
+
+def test_what_is_used_is_what_is_planned() -> None:
+    layer = sigconv.Conv1d(64, 64, 31, groups=64)
+    x = channels_last(torch.randn(4, 64, 500)).requires_grad_()
+    with planner.observed() as used:
+        layer(x).sum().backward()
+    planned = {(step.kernel, step.operation) for step in sigconv.plan(layer, (4, 64, 500)).steps}
+    assert used == planned
+
+
+def test_small_signals_are_torchs_own() -> None:
+    with planner.observed() as used:
+        y = sigconv.Conv1d(64, 64, 3, groups=64)(torch.randn(1, 64, 20))
+    assert not used
+    assert type(y.grad_fn).__name__ == "ConvolutionBackward0"
+
+
+def test_environment_forces_a_kernel_and_names_a_wrong_one() -> None:
+    program = "import sigconv, torch; from sigconv import planner\nwith planner.observed() as used:\n"
+    program += "    sigconv.Conv1d(2, 2, 3)(torch.zeros(1, 2, 5))\nprint(used)"
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program], env={"SIGCONV_KERNEL": name}, capture_output=True, text=True
+        )
+
+    assert run("reference").stdout.strip() == "{('reference', 'forward')}"
+    assert "Did you mean reference?" in run("refrence").stderr
+
+
+@needs_numba
+@pytest.mark.parametrize("name", ["M5", "lips", "digits"])
+def test_training_is_the_same_with_the_vendors_kernels(name: str) -> None:
+    """The losses of three steps, with fast kernels on and off, to rounding."""
+    from sigconv.notation import build
+
+    def network() -> tuple[nn.Module, torch.Tensor]:
+        torch.manual_seed(0)
+        if name == "M5":
+            return dainet((1, 4000), 5, width=16), torch.randn(8, 1, 4000)
+        if name == "lips":
+            layers = "16C3x5x5/1x2x2-MP1x2x2-32C3-MP2-N"
+            net = build(layers, (1, 8, 24, 32), classes=5, norm="batch", padding="same")
+            return net, torch.randn(8, 1, 8, 24, 32)
+        return build("16C5-MP2-32C5-MP2-N", (1, 28, 28), classes=5, norm="batch"), torch.randn(16, 1, 28, 28)
+
+    def losses() -> list[float]:
+        net, x = network()
+        optimizer, found = torch.optim.SGD(net.parameters(), 0.05), []
+        for _ in range(3):
+            loss = nn.functional.cross_entropy(net(x), torch.arange(len(x)) % 5)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            found.append(loss.item())
+        return found
+
+    with planner.observed() as used:
+        fast = losses()
+    assert ("numba", "rectified_max_pool") in used
+    with sigconv.use_kernel("vendor"):
+        slow = losses()
+    assert fast == pytest.approx(slow, rel=1e-3)
