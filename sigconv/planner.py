@@ -141,7 +141,7 @@ _observers: list[set[tuple[str, str]]] = []
 def _search(problem: Problem, forced: str | None) -> Choice:
     if forced is not None and KERNELS[forced].supports(problem):
         return Choice(forced, "it is forced")
-    if forced is None:
+    if forced is None and problem.plain:
         for rule in RULES:
             if rule.applies(problem) and KERNELS[rule.kernel].supports(problem):
                 return Choice(rule.kernel, rule.because)
