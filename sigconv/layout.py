@@ -23,6 +23,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.to(memory_format=_FORMATS[x.ndim]) if x.ndim in _FORMATS else x
 
 
+def preferred(x: Tensor) -> Tensor:
+    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU; elsewhere as it is."""
+    return channels_last(x) if x.device.type == "cpu" else x
+
+
 def is_channels_last(x: Tensor) -> bool:
     """Whether :func:`channels_last` gave x its strides. Those of a single channel tell, too."""
     if x.ndim == 3:

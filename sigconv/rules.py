@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "flipped",
         "the vendor's convolution with the flipped kernel is faster than its gradient (1.1 to 10 times)",
-        lambda p: _on_cpu(p, "grad_input") and _is_separate(p),
+        lambda p: _on_cpu(p, "grad_input") and _is_separate(p) and not _has_small_fast_kernel(p),
     ),
     Rule(
         "numba",
@@ -94,14 +94,15 @@ RULES: tuple[Rule, ...] = (
             _on_cpu(p, "grad_weight")
             and p.in_channels == 1
             and p.geometry.window.ndim == 1
-            and p.geometry.window.places >= 10
+            and p.out_channels <= 32
+            and p.geometry.window.places >= 64
             and p.geometry.window.stride[0] > 1
         ),
     ),
     Rule(
         "pointwise",
         "a window of one place is a matrix product (1.1 to 4 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 1 and p.outputs >= 1 << 16,
+        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 2 and p.outputs >= 1 << 16,
     ),
     Rule(
         "fused_axes",

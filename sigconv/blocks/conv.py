@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..layers import Conv, MaxPool
-from ..layout import channels_last
+from ..layout import preferred
 from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
@@ -87,8 +87,7 @@ class ConvBlock(nn.Module):
         return pool(self(x)) if y is None else y
 
     def _laid_out(self, x: Tensor) -> Tensor:
-        on_cpu = x.device.type == "cpu" and x.ndim == self.conv.window.ndim + 2
-        return channels_last(x) if on_cpu else x
+        return preferred(x) if x.ndim == self.conv.window.ndim + 2 else x
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..blocks import BatchNorm, Fold, GlobalAvgPool
 from ..errors import UsageError
 from ..layers import Conv, MaxPool
+from ..layout import preferred
 from ..window import PerAxis
 from .shapes import folded
 
@@ -114,6 +115,7 @@ class ResNet(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = preferred(x)
         for part in self.children():
             x = part(x)
         return x
