@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..blocks import BatchNorm, Chain, ConvBlock, Linear
+from ..blocks import BatchNorm, Chain, ConvBlock, Linear, Preferred
 from ..layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Conv, MaxPool
 from ..window import Window
 from .swap import swapped
@@ -84,6 +84,11 @@ def _(module: BatchNorm) -> nn.Module:
     twin = PlainBatchNorm(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
     twin.load_state_dict(module.state_dict())
     return twin
+
+
+@_of_torch.register
+def _(module: Preferred) -> nn.Module:
+    return nn.Identity()
 
 
 @_of_torch.register

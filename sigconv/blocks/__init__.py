@@ -5,7 +5,7 @@ from .compose import Branches, Chain, PerFrame, Residual, chain
 from .conv import ConvBlock, factorised, separable
 from .linear import Linear
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
-from .shape import Flatten, Fold, GlobalAvgPool, StatisticsPooling
+from .shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
 from .temporal import tcn, temporal_block
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "GlobalAvgPool",
     "Linear",
     "PerFrame",
+    "Preferred",
     "Residual",
     "ScaledTanh",
     "StatisticsPooling",

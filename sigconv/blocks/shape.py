@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..layout import preferred
 from ..window import Sizes
 
 
@@ -60,6 +61,13 @@ class Fold(nn.Module):
 
     def extra_repr(self) -> str:
         return f"ndim={self.ndim}"
+
+
+class Preferred(nn.Module):
+    """A batch of signals in the layout that kernels like best on its device, :func:`sigconv.layout.preferred`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return preferred(x)
 
 
 class GlobalAvgPool(nn.Module):

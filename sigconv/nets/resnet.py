@@ -9,10 +9,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ..blocks import BatchNorm, Fold, GlobalAvgPool
+from ..blocks import BatchNorm, Fold, GlobalAvgPool, Preferred
 from ..errors import UsageError
 from ..layers import Conv, MaxPool
-from ..layout import preferred
 from ..window import PerAxis
 from .shapes import folded
 
@@ -103,6 +102,7 @@ class ResNet(nn.Module):
         ndim = len(size)
         kind: type[BasicBlock] | type[Bottleneck] = Bottleneck if bottleneck else BasicBlock
         self.fold = Fold(ndim)
+        self.layout = Preferred()
         self.conv1 = _conv(channels, width, 3 if small else 7, 1 if small else stride, ndim)
         self.bn1 = BatchNorm(width)
         self.relu = nn.ReLU(inplace=True)
@@ -115,7 +115,6 @@ class ResNet(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = preferred(x)
         for part in self.children():
             x = part(x)
         return x
