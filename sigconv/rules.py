@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
             _on_cpu(p, "grad_weight")
             and p.in_channels == 1
             and p.geometry.window.ndim == 1
-            and p.out_channels <= 32
+            and (p.channels_last or p.out_channels <= 32)
             and p.geometry.window.places >= 64
             and p.geometry.window.stride[0] > 1
         ),

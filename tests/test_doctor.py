@@ -156,7 +156,7 @@ def test_python(site: Site) -> None:
 def test_our_own_metadata_is_read() -> None:
     """Of the real installation: the ranges are in pyproject.toml alone."""
     assert requirements.wanted("opencv-python").startswith("opencv-python>=4")
-    assert requirements.wanted("numba") == "numba"
+    assert requirements.wanted("numba").startswith("numba>=")
 
 
 def test_versions_are_compared_with_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
