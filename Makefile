@@ -8,7 +8,7 @@ demo: setup  ## MNIST from raw files to a report, in a virtual environment of it
 	$(BIN)/python recipes/mnist.py
 
 test: check  ## every test, after lint, format and types
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff check

@@ -79,7 +79,7 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
     That saves the time of a Function of ours, which is all the time that a small signal takes, and is what compilers
     know best.
     """
-    if _forced is not None or geometry.window.ndim not in vendor.RANKS:
+    if _forced is not None or geometry.window.ndim not in vendor.RANKS or vendor.has_unsafe_grad_weight(geometry, x):
         return False
     if torch.compiler.is_compiling() or x.numel() < SMALL:
         return True

@@ -9,13 +9,15 @@ import torch
 from sigconv import backends
 from sigconv.blocks import Linear
 
-# Frees and asks for 64 MB ten times; says how often pages had to be mapped, without and with it.
+# Frees and asks for 64 MB ten times; says how often pages had to be mapped, without and with it. What the process keeps
+# has its final size behind a few of these.
 PROGRAM = """
 import resource, torch
 from sigconv.backends import keep_freed_memory
 
 def faults():
-    torch.ones(1 << 24)
+    for _ in range(5):
+        torch.ones(1 << 24)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
         torch.ones(1 << 24)

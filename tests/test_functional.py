@@ -15,6 +15,7 @@ from torch.testing import assert_close
 import sigconv
 import sigconv.functional as F
 from sigconv import planner
+from sigconv.layout import channels_last
 from sigconv.padding import MODES
 from sigconv.window import Geometry
 
@@ -239,6 +240,19 @@ def test_channels_last_stays_so_and_gives_the_same(ndim: int) -> None:
         assert y.is_contiguous(memory_format=layout)
         assert_close(y, function(x))
         y.sum().backward()
+
+
+@pytest.mark.parametrize("size", [(300,), (32, 32), (9, 16, 16)], ids=["1-D", "2-D", "3-D"])
+@pytest.mark.parametrize("channels", [1, 3, 7])
+def test_few_channels_seen_at_single_places_in_channels_last(channels: int, size: tuple[int, ...]) -> None:
+    """oneDNN's own gradient of these weights is wrong on processors with AVX2, or never ends: its issue 6035."""
+    x = channels_last(torch.randn(16, channels, *size))
+    w = torch.randn(8, channels, *[1] * len(size), requires_grad=True)
+    y = F.conv(x, w, stride=2, padding=1)
+    g = torch.randn_like(y)
+    seen = T.pad(x, [1, 1] * len(size))[(..., *[slice(None, None, 2)] * len(size))]
+    expected = torch.einsum("no...,ni...->oi", g.double(), seen.double())
+    assert_close(torch.autograd.grad(y, w, g)[0].flatten(1).double(), expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)

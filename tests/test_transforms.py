@@ -108,17 +108,22 @@ def test_compiles_whole(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_network_compiles_to_code(dynamic: bool) -> None:
-    """Through the compiler's own back end, with sizes fixed or left open."""
+@pytest.mark.parametrize(
+    ("backend", "dynamic", "sizes"),
+    [
+        ("inductor", False, [(2, 1, 12, 12)]),  # to code: that takes long
+        ("aot_eager", True, [(2, 1, 12, 12), (3, 1, 14, 12)]),
+    ],
+    ids=["to code", "for any size"],
+)
+def test_network_compiles_whole(backend: str, dynamic: bool, sizes: list[tuple[int, ...]]) -> None:
     torch.compiler.reset()
     net = Net()
-    compiled = torch.compile(net, fullgraph=True, dynamic=dynamic)
-    for size in ((2, 1, 12, 12), (3, 1, 14, 12)):
+    compiled = torch.compile(net, fullgraph=True, dynamic=dynamic, backend=backend)
+    for size in sizes:
         x = torch.randn(size)
-        assert_close(compiled(x), net(x))
-    found = torch.autograd.grad(compiled(x).sum(), list(net.parameters()))
-    assert_close(found, torch.autograd.grad(net(x).sum(), list(net.parameters())))
+        found, expected = (torch.autograd.grad(f(x).sum(), list(net.parameters())) for f in (compiled, net))
+        assert_close(found, expected)
 
 
 @every_rank

@@ -122,6 +122,7 @@ def test_planted_mistakes_are_caught(
     kernel: Any, operation: str, mistake: Callable, caught_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernel, operation, mistake(getattr(kernel, operation)))
+    monkeypatch.setattr(planner, "KERNELS", {"vendor": vendor, "reference": reference})
     found = _verify(monkeypatch, caught_in)
     assert not found
     assert "NOT PROVED" in str(found)
