@@ -30,12 +30,14 @@ def preferred(x: Tensor) -> Tensor:
 
 def is_channels_last(x: Tensor) -> bool:
     """Whether :func:`channels_last` gave x its strides. Those of a single channel tell, too."""
-    if x.ndim == 3:
-        _, channels, size = x.shape
-        return x.stride() == (channels * size, 1, channels)
-    if x.ndim not in _FORMATS or x.stride(1) != 1:
+    if x.ndim not in (3, *_FORMATS) or x.stride(1) != 1:
         return False
-    return x.movedim(1, -1).is_contiguous()  # torch cannot be asked for a memory format under vmap
+    step = x.shape[1]
+    for size, stride in zip(x.shape[:1:-1], x.stride()[:1:-1], strict=True):
+        if stride != step and size != 1:
+            return False
+        step *= size
+    return x.stride(0) == step or x.shape[0] == 1
 
 
 def like(x: Tensor, other: Tensor) -> Tensor:

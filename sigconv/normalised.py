@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 from torch.nn import functional as T
 
 from . import planner
+from .differentiable import Differentiable
 from .pooling import max_and_winner
 from .window import Geometry
 
 
-class _NormalisedMaxPool(Function):
+class _NormalisedMaxPool(Differentiable):
     @staticmethod
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
@@ -64,7 +64,7 @@ def normalised_max_pool(
 
     x (batch, channel, *size); weight, bias, mean and variance (channel,) -> (batch, channel, *output size).
     """
-    y, mean, var, _ = _NormalisedMaxPool.apply(x, weight, bias, eps, geometry)
+    y, mean, var, _ = _NormalisedMaxPool.call(x, weight, bias, eps, geometry)
     return y, mean, var
 
 

@@ -28,7 +28,8 @@ from .kernels import (
     unfold,
     vendor,
 )
-from .kernels.problem import Problem, is_autocast
+from .kernels.problem import Problem, is_autocast, is_plain
+from .layout import is_channels_last
 from .names import named
 from .rules import RULES
 from .window import Geometry
@@ -79,15 +80,14 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
     That saves the time of a Function of ours, which is all the time that a small signal takes, and is what compilers
     know best.
     """
-    if _forced is not None or geometry.window.ndim not in vendor.RANKS or vendor.has_unsafe_grad_weight(geometry, x):
+    if _forced is not None:
         return False
     if torch.compiler.is_compiling() or x.numel() < SMALL:
-        return True
-    wanted = ["forward"]
-    if torch.is_grad_enabled():
-        wanted += ["grad_input"] * x.requires_grad + ["grad_weight"] * w.requires_grad
-    problem = Problem.of("forward", geometry, (x, w))
-    return _all_vendor(problem, wanted)
+        unsafe = vendor.has_unsafe_grad_weight(geometry, x.shape[1], x.device.type)
+        return geometry.window.ndim in vendor.RANKS and not unsafe
+    form = x.shape[0], x.shape[1], w.shape[0], x.dtype, x.device.type, is_channels_last(x), is_plain((x, w))
+    wants = torch.is_grad_enabled()
+    return _vendor_serves(geometry, *form, wants and x.requires_grad, wants and w.requires_grad)
 
 
 def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
@@ -151,12 +151,22 @@ def _search(problem: Problem, forced: str | None) -> Choice:
 
 
 _remembered = functools.lru_cache(maxsize=4096)(_search)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_remembered.cache_clear)  # some kernels cannot be used there
 
 
-def _all_vendor(forward: Problem, operations: list[str]) -> bool:
-    return all(choose(forward.turned(operation)).kernel == "vendor" for operation in operations)
+@functools.lru_cache(maxsize=4096)
+def _vendor_serves(geometry: Geometry, *form_and_wants: Any) -> bool:
+    """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
+    *form, by_input, by_weight = form_and_wants
+    forward = Problem("forward", geometry, *form)
+    if vendor.has_unsafe_grad_weight(geometry, forward.in_channels, forward.device):
+        return False
+    wanted = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
+    return all(choose(forward.turned(operation)).kernel == "vendor" for operation in wanted)
+
+
+if hasattr(os, "register_at_fork"):  # some kernels cannot be used there
+    os.register_at_fork(after_in_child=_remembered.cache_clear)
+    os.register_at_fork(after_in_child=_vendor_serves.cache_clear)
 
 
 def _checked(name: str) -> str:

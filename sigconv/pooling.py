@@ -10,17 +10,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from . import planner
+from .differentiable import Differentiable
 from .kernels.problem import NO_WINNER
 from .window import Geometry
 
 
-class _Selected(Function):
+class _Selected(Differentiable):
     """Along the winners: ``route`` errors back to the input, or ``gather`` samples of it."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(operation: str, winner: Tensor, values: Tensor, geometry: Geometry) -> Tensor:
@@ -49,12 +47,10 @@ class _SelectedWithForwardMode(_Selected):
 
 def _selected(operation: str, winner: Tensor, values: Tensor, geometry: Geometry) -> Tensor:
     function = _Selected if torch.compiler.is_compiling() else _SelectedWithForwardMode
-    return function.apply(operation, winner, values, geometry)
+    return function.call(operation, winner, values, geometry)
 
 
-class _MaxPool(Function):
-    generate_vmap_rule = True
-
+class _MaxPool(Differentiable):
     @staticmethod
     def forward(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
         return planner.kernel("max_pool", geometry, (x,))(x, geometry)
@@ -77,13 +73,11 @@ class _MaxPoolWithForwardMode(_MaxPool):
         return _selected("gather", ctx.saved_tensors[0], tangent, ctx.geometry), None
 
 
-class _RectifiedMaxPool(Function):
+class _RectifiedMaxPool(Differentiable):
     """The maximum of relu(x + shift) in each window, with nothing kept for the backward pass but the winners.
 
     Maximum and ReLU change places with the shift: pooled first, the rest is done on a map of the pooled size.
     """
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -122,10 +116,8 @@ def _alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     return g.masked_fill(winner == NO_WINNER, 0).sum([d for d in range(g.ndim) if d != 1])
 
 
-class _Sum(Function):
+class _Sum(Differentiable):
     """``sum_pool`` over the windows, or its adjoint ``spread``."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
@@ -149,7 +141,7 @@ class _SumWithForwardMode(_Sum):
 
 def _sum(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
     function = _Sum if torch.compiler.is_compiling() else _SumWithForwardMode
-    return function.apply(operation, values, geometry)
+    return function.call(operation, values, geometry)
 
 
 def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -161,12 +153,12 @@ def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     if planner.is_native_pooling("max_pool", geometry, x):
         return planner.vendor.max_pool(x, geometry)
     function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
-    return function.apply(x, geometry)
+    return function.call(x, geometry)
 
 
 def rectified_max_pool(x: Tensor, shift: Tensor, geometry: Geometry) -> Tensor:
     """max_pool(relu(x + shift)): x (batch, channel, *size), shift (channel,) -> (batch, channel, *output size)."""
-    return _RectifiedMaxPool.apply(x, shift, geometry)[0]
+    return _RectifiedMaxPool.call(x, shift, geometry)[0]
 
 
 def winner_index(winner: Tensor, geometry: Geometry) -> Tensor:

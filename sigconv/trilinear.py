@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from . import planner
+from .differentiable import Differentiable
 from .window import Geometry
 
 X, W, G = 0, 1, 2
@@ -27,10 +27,8 @@ X, W, G = 0, 1, 2
 _OPERATIONS = {X: "grad_input", W: "grad_weight", G: "forward"}
 
 
-class _Derivative(Function):
+class _Derivative(Differentiable):
     """The derivative of T by the operand that is None; for the output also plus a bias."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(
@@ -92,7 +90,7 @@ def derivative(x: Tensor | None, w: Tensor | None, g: Tensor | None, bias: Tenso
     *output size); ``bias`` (out channels,) is added to the output where g is wanted.
     """
     function = _Derivative if torch.compiler.is_compiling() else _DerivativeWithForwardMode
-    return function.apply(x, w, g, bias, geometry)
+    return function.call(x, w, g, bias, geometry)
 
 
 def _derivative(operands: list[Tensor], wanted: int, geometry: Geometry) -> Tensor:

@@ -46,6 +46,7 @@ class Window:
     """Padding that both sides of an axis share."""
     uneven_padding: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
     """What is left of each side's padding, (before, after) for each axis."""
+    _hash: int = field(init=False, repr=False, compare=False)
 
     @classmethod
     def parse(
@@ -91,6 +92,10 @@ class Window:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "_hash", hash((self.kernel, self.stride, self.padding, self.dilation)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def places(self) -> int:

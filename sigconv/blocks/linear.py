@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 from torch.nn import functional as T
 
 from .. import backends
+from ..differentiable import Differentiable
 from ..kernels.problem import is_autocast, is_plain
 
 
@@ -25,10 +25,10 @@ class Linear(nn.Linear):
         if not by_onednn or is_autocast(input) or not is_plain(operands):
             return super().forward(input)
         rows = input.reshape(-1, self.in_features)
-        return _Linear.apply(rows, self.weight, self.bias).reshape(*input.shape[:-1], self.out_features)
+        return _Linear.call(rows, self.weight, self.bias).reshape(*input.shape[:-1], self.out_features)
 
 
-class _Linear(Function):
+class _Linear(Differentiable):
     """x w^T + b: x (rows, inputs), w (outputs, inputs), b (outputs,) -> (rows, outputs)."""
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -87,7 +88,7 @@ class Problem:
         return self.outputs * self.in_channels // self.geometry.groups * self.geometry.window.places
 
 
-def is_plain(tensors: list[Tensor]) -> bool:
+def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory."""
     if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
         return False
@@ -99,7 +100,10 @@ def is_plain(tensors: list[Tensor]) -> bool:
 def is_autocast(x: Tensor) -> bool:
     """Whether torch chooses the dtype of convolutions of x."""
     device = x.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return _has_autocast(device) and torch.is_autocast_enabled(device)
+
+
+_has_autocast = functools.cache(torch.amp.is_autocast_available)
 
 
 def _channels(operation: str, geometry: Geometry, tensors: list[Tensor]) -> tuple[int, int, Tensor]:

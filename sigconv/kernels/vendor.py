@@ -72,26 +72,27 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if _is_flat_picture(x):
         return grad_weight(x.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
-    if has_unsafe_grad_weight(geometry, x):
+    if has_unsafe_grad_weight(geometry, x.shape[1], x.device.type):
         x, geometry = _seen_alone(x, geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
     padded = pad_constant(x, geometry.window.uneven_padding)
     return _backward(g, padded, w, geometry, (False, True, False))[1]
 
 
-def has_unsafe_grad_weight(geometry: Geometry, x: Tensor) -> bool:
+def has_unsafe_grad_weight(geometry: Geometry, in_channels: int, device: str) -> bool:
     """Whether oneDNN would write past its workspace: wrong sums, a crash, or a loop without end.
 
-    With windows of one place, a stride, few channels, and channels-last; https://github.com/uxlfoundation/oneDNN/issues/6035.
+    With windows of one place, a stride, few channels, and channels-last; uxlfoundation/oneDNN, issue 6035.
     """
     window = geometry.window
-    return x.device.type == "cpu" and window.places == 1 and max(window.stride) > 1 and x.shape[1] < ONEDNN_BLOCK
+    return device == "cpu" and in_channels < ONEDNN_BLOCK and window.places == 1 and max(window.stride) > 1
 
 
 def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
     """The samples that windows of one place see, and the geometry without a stride that sees all of them."""
     window = geometry.window
-    seen = pad_constant(x, window.padding)[(..., *(slice(None, None, step) for step in window.stride))]
+    padded, steps = pad_constant(x, window.padding), [slice(None, None, step) for step in window.stride]
+    seen = padded[(slice(None), slice(None), *steps)]
     side_by_side = replace(window, stride=(1,) * window.ndim, padding=((0, 0),) * window.ndim)
     return like(seen, x), replace(geometry, window=side_by_side, size=geometry.output_size)
 
