@@ -1,4 +1,4 @@
-"""The command line: sigconv verify | describe | bench | predict | test | listen | doctor.
+"""The command line: sigconv verify | describe | cost | bench | predict | test | listen | doctor.
 
 What each needs is imported when it is called.
 """
@@ -66,6 +66,21 @@ def describe(
     padded = int(padding) if padding.isdecimal() else padding
     description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)
     typer.echo(json.dumps(description.as_dict(), indent=2) if as_json else str(description))
+
+
+@app.command()
+def cost(
+    architecture: Annotated[str, typer.Argument(help="Such as 1x28x28-20C4-MP2-40C5-MP3-150N-10N.")],
+    samples: Annotated[int, typer.Option(min=1, help="Of an epoch.")],
+    epochs: Annotated[int, typer.Option(min=1)] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Measure a few batches, and say how long a whole training takes on this machine."""
+    from .cost import cost as measure
+
+    found = measure(architecture, samples, epochs, batch)
+    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else str(found))
 
 
 @app.command()

@@ -23,7 +23,7 @@ from .adaptive import AdaptiveSizes, even_windows, parse_sizes
 from .errors import UsageError
 from .kernels.problem import is_autocast
 from .padding import pad, pad_constant, parse_modes
-from .pooling import max_and_winner, window_sum, winner_index
+from .pooling import max_and_winner, window_mean, window_sum, winner_index
 from .trilinear import convolution, derivative
 from .window import Geometry, Padding, PerAxis, Sizes, Window, per_axis
 
@@ -239,13 +239,13 @@ def pool_avg(
         raise UsageError(f"{owner}: divisor_override is 0; the sums cannot be divided by it")
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
-    total = window_sum(batched.float() if _is_half(x) else batched, geometry)
+    values = batched.float() if _is_half(x) else batched
     if divisor_override is not None:
-        mean = total / divisor_override
+        mean = window_mean(values, geometry, divisor_override)
     elif geometry.window == window and (count_include_pad or not any(map(any, window.padding))):
-        mean = total / window.places
+        mean = window_mean(values, geometry, window.places)
     else:
-        mean = total / _samples_counted(window, geometry, count_include_pad, x.device)
+        mean = window_sum(values, geometry) / _samples_counted(window, geometry, count_include_pad, x.device)
     mean = mean.to(x.dtype)
     return mean if batched.ndim == x.ndim else mean.squeeze(0)
 

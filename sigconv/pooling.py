@@ -171,3 +171,10 @@ def window_sum(x: Tensor, geometry: Geometry) -> Tensor:
     if planner.is_native_pooling("sum_pool", geometry, x):
         return planner.vendor.sum_pool(x, geometry)
     return _sum("sum_pool", x, geometry)
+
+
+def window_mean(x: Tensor, geometry: Geometry, divisor: int) -> Tensor:
+    """:func:`window_sum` by ``divisor``."""
+    if planner.is_native_pooling("sum_pool", geometry, x):
+        return planner.vendor.sum_pool(x, geometry, divisor)
+    return window_sum(x, geometry) / divisor

@@ -68,7 +68,7 @@ def contestants(case: Case, handed_on: bool, setting: Setting) -> list[Contestan
     """All but the compiled one, torch first; networks and signals have equal values.
 
     torch.nn's channels-last has its signals and weights in it already. Ours gets the signals as the user has them, or,
-    where ``handed_on``, as a layer of ours would hand them on.
+    where ``handed_on``, as a layer of ours would hand them on; a first layer has none before.
     """
     made = case.make().to(setting.device, setting.dtype)
     x = torch.randn(case.shape).to(setting.device, setting.dtype)
@@ -77,7 +77,7 @@ def contestants(case: Case, handed_on: bool, setting: Setting) -> list[Contestan
     return [
         Contestant(TORCH, torch_twin(made), x, case),
         Contestant(CHANNELS_LAST, other, last, case),
-        Contestant(SIGCONV, convert(copy.deepcopy(made)), last if handed_on else x, case),
+        Contestant(SIGCONV, convert(copy.deepcopy(made)), last if handed_on and not case.first else x, case),
     ]
 
 

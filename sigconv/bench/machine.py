@@ -26,7 +26,7 @@ class Machine:
     @classmethod
     def here(cls, setting: Setting, keeps_memory: bool, rates: Rates) -> Machine:
         return cls(
-            _processor(setting.device),
+            processor(setting.device),
             torch.get_num_threads(),
             torch.__version__,
             date.today().isoformat(),
@@ -44,7 +44,8 @@ class Machine:
         )
 
 
-def _processor(device: torch.device) -> str:
+def processor(device: torch.device) -> str:
+    """Its name, as the system has it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

@@ -3,9 +3,11 @@
 from .activation import ACTIVATIONS, ScaledTanh, make_activation
 from .compose import Branches, Chain, PerFrame, Residual, chain
 from .conv import ConvBlock, factorised, separable
+from .inception import Inception, basic
 from .linear import Linear
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
 from .shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
+from .squeeze import SqueezeExcitation
 from .temporal import tcn, temporal_block
 
 __all__ = [
@@ -18,13 +20,16 @@ __all__ = [
     "Flatten",
     "Fold",
     "GlobalAvgPool",
+    "Inception",
     "Linear",
     "PerFrame",
     "Preferred",
     "Residual",
     "ScaledTanh",
+    "SqueezeExcitation",
     "StatisticsPooling",
     "SubSpectralNorm",
+    "basic",
     "chain",
     "factorised",
     "make_activation",

@@ -141,11 +141,12 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     return operator(g, x, *_pool_arguments(geometry), winner)
 
 
-def sum_pool(x: Tensor, geometry: Geometry) -> Tensor:
+def sum_pool(x: Tensor, geometry: Geometry, divisor: int = 1) -> Tensor:
+    """Sums, divided on the way by ``divisor``."""
     if geometry.window.ndim == 1:
-        return sum_pool(x.unsqueeze(2), geometry.as_picture()).squeeze(2)
+        return sum_pool(x.unsqueeze(2), geometry.as_picture(), divisor).squeeze(2)
     kernel, stride, padding, _, ceil_mode = _pool_arguments(geometry)
-    return _pool_operator("avg_pool{}d", geometry)(x, kernel, stride, padding, ceil_mode, True, 1)
+    return _pool_operator("avg_pool{}d", geometry)(x, kernel, stride, padding, ceil_mode, True, divisor)
 
 
 def spread(g: Tensor, geometry: Geometry) -> Tensor:

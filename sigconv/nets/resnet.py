@@ -1,5 +1,6 @@
-"""Residual networks of He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, for any number
-of axes. Names and state_dict are those of torchvision's resnet18 to resnet152, whose weights load."""
+"""Residual networks of He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, and "Identity
+mappings in deep residual networks", ECCV 2016, for any number of axes. Names and state_dict are those of torchvision's
+resnet18 to resnet152, whose weights load."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ..blocks import BatchNorm, Fold, GlobalAvgPool, Preferred
+from ..blocks import BatchNorm, Fold, GlobalAvgPool, Preferred, SqueezeExcitation
 from ..errors import UsageError
 from ..layers import Conv, MaxPool
+from ..names import named
 from ..window import PerAxis
 from .shapes import folded
 
@@ -20,23 +22,28 @@ class BasicBlock(nn.Module):
     """Two convolutions of size 3 around which the signal is led: (batch, in_channels, *size) -> (batch, width, *size).
 
     The first has the stride. Where that or the width changes the shape, the signal goes through a convolution of size
-    1 (the paper's option B).
+    1 (the paper's option B). With ``squeeze``, maps are weighed before the sum, by a :class:`SqueezeExcitation` with a
+    neuron for so many maps.
     """
 
     expansion: ClassVar[int] = 1
 
-    def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, ndim: int) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: PerAxis = 1, *, squeeze: int | None = None, ndim: int
+    ) -> None:
         super().__init__()
         self.conv1 = _conv(in_channels, width, 3, stride, ndim)
         self.bn1 = BatchNorm(width)
         self.conv2 = _conv(width, width, 3, 1, ndim)
         self.bn2 = BatchNorm(width)
         self.relu = nn.ReLU(inplace=True)
+        self.se = _weighed(width, squeeze, ndim)
         self.downsample = projection(in_channels, width, self.conv1.window.stride, ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
+        y = y if self.se is None else self.se(y)
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -48,7 +55,9 @@ class Bottleneck(nn.Module):
 
     expansion: ClassVar[int] = 4
 
-    def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, ndim: int) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: PerAxis = 1, *, squeeze: int | None = None, ndim: int
+    ) -> None:
         super().__init__()
         out_channels = self.expansion * width
         self.conv1 = _conv(in_channels, width, 1, 1, ndim)
@@ -58,13 +67,50 @@ class Bottleneck(nn.Module):
         self.conv3 = _conv(width, out_channels, 1, 1, ndim)
         self.bn3 = BatchNorm(out_channels)
         self.relu = nn.ReLU(inplace=True)
+        self.se = _weighed(out_channels, squeeze, ndim)
         self.downsample = projection(in_channels, out_channels, self.conv2.window.stride, ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
+        y = y if self.se is None else self.se(y)
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class PreActivation(nn.Module):
+    """:class:`BasicBlock` with normalisation and ReLU before each convolution, and nothing behind the sum.
+
+    So the signal goes through the whole network unchanged, but for what blocks add. He et al., ECCV 2016, figure 4e.
+    """
+
+    expansion: ClassVar[int] = 1
+
+    def __init__(
+        self, in_channels: int, width: int, stride: PerAxis = 1, *, squeeze: int | None = None, ndim: int
+    ) -> None:
+        super().__init__()
+        self.bn1 = BatchNorm(in_channels)
+        self.conv1 = _conv(in_channels, width, 3, stride, ndim)
+        self.bn2 = BatchNorm(width)
+        self.conv2 = _conv(width, width, 3, 1, ndim)
+        self.relu = nn.ReLU(inplace=True)
+        self.se = _weighed(width, squeeze, ndim)
+        changes = in_channels != width or set(self.conv1.window.stride) != {1}
+        self.downsample = _conv(in_channels, width, 1, stride, ndim) if changes else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(x))
+        around = x if self.downsample is None else self.downsample(y)
+        y = self.conv2(self.relu(self.bn2(self.conv1(y))))
+        return around + (y if self.se is None else self.se(y))
+
+
+BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck] | type[PreActivation]] = {
+    "basic": BasicBlock,
+    "bottleneck": Bottleneck,
+    "preactivation": PreActivation,
+}
 
 
 class ResNet(nn.Module):
@@ -72,12 +118,16 @@ class ResNet(nn.Module):
 
     Each stage but the first halves the size and doubles the maps. With three channels, 1000 classes and two axes,
     ``blocks=(2, 2, 2, 2)`` is ResNet-18 with 11,689,512 weights, (3, 4, 6, 3) ResNet-34 with 21,797,672, and with
-    ``bottleneck`` ResNet-50 with 25,557,032; ``blocks=(3, 3, 3), width=16, small=True`` is the ResNet-20 for CIFAR-10.
+    ``block="bottleneck"`` ResNet-50 with 25,557,032; ``blocks=(3, 3, 3), width=16, small=True`` is the ResNet-20 for
+    CIFAR-10.
 
     Args:
         blocks: how many blocks there are in each stage.
         width: maps of the first stage.
-        bottleneck: whether the blocks are :class:`Bottleneck`, not :class:`BasicBlock`.
+        block: "basic", "bottleneck" or "preactivation": :class:`BasicBlock`, :class:`Bottleneck`,
+            :class:`PreActivation`.
+        squeeze: how many maps there are for a neuron of the :class:`sigconv.blocks.SqueezeExcitation` in each block, 16
+            in its paper; none if None.
         small: for small signals such as spectrograms: the stem is one convolution of size 3, in place of size 7 with
             a stride and maximum pooling.
         stride: of the stem, its pooling and each stage but the first; one number, or one for each axis: (1, 2, 2)
@@ -92,7 +142,8 @@ class ResNet(nn.Module):
         blocks: Sequence[int] = (2, 2, 2, 2),
         width: int = 64,
         *,
-        bottleneck: bool = False,
+        block: str = "basic",
+        squeeze: int | None = None,
         small: bool = False,
         stride: PerAxis = 2,
         ndim: int | None = None,
@@ -100,16 +151,20 @@ class ResNet(nn.Module):
         super().__init__()
         channels, *size = folded("ResNet", input, classes, ndim)
         ndim = len(size)
-        kind: type[BasicBlock] | type[Bottleneck] = Bottleneck if bottleneck else BasicBlock
+        kind, behind = named("block", block, BLOCKS), block == "preactivation"
         self.fold = Fold(ndim)
         self.layout = Preferred()
         self.conv1 = _conv(channels, width, 3 if small else 7, 1 if small else stride, ndim)
-        self.bn1 = BatchNorm(width)
-        self.relu = nn.ReLU(inplace=True)
+        if not behind:
+            self.bn1 = BatchNorm(width)
+            self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else MaxPool(3, stride, padding="same", ndim=ndim)
-        layers, channels = stages(partial(kind, ndim=ndim), width, blocks, stride, kind.expansion)
+        layers, channels = stages(partial(kind, squeeze=squeeze, ndim=ndim), width, blocks, stride, kind.expansion)
         for name, layer in layers.items():
             self.add_module(name, layer)
+        if behind:
+            self.bn1 = BatchNorm(channels)
+            self.relu = nn.ReLU(inplace=True)
         self.avgpool = GlobalAvgPool()
         self.fc = nn.Linear(channels, classes)
         initialise(self)
@@ -158,6 +213,10 @@ def initialise(network: nn.Module) -> None:
 
 def _conv(in_channels: int, out_channels: int, kernel_size: int, stride: PerAxis, ndim: int) -> Conv:
     return Conv(in_channels, out_channels, kernel_size, stride, padding="same", bias=False, ndim=ndim)
+
+
+def _weighed(channels: int, squeeze: int | None, ndim: int) -> SqueezeExcitation | None:
+    return None if squeeze is None else SqueezeExcitation(channels, channels // squeeze, ndim=ndim)
 
 
 def projection(in_channels: int, out_channels: int, stride: Sequence[int], ndim: int) -> nn.Sequential | None:

@@ -29,7 +29,7 @@ NETWORKS = {
     "matchboxnet": (matchboxnet, SPECTROGRAM, {"repeats": 2, "width": 8, "dropout": 0.1}),
     "ResNet 1-D": (ResNet, SPECTROGRAM, {"width": 8, "ndim": 1}),
     "ResNet 2-D": (ResNet, SPECTROGRAM, {"blocks": (1, 1, 1), "width": 8, "small": True}),
-    "ResNet 3-D": (ResNet, (1, 4, 12, 12), {"blocks": (1, 1), "width": 8, "bottleneck": True, "stride": (1, 2, 2)}),
+    "ResNet 3-D": (ResNet, (1, 4, 12, 12), {"blocks": (1, 1), "width": 8, "block": "bottleneck", "stride": (1, 2, 2)}),
     "ResNet raw": (ResNet, WAVEFORM, {"blocks": (1, 1), "width": 4}),
     **{name: (SpeechResNet, SPECTROGRAM, {"variant": name, "width": 6}) for name in SPECTRAL},
     **{name: (dainet, WAVEFORM, {"variant": name, "width": 4}) for name in RAW},

@@ -5,22 +5,23 @@ import torch
 from networks import outputs, weights
 from torch.nn import functional as F
 
-from sigconv.nets.resnet import BasicBlock, Bottleneck, ResNet
+from sigconv.blocks import SqueezeExcitation
+from sigconv.nets.resnet import BasicBlock, Bottleneck, PreActivation, ResNet
 
 PICTURE = (3, 224, 224)
 
 
 @pytest.mark.parametrize(
-    ("blocks", "bottleneck", "count"),
+    ("blocks", "block", "count"),
     [
-        ((2, 2, 2, 2), False, 11_689_512),  # torchvision's resnet18
-        ((3, 4, 6, 3), False, 21_797_672),  # resnet34
-        ((3, 4, 6, 3), True, 25_557_032),  # resnet50
-        ((3, 4, 23, 3), True, 44_549_160),  # resnet101
+        ((2, 2, 2, 2), "basic", 11_689_512),  # torchvision's resnet18
+        ((3, 4, 6, 3), "basic", 21_797_672),  # resnet34
+        ((3, 4, 6, 3), "bottleneck", 25_557_032),  # resnet50
+        ((3, 4, 23, 3), "bottleneck", 44_549_160),  # resnet101
     ],
 )
-def test_counts_of_torchvision(blocks, bottleneck, count):
-    assert weights(ResNet, PICTURE, 1000, blocks, bottleneck=bottleneck) == count
+def test_counts_of_torchvision(blocks, block, count):
+    assert weights(ResNet, PICTURE, 1000, blocks, block=block) == count
 
 
 def test_count_of_the_papers_resnet20():
@@ -36,7 +37,7 @@ def test_names_of_torchvision():
     for name in ("layer1.0.conv2.weight", "layer2.0.downsample.0.weight", "layer4.1.bn2.running_var"):
         assert name in names
     assert "layer1.0.downsample.0.weight" not in names
-    assert "layer1.0.conv3.weight" in ResNet((3, 32, 32), 10, width=4, bottleneck=True).state_dict()
+    assert "layer1.0.conv3.weight" in ResNet((3, 32, 32), 10, width=4, block="bottleneck").state_dict()
 
 
 def test_sizes_of_the_paper():
@@ -77,3 +78,28 @@ def test_bottleneck_is_that_of_torchvision():
     y = block.bn2(F.conv1d(y, block.conv2.weight, padding=1)).relu()
     y = block.bn3(F.conv1d(y, block.conv3.weight))
     torch.testing.assert_close(block(x), (y + x).relu())
+
+
+def test_preactivation_leads_the_signal_through_unchanged():
+    block = PreActivation(4, 4, ndim=1).double()
+    x = torch.randn(2, 4, 9, dtype=torch.float64)
+    y = F.conv1d(block.bn1(x).relu(), block.conv1.weight, padding=1)
+    y = F.conv1d(block.bn2(y).relu(), block.conv2.weight, padding=1)
+    torch.testing.assert_close(block(x), x + y)
+
+
+def test_preactivation_normalises_behind_all_blocks():
+    net = ResNet((3, 32, 32), 10, (1, 1), 4, small=True, block="preactivation")
+    assert [name for name, _ in net.named_children()][-5:] == ["layer2", "bn1", "relu", "avgpool", "fc"]
+    assert net.bn1.num_features == 8
+
+
+def test_count_of_the_papers_se_resnet50():
+    assert weights(ResNet, PICTURE, 1000, (3, 4, 6, 3), block="bottleneck", squeeze=16) == 28_088_024
+
+
+def test_squeeze_and_excitation_weighs_maps_by_their_means():
+    se, x = SqueezeExcitation(6, 2, ndim=3).double(), torch.randn(2, 6, 3, 4, 5, dtype=torch.float64)
+    hidden = F.linear(x.mean((2, 3, 4)), se.fc1.weight.flatten(1), se.fc1.bias).relu()
+    shares = F.linear(hidden, se.fc2.weight.flatten(1), se.fc2.bias).sigmoid()
+    torch.testing.assert_close(se(x), x * shares[:, :, None, None, None])

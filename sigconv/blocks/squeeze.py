@@ -1,0 +1,30 @@
+"""Maps weighed by what is in all of them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from ..layers import Conv
+
+
+class SqueezeExcitation(nn.Module):
+    """x times a share between 0 and 1 for each map, (batch, channels, \\*size) -> the same shape.
+
+    The means of all maps go through ``squeezed`` neurons with ReLU and then through one with a sigmoid for each map.
+    Hu, Shen & Sun, "Squeeze-and-excitation networks", CVPR 2018. Names are those of torchvision's.
+
+    Raises:
+        UsageError: no neuron is left.
+    """
+
+    def __init__(self, channels: int, squeezed: int, *, ndim: int) -> None:
+        super().__init__()
+        if squeezed < 1:
+            raise UsageError(f"SqueezeExcitation: {channels} maps go through {squeezed} neurons; the least is 1")
+        self.fc1 = Conv(channels, squeezed, 1, ndim=ndim)
+        self.fc2 = Conv(squeezed, channels, 1, ndim=ndim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = x.mean(tuple(range(2, x.ndim)), keepdim=True)
+        return x * self.fc2(self.fc1(means).relu()).sigmoid()

@@ -1,0 +1,126 @@
+"""What training a network of the architecture language takes on this machine, from the time of a few batches."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as T
+
+from .architecture import Architecture
+from .bench.clock import interleaved
+from .bench.machine import processor
+from .bench.tables import Table
+from .describe import describe
+from .errors import UsageError
+from .notation import build, parse
+
+SECONDS = 4.0  # that a device is measured for
+UNITS = (
+    ("years", 365.25 * 86400),
+    ("months", 365.25 / 12 * 86400),
+    ("days", 86400),
+    ("h", 3600),
+    ("min", 60),
+    ("s", 1),
+)
+
+
+@dataclass(frozen=True)
+class DeviceCost:
+    """Medians on one device: seconds for a sample, forward alone without gradients, and in a training step."""
+
+    device: str
+    forward: float
+    training: float
+    spread: float
+    """The larger interquartile range, relative to its median."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """``print`` shows it as a table."""
+
+    architecture: str
+    weights: int
+    multiply_adds: int
+    samples: int
+    epochs: int
+    batch: int
+    devices: tuple[DeviceCost, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        rows = []
+        for device in self.devices:
+            for what, seconds in (("forward", device.forward), ("training", device.training)):
+                epoch = seconds * self.samples
+                cells = (device.device, what, _milliseconds(seconds), duration(epoch), duration(epoch * self.epochs))
+                rows.append((*cells, f"{device.spread:.0%}"))
+        epochs = f"{self.epochs} epoch" + "s" * (self.epochs != 1)
+        header = ("device", "pass", "a sample", f"{self.samples:,} samples", epochs, "spread")
+        head = f"{self.architecture}: {self.weights:,} weights, {self.multiply_adds:,} multiply-adds a sample forward"
+        return f"{head}; batches of {self.batch}, float32\n\n{Table(header, rows)}"
+
+
+def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch: int = 32) -> Cost:
+    """Measure forward passes and training steps on the CPU, and on the GPU where there is one.
+
+    A training step is forward, backward and an update by momentum; ReLU follows each hidden layer.
+
+    Args:
+        samples: of an epoch.
+
+    Raises:
+        UsageError: the string cannot be read, or a number is less than 1.
+    """
+    for name, number in (("samples", samples), ("epochs", epochs), ("batch", batch)):
+        if number < 1:
+            raise UsageError(f"cost: {name} is {number}; the least is 1")
+    parsed = parse(architecture)
+    counts = describe(parsed)
+    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+    measured = tuple(_measure(parsed, batch, torch.device(device)) for device in devices)
+    return Cost(str(parsed), counts.weights, counts.multiply_adds, samples, epochs, batch, measured)
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit of which there are two or more: 108 s as "1.8 min", 97,200 s as "27 h"."""
+    name, size = next(((name, size) for name, size in UNITS if seconds >= 2 * size), UNITS[-1])
+    return f"{seconds / size:.2g} {name}" if seconds < 100 * size else f"{seconds / size:,.0f} {name}"
+
+
+def _measure(architecture: Architecture, batch: int, device: torch.device) -> DeviceCost:
+    network = build(architecture).to(device)
+    x = torch.randn(batch, *architecture.input, device=device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+    with torch.no_grad():
+        target = torch.arange(batch, device=device) % network(x).shape[1]
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            return network(x)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        T.cross_entropy(network(x), target).backward()
+        optimizer.step()
+
+    wait = torch.cuda.synchronize if device.type == "cuda" else _at_once
+    times = interleaved({"forward": forward, "training": step}, SECONDS, wait)
+    spread = max(timing.spread for timing in times.values())
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    name = processor(device) + threads
+    return DeviceCost(name, times["forward"].median / batch, times["training"].median / batch, spread)
+
+
+def _at_once() -> None:
+    """A CPU has done what it was given when the call returns."""
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms"

@@ -1,0 +1,33 @@
+"""The digit network of Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR
+2012."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..architecture import times
+from ..blocks import chain
+from ..errors import UsageError
+from ..notation import build, parse_input
+
+SIZE = 29
+LAYERS = "20C4-MP2-40C5-MP3-150N"
+
+
+def ciresan(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.Sequential:
+    """A column: 1x29x29-20C4-MP2-40C5-MP3-150N-10N with scaled tanh, (batch, \\*input) -> logits (batch, classes).
+
+    With one channel and ten classes there are 76,040 parameters and 1,908,740 connections: each map sees all maps
+    before. Smaller pictures get a border of zeros that makes them 29x29.
+
+    Raises:
+        UsageError: the input is no picture, or larger than 29x29.
+    """
+    channels, *size = shape = parse_input(input)
+    if len(size) != 2 or max(size) > SIZE:
+        raise UsageError(f"Ciresan's network takes pictures of {SIZE}x{SIZE} at most; the input is {times(shape)}")
+    layers = build(f"{LAYERS}-{classes}N", (channels, SIZE, SIZE), activation="scaled_tanh")
+    (above, below), (left, right) = (((SIZE - n) // 2, -(-(SIZE - n) // 2)) for n in size)
+    return chain(border=nn.ConstantPad2d((left, right, above, below), 0.0), **dict(layers.named_children()))
