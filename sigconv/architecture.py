@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from .errors import UsageError
 from .window import Padding, Sizes, Window
 
+SLIDING = ("C", "L")
+"""Kinds whose windows are as far apart as is written, one place if nothing is, and may be padded."""
+
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as it is written: ``kind`` is C, MP, AP, GMP, GAP or N.
+    """A layer as it is written: ``kind`` is C, L, MP, AP, GMP, GAP or N.
 
     ``maps`` is None for pooling. ``kernel`` and ``stride`` have a number for each axis; they are None for neurons and
     global pooling, whose window is all that they receive.
@@ -30,7 +33,7 @@ class Layer:
         text = f"{self.maps or ''}{self.kind}"
         if self.kernel is None or self.stride is None:
             return text
-        usual = (1,) * len(self.kernel) if self.kind == "C" else self.kernel
+        usual = (1,) * len(self.kernel) if self.kind in SLIDING else self.kernel
         return text + _shortest(self.kernel) + ("" if self.stride == usual else f"/{_shortest(self.stride)}")
 
 
@@ -86,7 +89,7 @@ class Architecture:
             window = Window.parse(
                 layer.kernel or receives[1:] or 1,
                 layer.stride or 1,
-                padding if layer.kind == "C" else 0,
+                padding if layer.kind in SLIDING else 0,
                 ndim=self.ndim,
                 owner=f"layer {number}, {layer}",
             )

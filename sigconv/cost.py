@@ -59,7 +59,7 @@ class Cost:
         for device in self.devices:
             for what, seconds in (("forward", device.forward), ("training", device.training)):
                 epoch = seconds * self.samples
-                cells = (device.device, what, _milliseconds(seconds), duration(epoch), duration(epoch * self.epochs))
+                cells = (device.device, what, _short(seconds), duration(epoch), duration(epoch * self.epochs))
                 rows.append((*cells, f"{device.spread:.0%}"))
         epochs = f"{self.epochs} epoch" + "s" * (self.epochs != 1)
         header = ("device", "pass", "a sample", f"{self.samples:,} samples", epochs, "spread")
@@ -122,5 +122,5 @@ def _at_once() -> None:
     """A CPU has done what it was given when the call returns."""
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms"
+def _short(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"

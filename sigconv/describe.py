@@ -123,12 +123,16 @@ def describe(
 
 
 def _costs(stage: Stage) -> tuple[int, int, int]:
-    """Weights, connections and multiply-adds: every map has one neuron, with a bias, that all its places share."""
+    """Weights, connections and multiply-adds.
+
+    A map has one neuron, with a bias, that all its places share; in a locally connected layer each place has its own.
+    """
     if stage.layer.maps is None:
         return 0, 0, 0
     inputs = stage.receives[0] * stage.window.places
     places = math.prod(stage.gives[1:])
-    return stage.maps * (inputs + 1), stage.maps * (inputs + 1) * places, stage.maps * inputs * places
+    neurons = stage.maps * (places if stage.layer.kind == "L" else 1)
+    return neurons * (inputs + 1), stage.maps * (inputs + 1) * places, stage.maps * inputs * places
 
 
 def format_table(description: Description, width: int | None = None) -> str:

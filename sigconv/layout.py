@@ -15,9 +15,11 @@ _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
 def channels_last(x: Tensor) -> Tensor:
     """x (batch, channel, \\*size) with its channels innermost, for one to three axes; any other is left as it is.
 
-    By ``to``, since ``contiguous`` leaves a single channel's strides as they are, and then all that follows is in the
-    other layout.
+    Not by ``contiguous``, which leaves a single channel's strides as they are, and then all that follows is in the
+    other layout. Such a signal is not copied: its numbers are in the same order in both.
     """
+    if x.ndim in (3, *_FORMATS) and x.shape[1] == 1:
+        return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
     if x.ndim == 3:
         return x if is_channels_last(x) else x.unsqueeze(2).to(memory_format=channels_last_2d).squeeze(2)
     return x.to(memory_format=_FORMATS[x.ndim]) if x.ndim in _FORMATS else x

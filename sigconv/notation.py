@@ -6,6 +6,7 @@ A network is its input and its layers, joined by dashes. The input is channels x
     20C4        convolution to 20 maps, kernel 4 along every axis, connected to all maps before
     64C5x7x7    with a kernel for each axis
     20C5/2      with a stride, which is 1 where none is written; 64C5x7x7/1x2x2 has one for each axis
+    20L5        locally connected: windows as those of 20C5, each with weights of its own
     MP2, AP2    maximum and average pooling, windows side by side; MP1x3x3 has a size for each axis
     MP3/2       with a stride; MP1x3x3/1x2x2 has one for each axis
     GMP, GAP    global pooling: the maximum or the mean of each map
@@ -16,7 +17,7 @@ Global pooling and neurons give a vector, so only neurons may follow. The input 
 layer 4. Capitals and blanks around dashes make no difference.
 
 The notation is that of Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification",
-CVPR 2012; average and global pooling, strides and a size for each axis are added.
+CVPR 2012; local connection, average and global pooling, strides and a size for each axis are added.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from .architecture import Architecture, Layer, Stage, times
-from .blocks import ConvBlock, Flatten, Fold, Linear, chain, make_activation, make_norm
+from .architecture import SLIDING, Architecture, Layer, Stage, times
+from .blocks import ConvBlock, Flatten, Fold, Linear, LocallyConnected, chain, make_activation, make_norm
 from .errors import UsageError
 from .layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
 from .window import Padding, Sizes, padding_of, per_axis
@@ -53,6 +54,7 @@ class _Form:
 
 _FORMS = {
     "C": _Form("a convolution", "20C5, 20C5x3 or 20C5/2 (maps C kernel / stride)", True, True),
+    "L": _Form("a locally connected layer", "20L5, 20L5x3 or 20L5/2 (maps L kernel / stride)", True, True),
     "MP": _Form("maximum pooling", "MP2, MP2x3 or MP3/2 (MP size / stride)", False, True),
     "AP": _Form("average pooling", "AP2, AP2x3 or AP3/2 (AP size / stride)", False, True),
     "GMP": _Form("global maximum pooling", "GMP", False, False),
@@ -158,6 +160,11 @@ def _module(stage: Stage, norm: str | None, activation: str | None, dropout: flo
                 norm=norm,
                 activation=activation,
             )
+        case "L":
+            local = LocallyConnected(
+                stage.receives[0], stage.maps, stage.receives[1:], window.kernel, window.stride, window.padding
+            )
+            return chain(local=local, norm=make_norm(norm, stage.maps), activation=make_activation(activation))
         case "MP":
             return MaxPool(window.kernel, window.stride)
         case "AP":
@@ -182,8 +189,8 @@ def _parse_layer(token: str, owner: str, ndim: int) -> Layer:
     kind = match["kind"].upper() if match else ""
     if match is None or kind not in _FORMS:
         raise UsageError(
-            f"{owner}, is no layer; there are 20C5 (convolution: maps C kernel), MP2 and AP2 (pooling), GMP and GAP "
-            f"(global pooling) and 150N (neurons), as in {EXAMPLE}"
+            f"{owner}, is no layer; there are 20C5 (convolution: maps C kernel), 20L5 (without sharing), "
+            f"MP2 and AP2 (pooling), GMP and GAP (global pooling) and 150N (neurons), as in {EXAMPLE}"
         )
     form = _FORMS[kind]
     has_stray_stride = match["stride"] and not match["kernel"]
@@ -195,7 +202,7 @@ def _parse_layer(token: str, owner: str, ndim: int) -> Layer:
     if not form.has_window:
         return Layer(kind, maps)
     kernel = per_axis(_numbers(match["kernel"]), ndim, 1, "kernel", owner)
-    usual = (1,) * ndim if kind == "C" else kernel
+    usual = (1,) * ndim if kind in SLIDING else kernel
     stride = per_axis(_numbers(match["stride"]), ndim, 1, "stride", owner) if match["stride"] else usual
     return Layer(kind, maps, kernel, stride)
 

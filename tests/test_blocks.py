@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import sigconv
 from sigconv.blocks import (
     ACTIVATIONS,
     BatchNorm,
@@ -15,6 +16,7 @@ from sigconv.blocks import (
     Flatten,
     Fold,
     GlobalAvgPool,
+    LocallyConnected,
     PerFrame,
     Residual,
     ScaledTanh,
@@ -343,3 +345,25 @@ def test_temporal_block_shares_its_maps_out():
 )
 def test_backward_passes_are_proved(make, shape):
     assert verify(make().eval(), torch.randn(shape))
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [((9,), 3, 2, 0), ((6, 7), (3, 2), (1, 2), "same"), ((4, 5, 6), 2, 1, (("causal", "valid", 1)))],
+)
+def test_locally_connected_with_equal_weights_everywhere_is_a_convolution(size, kernel, stride, padding):
+    layer = LocallyConnected(2, 3, size, kernel, stride, padding).double()
+    conv = Conv(2, 3, kernel, stride, padding, ndim=len(size)).double()
+    with torch.no_grad():
+        layer.weight.copy_(conv.weight.flatten(1).t().expand_as(layer.weight))
+        layer.bias.copy_(conv.bias.expand_as(layer.bias))
+    x = torch.randn(2, 2, *size, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), conv(x))
+    assert sigconv.verify(layer, x)
+
+
+def test_locally_connected_says_what_does_not_fit():
+    with pytest.raises(UsageError, match="do not fit"):
+        LocallyConnected(1, 2, (3, 3), 4)
+    with pytest.raises(UsageError, match=r"receives \(1, 5, 4\) but has weights for the places of \(1, 4, 4\)"):
+        LocallyConnected(1, 2, (4, 4), 3)(torch.zeros(1, 1, 5, 4))

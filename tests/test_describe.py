@@ -197,3 +197,10 @@ def test_tables_keep_to_the_width(width):
 def test_wrong_options_are_named(options, message):
     with pytest.raises(UsageError, match=message):
         describe(MNIST, **options)
+
+
+def test_without_sharing_there_is_a_weight_for_each_connection():
+    shared, own = describe("1x12x12-8C5/2-4C3-10N"), describe("1x12x12-8L5/2-4L3-10N")
+    assert (own.connections, own.multiply_adds) == (shared.connections, shared.multiply_adds)
+    assert [layer.weights for layer in own.layers[1:3]] == [layer.connections for layer in shared.layers[1:3]]
+    assert own.weights == sum(p.numel() for p in build("1x12x12-8L5/2-4L3-10N").parameters())

@@ -5,6 +5,7 @@ from .compose import Branches, Chain, PerFrame, Residual, chain
 from .conv import ConvBlock, factorised, separable
 from .inception import Inception, basic
 from .linear import Linear
+from .local import LocallyConnected
 from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
 from .shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
 from .squeeze import SqueezeExcitation
@@ -22,6 +23,7 @@ __all__ = [
     "GlobalAvgPool",
     "Inception",
     "Linear",
+    "LocallyConnected",
     "PerFrame",
     "Preferred",
     "Residual",

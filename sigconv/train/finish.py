@@ -17,6 +17,7 @@ from sigconv.train.cross import cross_test, in_words
 from sigconv.train.data import CorpusData
 from sigconv.train.report import write_report
 from sigconv.train.run import METRICS, Run, environment
+from sigconv.train.shift import accuracy_by_shift
 from sigconv.train.task import Task
 
 
@@ -42,6 +43,10 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     assert isinstance(data, CorpusData)
     about = _about(corpus, data.example) | task.about()
     run.write_model(weights, about | {"reader": _carried(run, about["reader"])})
+    if run.config.get("shifts"):
+        device = trainer.strategy.root_device
+        metrics["shift"] = accuracy_by_shift(task.to(device), corpus.split("test"), run.config.shifts)
+        task.cpu()
     if other is not None:
         device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
         metrics["cross_corpus"] = cross_test(task.to(device), about, other)

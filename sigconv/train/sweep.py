@@ -3,25 +3,27 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from matplotlib.figure import Figure
 from omegaconf import DictConfig, open_dict, read_write
 from scipy.stats import t as student
 
 from sigconv.train.console import say
 from sigconv.train.measures import measure_of
 from sigconv.train.run import Run, new_folder, write_whole
+from sigconv.train.sweep_picture import draw
 
 CONFIDENCE = 0.95
 AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
 
 
 class Summary(Callback):
-    """Gives a sweep a folder of its own, says where it stands, and sums it up in `summary.json` and a table."""
+    """Gives a sweep a folder of its own, says where it stands, and sums it up: data, table and picture."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         folder = new_folder(Path(config.hydra.sweep.dir))
@@ -41,21 +43,19 @@ class Summary(Callback):
         write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
         if summary["runs"]:
             say(table(summary))
-        say(f"\nsummary    {folder / 'summary.json'}")
+            write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
+        say(f"\nsummary    {folder / 'summary.json'} and summary.png")
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     """Each run's result, and the means of those that differ in the seed, or in who or which fold is left out, alone."""
     rows = [_row(run) for run in runs]
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(override for override in row["overrides"] if not AVERAGED.match(override))].append(row)
     return {
         "runs": rows,
         "means": [
             {"overrides": list(overrides), "runs": len(members)}
             | {name: _mean(members, name) for name in (measure_of(members[0]).name, "train_seconds")}
-            for overrides, members in groups.items()
+            for overrides, members in _grouped(rows).items()
             if len(members) > 1
         ],
     }
@@ -69,7 +69,8 @@ def _row(run: Run) -> dict[str, Any]:
         "overrides": run.overrides,
         measure.name: metrics["test"][measure.name],
         "train_seconds": metrics["train_seconds"],
-    }
+        "weights": metrics["weights"],
+    } | {name: metrics[name] for name in ("shift",) if name in metrics}
 
 
 def confidence_interval(values: Sequence[float]) -> float:
@@ -80,11 +81,7 @@ def confidence_interval(values: Sequence[float]) -> float:
 def table(summary: dict[str, Any]) -> str:
     """The summary for a terminal; what all runs have in common is said once."""
     rows, means = summary["runs"], summary["means"]
-    shared = [override for override in rows[0]["overrides"] if all(override in row["overrides"] for row in rows)]
-
-    def name(entry: dict[str, Any]) -> str:
-        return " ".join(override for override in entry["overrides"] if override not in shared)
-
+    shared, name = _names(rows)
     lines = [("", "test", "training")]
     for row in rows:
         measure = measure_of(row)
@@ -104,6 +101,43 @@ def table(summary: dict[str, Any]) -> str:
     if means:
         text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
     return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])
+
+
+def picture(summary: dict[str, Any]) -> Figure:
+    """What differs, each run that is alone and each mean of several, as bars and curves.
+
+    Runs of another task than the first one's have another measure, and no place in it.
+    """
+    rows, means = [row for row in summary["runs"] if measure_of(summary["runs"][0]).name in row], summary["means"]
+    shared, name = _names(rows)
+    entries = []
+    for overrides, members in _grouped(rows).items():
+        measure = measure_of(members[0]).name
+        mean_of = next((m for m in means if m["overrides"] == list(overrides)), None)
+        entry = {"name": name({"overrides": overrides}) or "all", "weights": members[0]["weights"]}
+        entry[measure] = mean_of[measure] if mean_of else {"mean": members[0][measure]}
+        if all("shift" in member for member in members):
+            entry["shift"] = {s: mean(member["shift"][s] for member in members) for s in members[0]["shift"]}
+        entries.append(entry)
+    return draw(entries, " ".join(shared))
+
+
+def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Rows that differ only in what is averaged over, by the overrides that they have in common."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(override for override in row["overrides"] if not AVERAGED.match(override))].append(row)
+    return groups
+
+
+def _names(rows: Sequence[dict[str, Any]]) -> tuple[list[str], Callable[[dict[str, Any]], str]]:
+    """What all runs have in common, and a function to what a run or a mean has of its own."""
+    shared = [override for override in rows[0]["overrides"] if all(override in row["overrides"] for row in rows)]
+
+    def name(entry: dict[str, Any]) -> str:
+        return " ".join(override for override in entry["overrides"] if override not in shared)
+
+    return shared, name
 
 
 def _mean(rows: Sequence[dict[str, Any]], name: str) -> dict[str, float]:

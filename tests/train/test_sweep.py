@@ -2,14 +2,15 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from sigconv.train.sweep import summarise, table
+from sigconv.train.sweep import picture, summarise, table
 
 
-def run(share: float, *overrides: str, figure: str = "accuracy") -> SimpleNamespace:
-    metrics = {"test": {figure: share}, "train_seconds": 1.0}
+def run(share: float, *overrides: str, figure: str = "accuracy", weights: int = 10, **more: Any) -> SimpleNamespace:
+    metrics = {"test": {figure: share}, "train_seconds": 1.0, "weights": weights, **more}
     return SimpleNamespace(folder=Path("runs"), overrides=list(overrides), metrics=metrics)
 
 
@@ -39,3 +40,23 @@ def test_sentences_are_summed_up_by_their_word_errors() -> None:
     assert "20.00% word errors" in lines[6]
     assert "15.00% ± 63.53% word errors" in lines[8]
     assert len({len(line) for line in lines[2:9]}) == 1  # one below the other
+
+
+def test_the_picture_has_a_bar_for_each_setting_with_the_mean_of_its_seeds() -> None:
+    figure = picture(summarise([run(0.5, "seed=0", "model=a"), run(0.7, "seed=1", "model=a"), run(0.9, "model=b")]))
+    (bars,) = figure.axes
+    assert [label.get_text() for label in bars.get_yticklabels()] == ["model=a", "model=b"]
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx([60.0, 90.0])
+
+
+def test_the_picture_shows_what_differs_beside_the_measure() -> None:
+    runs = [
+        run(0.5, "model=a", weights=10, shift={"0": 0.9, "3": 0.5}),
+        run(0.7, "model=b", weights=99, shift={"0": 0.8, "3": 0.6}),
+        run(0.1, "task=sentences", figure="wer"),
+    ]
+    bars, weights, shifts = picture(summarise(runs)).axes
+    assert len(bars.patches) == 2
+    assert [line.get_xdata()[0] for line in weights.lines] == [10, 99]
+    assert [list(line.get_xdata()) for line in shifts.lines] == [[0, 3], [0, 3]]
+    assert list(shifts.lines[0].get_ydata()) == pytest.approx([90.0, 50.0])

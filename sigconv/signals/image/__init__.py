@@ -1,6 +1,7 @@
 """Pictures: augmentation and standardisation, from torch alone; and reading digits from photographs."""
 
+from .permute import Permuted
 from .standardise import Standardise
 from .warp import RandomWarp
 
-__all__ = ["RandomWarp", "Standardise"]
+__all__ = ["Permuted", "RandomWarp", "Standardise"]

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.image import RandomWarp, Standardise
+from sigconv.signals.image import Permuted, RandomWarp, Standardise
 from sigconv.signals.image.warp import gaussian_smooth
 
 FULL = {"degrees": 10, "translate": 2, "scale": 0.1, "shear": 5, "elastic_alpha": 30, "elastic_sigma": 5}
@@ -94,3 +94,14 @@ def test_standardised_pixels() -> None:
     found = Standardise(0.2, 0.5)(images)
     assert_close(found, torch.tensor([-0.4, 0.0, 1.6]).reshape(1, 1, 1, 3))
     assert set(Standardise(0.2, 0.5).state_dict()) == {"mean", "std"}
+
+
+@pytest.mark.parametrize("size", [(7,), (4, 5), (2, 3, 4)])
+def test_permuted_keeps_all_pixels_in_an_order_that_the_seed_tells(size: tuple[int, ...]) -> None:
+    x = torch.randn(3, 2, *size)
+    once, again, other = Permuted(seed=1)(x), Permuted(seed=1)(x), Permuted(seed=2)(x)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    assert torch.equal(once.flatten(2).sort(2).values, x.flatten(2).sort(2).values)
+    order = Permuted(seed=1)(torch.arange(x[0, 0].numel()).reshape(1, 1, *size)).flatten()
+    assert torch.equal(once.flatten(2), x.flatten(2)[..., order])  # the same for each signal and channel

@@ -1,0 +1,67 @@
+"""What several runs amount to, as a picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sigconv.train.measures import Measure, measure_of
+
+WIDTH, LINE = 6.0, 0.32  # inches: of a panel, and for a line of the first
+
+
+def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
+    """Bars of the measure; beside them, as far as there is something to see, its curve against the number of weights,
+    and that against the shift of what is tested.
+
+    Args:
+        entries: "name", the measure with its "mean" and, where there are several runs, "confidence95", "weights", and
+            "shift", shares by shift, where that was measured.
+    """
+    measure = measure_of(entries[0])
+    panels = [_bars]
+    if len({entry["weights"] for entry in entries}) > 1:
+        panels.append(_by_weights)
+    if any("shift" in entry for entry in entries):
+        panels.append(_by_shift)
+    figure = Figure(figsize=(WIDTH * len(panels), max(3.2, 1.2 + LINE * len(entries))), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        panel(axes, entries, measure)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def _bars(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
+    places = range(len(entries))
+    values = [100 * entry[measure.name]["mean"] for entry in entries]
+    errors = [100 * entry[measure.name].get("confidence95", 0.0) for entry in entries]
+    bars = axes.barh(places, values, xerr=errors, color="#3b82f6", alpha=0.7, error_kw={"capsize": 3})
+    axes.bar_label(bars, fmt="%.2f %%", padding=4)
+    axes.set_yticks(places, [entry["name"] for entry in entries])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.2 * max(values))
+    axes.set_xlabel(f"% {measure.unit}")
+
+
+def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
+    for entry in sorted(entries, key=lambda entry: entry["weights"]):
+        axes.plot(entry["weights"], 100 * entry[measure.name]["mean"], "o", label=entry["name"])
+    axes.set_xscale("log")
+    axes.set_xlabel("weights")
+    _finish(axes, measure)
+
+
+def _by_shift(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
+    for entry in entries:
+        if "shift" in entry:
+            shifts, shares = zip(*entry["shift"].items(), strict=True)
+            axes.plot([int(shift) for shift in shifts], [100 * share for share in shares], "o-", label=entry["name"])
+    axes.set_xlabel("shift in samples or pixels, mean over all directions")
+    _finish(axes, measure)
+
+
+def _finish(axes: Axes, measure: Measure) -> None:
+    axes.set_ylabel(f"% {measure.unit}")
+    axes.grid(alpha=0.2)
+    axes.legend(frameon=False, fontsize="small")
