@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .backends import is_amd
 from .kernels.problem import Problem
 
 
@@ -34,6 +35,11 @@ def _has_small_fast_kernel(problem: Problem) -> bool:
     """The vendor has one for pictures and windows without gaps."""
     window = problem.geometry.window
     return window.ndim == 2 and window.places < 25 and max(window.dilation) == 1
+
+
+def _products_are_fast(problem: Problem) -> bool:
+    """torch multiplies matrices by MKL, usually; on AMD's processors the vendor's channels-last kernels are faster."""
+    return not (problem.channels_last and is_amd())
 
 
 CONVOLUTION = ("forward", "grad_input", "grad_weight")
@@ -92,6 +98,7 @@ RULES: tuple[Rule, ...] = (
         "windows far apart are copied out for one matrix product (1.4 to 3 times)",
         lambda p: (
             _on_cpu(p, "grad_weight")
+            and _products_are_fast(p)
             and p.in_channels == 1
             and p.geometry.window.ndim == 1
             and (p.channels_last or p.out_channels <= 32)
@@ -102,13 +109,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "pointwise",
         "a window of one place is a matrix product (1.1 to 4 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and p.geometry.window.ndim > 2 and p.outputs >= 1 << 16,
+        lambda p: (
+            _on_cpu(p, *CONVOLUTION) and _products_are_fast(p) and p.geometry.window.ndim > 2 and p.outputs >= 1 << 16
+        ),
     ),
     Rule(
         "fused_axes",
         "idle axes are merged, and the vendor is faster with fewer (1.6 to 3.8 times)",
         lambda p: (
             _on_cpu(p, *CONVOLUTION)
+            and _products_are_fast(p)
             and p.geometry.window.ndim > 2
             and p.products >= 1 << 25
             and p.in_channels * p.out_channels <= 192 * 192

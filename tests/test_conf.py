@@ -29,12 +29,13 @@ GIVEN = {
     "model=m5": ("features=waveform", "augment=waveform"),
 }
 ANY = {"augment": ["none"], "optim": OPTIONS["optim"], "trainer": OPTIONS["trainer"]}
+EVERYWHERE = {"cnn", "lenet", "mlp", "mlp_small", "neocognitron", "resnet", "resnet_preactivation"}  # networks
 PICTURES = {
     "data": ["mnist"],
-    "features": ["standardise"],
+    "features": ["permuted", "standardise"],
     "augment": ["affine", "elastic"],
-    "model": ["cnn", "lenet", "mlp"],
-    "experiment": ["mnist_best"],
+    "model": ["ciresan", "cnn", "lecun1989", "lenet", "mlp", "mlp_small", "neocognitron", "resnet_preactivation"],
+    "experiment": ["mnist_best", "permuted_pixels", "sharing", "shift"],
 }
 LIPS = {
     "data": ["grid", "lrw", "drawn", "video_folder"],
@@ -48,7 +49,7 @@ SPEECH = {
     group: [
         option
         for option in options
-        if option not in (set(PICTURES.get(group, [])) | set(LIPS.get(group, []))) - {"cnn", "lenet", "mlp", "resnet"}
+        if option not in (set(PICTURES.get(group, [])) | set(LIPS.get(group, []))) - EVERYWHERE
     ]
     for group, options in OPTIONS.items()
 }

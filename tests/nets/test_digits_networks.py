@@ -5,12 +5,15 @@ import torch
 from networks import check_training, outputs, weights
 from torch.nn import functional as F
 
+import sigconv
+from sigconv.blocks import Inception, SqueezeExcitation
 from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.nets.alexnet import alexnet
 from sigconv.nets.ciresan import LAYERS, ciresan
 from sigconv.nets.googlenet import googlenet
-from sigconv.nets.lecun1989 import TABLE, lecun1989
+from sigconv.nets.lecun1989 import TABLE, ByTable, PlaceBias, lecun1989
+from sigconv.nets.resnet import Bottleneck, PreActivation
 
 
 def test_parameters_of_lecun_1989():
@@ -72,3 +75,22 @@ def test_the_large_ones_along_any_number_of_axes(make, options, least, ndim):
     assert make(shape, 3, **options).eval()(torch.randn(1, *shape)).shape == (1, 3)
     with pytest.raises(UsageError, match="window spans"):
         make(shape, 3, **options).eval()(torch.randn(1, 2, *[least - 1] * ndim))
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda ndim: ByTable([[0, 1], [1, 2], [2, 0]], 3, 2, ndim),
+        lambda ndim: PlaceBias((3, *[5] * ndim)),
+        lambda ndim: Inception(3, 1, 1, 1, 1, 1, 1, ndim=ndim),
+        lambda ndim: SqueezeExcitation(3, 2, ndim=ndim),
+        lambda ndim: PreActivation(3, 2, 2, squeeze=2, ndim=ndim),
+        lambda ndim: Bottleneck(3, 1, squeeze=2, ndim=ndim),
+    ],
+    ids=["by table", "place bias", "inception", "squeeze", "pre-activation", "bottleneck"],
+)
+def test_backward_passes_are_proved(make, ndim):
+    torch.manual_seed(0)
+    found = sigconv.verify(make(ndim), torch.randn(2, 3, *[5] * ndim))
+    assert found, str(found)
