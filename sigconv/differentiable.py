@@ -10,7 +10,10 @@ from torch.autograd import Function, forward_ad
 
 
 class Differentiable(Function):
-    """A torch.autograd.Function whose ``call`` is its ``apply``; where nothing is recorded, just its ``forward``."""
+    """A torch.autograd.Function whose ``call`` is its ``apply``; where nothing is recorded, just its ``forward``.
+
+    ``forward`` takes no context: what the backward pass needs is saved by ``setup_context``.
+    """
 
     generate_vmap_rule = True
 

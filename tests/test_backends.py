@@ -54,10 +54,12 @@ def test_neurons_by_onednn_are_torchs(bias: bool, monkeypatch: pytest.MonkeyPatc
     leaves = [x, *layer.parameters()]
 
     def results() -> list[torch.Tensor]:
+        with torch.no_grad():
+            unrecorded = layer(x)
         y = layer(x)
         gradients = torch.autograd.grad(y.square().sum(), leaves, create_graph=True)
         seconds = torch.autograd.grad(gradients[0].square().sum(), leaves[:2], retain_graph=True)
-        return [y, *torch.autograd.grad(y.sum(), leaves, retain_graph=True), *gradients, *seconds]
+        return [unrecorded, y, *torch.autograd.grad(y.sum(), leaves, retain_graph=True), *gradients, *seconds]
 
     expected = results()
     monkeypatch.setattr(backends, "linear_by_onednn", True)

@@ -2,16 +2,19 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 import sigconv
-from sigconv import planner
+from sigconv import planner, rules
 from sigconv.kernels.numba import runtime
+from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last
 from sigconv.nets.dainet import dainet
+from sigconv.window import Geometry, Window
 
 needs_numba = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 
@@ -99,3 +102,14 @@ def test_training_is_the_same_with_the_vendors_kernels(name: str) -> None:
     with sigconv.use_kernel("vendor"):
         slow = losses()
     assert fast == pytest.approx(slow, rel=1e-3)
+
+
+@pytest.mark.parametrize(("amd", "kernel"), [(True, "vendor"), (False, "fused_axes")])
+def test_on_amds_processors_channels_last_is_not_left_to_mkl(
+    amd: bool, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "is_amd", lambda: amd)
+    geometry = Geometry(Window.parse((3, 1, 1)), (20, 14, 14))
+    innermost = Problem("forward", geometry, 4, 64, 64, torch.float32, "cpu", True, True)
+    assert planner._search(innermost, None).kernel == kernel
+    assert planner._search(replace(innermost, channels_last=False), None).kernel == "fused_axes"

@@ -32,9 +32,12 @@ class _Linear(Differentiable):
     """x w^T + b: x (rows, inputs), w (outputs, inputs), b (outputs,) -> (rows, outputs)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, w)
+    def forward(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         return _product(x, w, b)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:

@@ -1,10 +1,9 @@
 """The neocognitron: Fukushima, "Neocognitron: a self-organizing neural network model for a mechanism of pattern
 recognition unaffected by shift in position", Biological Cybernetics 36, 1980 (in Japanese 1979).
 
-For any number of axes. Equations are numbered as there. Convolution, shared weights and pooling are here, and
-backpropagation is not: cells learn by winning. Cells are choosier when they learn than when they recognise, as in
-Fukushima, "Neocognitron for handwritten digit recognition", Neurocomputing 51, 2003; without that the activity of later
-stages dies out.
+For any number of axes. Convolution, shared weights and pooling are here, and backpropagation is not: cells learn by
+winning. Cells are choosier when they learn than when they recognise, as in Fukushima, "Neocognitron for handwritten
+digit recognition", Neurocomputing 51, 2003; without that the activity of later stages dies out.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from ..errors import UsageError
 from .shapes import folded
 
 SATURATION = 0.5
-"""Alpha of equation (6): a C-cell is half as active as it can be where its S-cells give this."""
+"""Alpha of the paper: a C-cell is half as active as it can be where its S-cells give this."""
 
 
 class SCells(nn.Module):
     """Planes of cells that find a feature, each plane its own: (batch, maps, \\*size) -> (batch, planes, \\*size).
 
-    With e the sum of what a cell sees, weighed by its excitatory weights a, and v the root of the mean square of what
-    it sees (near its middle more than at its edge), times its inhibitory weight b, it gives
+    With e the sum of what a cell sees, weighed by its excitatory weights, v the root of the mean square of what it sees
+    (near its middle more than at its edge), and b its inhibitory weight, it gives
 
-        u = r relu((1 + e) / (1 + 2r / (1 + r) b v) - 1)                                                      (1), (2)
+        u = r relu((1 + e) / (1 + 2r / (1 + r) b v) - 1)
 
     Behind enough reinforcement that is relu((1 + r) s - r), s the cosine between what is seen and what was learned.
 
@@ -77,7 +76,7 @@ class SCells(nn.Module):
 
     @torch.no_grad()
     def learn(self, u: Tensor) -> None:
-        """One signal after the other, let the winners learn what they see: equations (8) and (9).
+        """One signal after the other, let the winners learn what they see.
 
         The most active cell of each column (of all planes, at neighbouring places) is a candidate; in each plane the
         most active candidate wins, and all cells of the plane become what it becomes.
@@ -90,7 +89,7 @@ class SCells(nn.Module):
                 self.inhibitory[plane] += self.reinforcement / 2 * activity[(0, 0, *place)]
 
     def _activity(self, u: Tensor) -> Tensor:
-        """v of equation (4), (batch, 1, \\*size)."""
+        """v without b, (batch, 1, \\*size)."""
         return F.conv(u.square(), self.near, padding="same").clamp(min=0).sqrt()
 
     def _winners(self, answers: Tensor) -> list[tuple[int, tuple[int, ...]]]:
@@ -120,7 +119,7 @@ class CCells(nn.Module):
 
     With s the sum of a plane's S-cells around, those near more than those far, and m the mean of that over all planes,
 
-        u = c / (alpha + c)  with  c = relu((1 + s) / (1 + m) - 1)                                       (5), (6), (7)
+        u = c / (alpha + c)  with  c = relu((1 + s) / (1 + m) - 1)
 
     Args:
         stride: only every so many cells along each axis are there.

@@ -160,7 +160,7 @@ def test_several_runs_are_summed_up(run_mnist: Start) -> None:
 def test_help_lists_groups_and_examples(run_mnist: Start) -> None:
     answer = run_mnist("--help")
     assert answer.code == 0
-    assert "model: bcresnet, cnn, lenet, " in answer.out
+    assert "model: bcresnet, ciresan, cnn, " in answer.out
     assert "python recipes/mnist.py -m seed=0,1,2" in answer.out
 
 
