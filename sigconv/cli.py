@@ -1,4 +1,4 @@
-"""The command line: sigconv verify | describe | cost | bench | predict | test | listen | doctor.
+"""The command line: sigconv verify | describe | cost | bench | predict | explain | test | committee | listen | doctor.
 
 What each needs is imported when it is called.
 """
@@ -151,6 +151,25 @@ def predict(
 
 
 @app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/mnist/2026-11-22_12-00-00.")],
+    layer: Annotated[
+        str | None, typer.Option(help="Whose maps are explained; the last one with more than one place if not given.")
+    ] = None,
+    split: Annotated[str, typer.Option("--data", metavar="SPLIT", help="train, validation or test.")] = "test",
+    corpus: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The run's corpus, where it is elsewhere than it was.")
+    ] = None,
+) -> None:
+    """Write a page about the inside of a trained network: filters, what maps answer to and why, what must be seen."""
+    from .train.explain import explain as explain_run
+
+    page = explain_run(run, layer, split, corpus, progress=_show_progress)
+    _show_progress("")
+    typer.echo(str(page))
+
+
+@app.command()
 def listen(run: Annotated[Path, typer.Argument(help="The folder of a run that was trained on sound.")]) -> None:
     """Say what a trained network hears in the microphone, word by word, until Ctrl-C."""
     from .train.listen import listen as hear
@@ -177,6 +196,22 @@ def cross_test(
 
     result = cross.cross_test(*load(run), Corpus.load(corpus))
     typer.echo(json.dumps(result, indent=2) if as_json else cross.in_words(result))
+
+
+@app.command()
+def committee(
+    runs: Annotated[list[Path], typer.Argument(help="Runs' folders, or that of several, runs/mnist/multirun_...")],
+    corpus: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Their corpus, where it is elsewhere than it was.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Test trained networks together, by the mean of their probabilities, on their test split."""
+    from .train import committee as together
+
+    result = together.committee(runs, corpus, progress=_show_progress)
+    _show_progress("")
+    typer.echo(json.dumps(result, indent=2) if as_json else together.in_words(result))
 
 
 @app.command()

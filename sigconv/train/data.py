@@ -167,13 +167,17 @@ class CorpusData(LightningDataModule):
 
     def signal(self, split: Split, place: int) -> Tensor:
         """(*shape), one of the split's signals as a batch has it."""
-        return stack(split, torch.tensor([place]), self._fit)[0]
+        return self.signals(split, torch.tensor([place]))[0]
+
+    def signals(self, split: Split, places: Tensor) -> Tensor:
+        """(B, *shape), those of the split's signals as a batch has them."""
+        return stack(split, places, self._fit)
 
     def training_signals(self) -> Iterator[Tensor]:
         """Those of the training split in its order, (B, *shape)."""
         split = self.corpus.split("train")
         for index in torch.arange(len(split)).split(self.batch_size):
-            yield stack(split, index, self._fit)
+            yield self.signals(split, index)
 
     def labels(self, split: Split) -> Tensor:
         """Those of all its examples, as a `Batch` has them."""

@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 
 PACKAGES = ("sigconv", "torch", "torchaudio", "lightning", "torchmetrics", "hydra-core", "numpy")
@@ -47,6 +48,11 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _facts(corpus: Corpus) -> dict[str, Any]:
+    """By which a corpus is known again."""
+    return {name: getattr(corpus.info, name) for name in ("name", "split_hash", "checksums")}
 
 
 class Run:
@@ -104,6 +110,33 @@ class Run:
     @property
     def resume_command(self) -> str:
         return shlex.join(["python", f"recipes/{self.config.recipe}.py", f"resume={self.folder}"])
+
+    def remember(self, corpus: Corpus) -> None:
+        """Writes down what the run is trained on, and where that is."""
+        self.write_json(CORPUS, _facts(corpus) | {"folder": str(corpus.folder.absolute())})
+
+    def knows(self, corpus: Corpus) -> bool:
+        """Whether it is what the run was trained on."""
+        known, facts = self.read_json(CORPUS), _facts(corpus)
+        return all(known[name] == facts[name] for name in facts)
+
+    def corpus(self, folder: str | Path | None = None) -> Corpus:
+        """What the run was trained on, in `folder`, or if that is None, where it was then.
+
+        Raises UsageError where it is not there, or is another.
+        """
+        known = self.read_json(CORPUS)
+        if folder is None and "folder" not in known:
+            raise UsageError(f"{self.folder} does not say where its corpus is: name its folder by --corpus.")
+        corpus = Corpus.load(folder or known["folder"])
+        self.check(corpus)
+        return corpus
+
+    def check(self, corpus: Corpus) -> None:
+        """Raises UsageError where the run was trained on another."""
+        if not self.knows(corpus):
+            name = self.read_json(CORPUS)["name"]
+            raise UsageError(f"{corpus.folder} is not what {self.folder} was trained on, {name}.")
 
     def discard(self) -> None:
         """Deletes the folder of a run that came to nothing: no whole epoch is in it."""

@@ -8,7 +8,7 @@ from sigconv.errors import UsageError
 from sigconv.train.build import build_data, build_task, build_trainer
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
-from sigconv.train.run import CORPUS, Run
+from sigconv.train.run import Run
 from sigconv.train.task import Task
 
 
@@ -49,11 +49,10 @@ def start_from(task: Task, other: Run) -> tuple[int, int]:
 
 def _remember(run: Run, corpus: Corpus) -> None:
     """Writes down what the run is trained on; raises UsageError where a resumed run was trained on something else."""
-    facts = {name: getattr(corpus.info, name) for name in ("name", "split_hash", "checksums")}
     if run.checkpoint is None:
         if is_first_process():
-            run.write_json(CORPUS, facts)
-    elif run.read_json(CORPUS) != facts:
+            run.remember(corpus)
+    elif not run.knows(corpus):
         raise UsageError(
             f"{corpus.folder} is not what {run.folder} was trained on so far: it has changed since. Start a new run."
         )

@@ -1,24 +1,16 @@
 """Films in a report: which frames are shown, and that the heat is where the answer comes from."""
 
-import base64
 import re
 
-import cv2
-import numpy as np
 import pytest
 import torch
+from drawn import picture
 from markupsafe import Markup
 from torch import Tensor, nn
 
+from sigconv.explain import smooth_gradient
 from sigconv.train.report import film, pictures
 from sigconv.train.report.attention import attention_sections
-from sigconv.train.report.saliency import smooth_gradient
-
-
-def picture(markup: Markup) -> np.ndarray:
-    """(height, width, 4), with opacity last."""
-    data = base64.b64decode(re.search(r'base64,([^"]+)"', markup)[1])
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 @pytest.mark.parametrize(("length", "most", "shown"), [(3, 8, [0, 1, 2]), (20, 4, [2, 7, 12, 17]), (1, 4, [0])])

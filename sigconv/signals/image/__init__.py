@@ -3,5 +3,6 @@
 from .permute import Permuted
 from .standardise import Standardise
 from .warp import RandomWarp
+from .width import WidthNormalised
 
-__all__ = ["Permuted", "RandomWarp", "Standardise"]
+__all__ = ["Permuted", "RandomWarp", "Standardise", "WidthNormalised"]

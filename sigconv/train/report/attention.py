@@ -6,8 +6,8 @@ import torch
 from markupsafe import Markup
 from torch import Tensor, nn
 
+from sigconv.explain import smooth_gradient
 from sigconv.train.report import film
-from sigconv.train.report.saliency import smooth_gradient
 from sigconv.train.report.section import Section, part
 
 EACH = 3  # right answers, and as many wrong ones, are shown

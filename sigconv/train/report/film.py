@@ -32,7 +32,7 @@ def heat(signal: Tensor, strength: Tensor) -> Markup:
     smooth = F.avg_pool2d(strength[:, None], BLUR, stride=1, padding=BLUR // 2, count_include_pad=False)[:, 0]
     usual, strongest = smooth.median(), smooth.quantile(0.995)
     glow = ((smooth - usual) / (strongest - usual).clamp(min=1e-12)).clamp(0, 1)[frames].cpu().numpy()
-    shown = [_glowing(rgb(frame), share) for frame, share in zip(lit.unbind(1), glow, strict=True)]
+    shown = [glowing(rgb(frame), share) for frame, share in zip(lit.unbind(1), glow, strict=True)]
     curve = strength.flatten(1).sum(1)
     heights = (curve / curve.max().clamp(min=1e-12)).tolist()
     return Markup('<div class="film lit">{}{}</div>').format(png(beside(shown)), part("curve", heights))
@@ -44,7 +44,7 @@ def evenly(length: int, most: int) -> list[int]:
     return [(2 * i + 1) * length // (2 * count) for i in range(count)]
 
 
-def _glowing(frame: np.ndarray, share: np.ndarray) -> np.ndarray:
+def glowing(frame: np.ndarray, share: np.ndarray) -> np.ndarray:
     """(height, width, 3) uint8, the more of the hot colour the larger the share (height, width) in [0, 1]."""
     mixed = frame + 0.85 * share[..., None] * (HOT - frame)
     return mixed.astype(np.uint8)

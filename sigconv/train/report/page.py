@@ -13,7 +13,7 @@ from sigconv.train.data import CorpusData
 from sigconv.train.network import output_shape
 from sigconv.train.report import classes, pictures, transcripts
 from sigconv.train.report.learned import filter_sections, layers_sections, response_sections
-from sigconv.train.report.section import TEMPLATES, Section, part
+from sigconv.train.report.section import Section, page, part
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.transcription import Transcription
@@ -45,15 +45,10 @@ def write_report(
         environment_section(environment),
         Section("Config", Markup('<pre class="columns">{}</pre>').format(OmegaConf.to_yaml(run.config))),
     ]
-    page = TEMPLATES.get_template("report.html.jinja").render(
-        title=f"{corpus.info.name}, {headline}",
-        kicker=f"{corpus.info.name} · {run.folder}",
-        headline=headline,
-        facts=cards.facts(metrics) | _training_facts(metrics),
-        command=run.command,
-        sections=sections,
-    )
-    run.write_text("report.html", page)
+    name = corpus.info.name
+    facts = cards.facts(metrics) | _training_facts(metrics)
+    html = page(headline, name, f"{name} · {run.folder}", facts, run.command, sections)
+    run.write_text("report.html", html)
 
 
 def _training_facts(metrics: Mapping[str, Any]) -> dict[str, str]:

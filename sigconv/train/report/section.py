@@ -1,5 +1,6 @@
 """The cards that a report is made of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,3 +25,18 @@ class Section:
 def part(name: str, *args: Any, **kwargs: Any) -> Markup:
     """One of the macros in parts.html.jinja."""
     return getattr(TEMPLATES.get_template("parts.html.jinja").module, name)(*args, **kwargs)
+
+
+def page(
+    headline: str, about: str, kicker: str, facts: Mapping[str, str], command: str, cards: Sequence[Section]
+) -> str:
+    """An HTML file that needs no other: a headline with facts, and below the cards.
+
+    Args:
+        about: what the headline is about, for the title.
+        kicker: above the headline.
+        command: what was run.
+    """
+    return TEMPLATES.get_template("report.html.jinja").render(
+        title=f"{about}, {headline}", kicker=kicker, headline=headline, facts=facts, command=command, sections=cards
+    )

@@ -18,6 +18,7 @@ from sigconv.train.network import first_weights
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
 
 BANDS, RANGE_DB = 64, 70  # of the spectrograms
+AUDIBLE = 0.02  # seconds
 
 
 def recording(signal: Tensor, rate: float | None) -> Markup:
@@ -45,6 +46,14 @@ def player(samples: np.ndarray, rate: float) -> Markup:
     soundfile.write(buffer, samples, round(rate), format="WAV", subtype="PCM_16")
     data = base64.b64encode(buffer.getvalue()).decode()
     return Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(data)
+
+
+def excerpt(signal: Tensor, rate: float, begin: float, end: float) -> Markup:
+    """A player of a part of a signal (1, samples), from one share of its length to another; nothing where that is too
+    short to be heard."""
+    first, last = (round(share * signal.shape[1]) for share in (begin, end))
+    part = signal[0, first:last].detach().cpu().numpy()
+    return player(part, rate) if len(part) >= AUDIBLE * rate else Markup("")
 
 
 def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) -> Tensor | None:

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
-from sigconv.signals.image import Permuted, RandomWarp, Standardise
+from sigconv.signals.image import Permuted, RandomWarp, Standardise, WidthNormalised
 from sigconv.signals.image.warp import gaussian_smooth
 
 FULL = {"degrees": 10, "translate": 2, "scale": 0.1, "shear": 5, "elastic_alpha": 30, "elastic_sigma": 5}
@@ -105,3 +105,32 @@ def test_permuted_keeps_all_pixels_in_an_order_that_the_seed_tells(size: tuple[i
     assert torch.equal(once.flatten(2).sort(2).values, x.flatten(2).sort(2).values)
     order = Permuted(seed=1)(torch.arange(x[0, 0].numel()).reshape(1, 1, *size)).flatten()
     assert torch.equal(once.flatten(2), x.flatten(2)[..., order])  # the same for each signal and channel
+
+
+@pytest.mark.parametrize("width", [6, 10, 20])
+def test_digits_have_the_width_that_is_wanted(width: int) -> None:
+    pictures = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
+    pictures[0, 0, 4:24, 3:13] = 200  # ten columns, at the left
+    pictures[1, 0, 10, 14:18] = 90
+    drawn = WidthNormalised(width)(pictures)
+    assert drawn.shape == pictures.shape
+    assert drawn.dtype == torch.float32
+    for one, brightest in zip(drawn[:2, 0], (200, 90), strict=True):
+        strength = one.amax(0)
+        assert strength.sum().item() / brightest == pytest.approx(width, abs=0.6)
+        assert torch.equal(strength, strength.flip(0)) or torch.allclose(strength, strength.flip(0), atol=0.1)
+    assert (drawn[0, 0].amax(1) > 100).nonzero().flatten().tolist() == list(range(4, 24))  # the height stays
+    assert not drawn[2].any()
+
+
+def test_a_digit_of_the_width_stays_as_it_is() -> None:
+    pictures = torch.zeros(1, 1, 28, 28)
+    pictures[0, 0, 4:24, 9:19] = torch.rand(20, 10) * 200 + 55
+    torch.testing.assert_close(WidthNormalised(10)(pictures), pictures, atol=0.01, rtol=1e-4)
+
+
+def test_a_width_must_fit() -> None:
+    with pytest.raises(UsageError, match="width is 0"):
+        WidthNormalised(0)
+    with pytest.raises(UsageError, match="of 30 columns or more"):
+        WidthNormalised(30)(torch.zeros(1, 1, 28, 28))

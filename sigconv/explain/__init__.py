@@ -1,0 +1,25 @@
+"""Seeing inside a network of convolutions, ours or torch's, along any number of axes.
+
+What a layer's maps answer to most, what in the input did it, how much of the input a place sees, and what of it the
+answer depends on.
+"""
+
+from .field import effective_field, receptive_field
+from .layers import activity, layer_names, trace
+from .occlusion import occlusion
+from .peaks import Peaks, strongest
+from .projection import projection
+from .saliency import smooth_gradient
+
+__all__ = [
+    "Peaks",
+    "activity",
+    "effective_field",
+    "layer_names",
+    "occlusion",
+    "projection",
+    "receptive_field",
+    "smooth_gradient",
+    "strongest",
+    "trace",
+]

@@ -1,0 +1,91 @@
+"""The layers of a network, by name, and what they make of an input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..blocks import ConvBlock
+from ..errors import UsageError
+from ..names import named
+from ..planner import use_kernel
+
+
+def layer_names(network: nn.Module) -> list[str]:
+    """The layers with kernels, in the order in which the network holds them: blocks, and what is in none by itself."""
+    return list(_names(network, ""))
+
+
+def _names(module: nn.Module, prefix: str) -> Iterator[str]:
+    for name, child in module.named_children():
+        if isinstance(child, ConvBlock) or _has_kernel(child):
+            yield prefix + name
+        else:
+            yield from _names(child, f"{prefix}{name}.")
+
+
+def _has_kernel(module: nn.Module) -> bool:
+    own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    return any(tensor.ndim > 2 for tensor in own)
+
+
+@torch.no_grad()
+def trace(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What every layer makes of x, (batch, maps, \\*places), in the order of computation."""
+    found: dict[str, Tensor] = {}
+    with _watching(network, layer_names(network), lambda name, y: found.update({name: _per_example(y, len(x))})):
+        network(x)
+    return found
+
+
+def activity(network: nn.Module, layer: str, x: Tensor) -> Tensor:
+    """What one layer makes of x: (batch, maps, \\*places). Nothing behind it is computed.
+
+    Where the network takes the frames of a film one by one, time is the first of the places.
+
+    Raises:
+        UsageError: the network has no such layer, or does not use it.
+    """
+    reached: list[Tensor] = []
+
+    def stop(name: str, y: Tensor) -> None:
+        reached.append(y)
+        raise _ReachedError
+
+    try:
+        with _watching(network, [layer], stop):
+            network(x)
+    except _ReachedError:
+        return _per_example(reached[0], len(x))
+    raise UsageError(f"layer {layer!r} takes no part in what the network computes")
+
+
+class _ReachedError(Exception):
+    """The layer is computed, and that was all that was wanted."""
+
+
+@contextmanager
+def _watching(network: nn.Module, layers: Sequence[str], see: Any) -> Iterator[None]:
+    """Calls ``see(name, output)`` for each layer; the network computes one operation after the other, as torch would.
+
+    So every ReLU and every pooling is there to be seen, or to be differentiated in another way.
+    """
+    modules = {name: network.get_submodule(name) for name in layer_names(network)}
+    hooks = [
+        named("layer", layer, modules).register_forward_hook(lambda _, __, y, layer=layer: see(layer, y))
+        for layer in layers
+    ]
+    try:
+        with use_kernel("vendor"):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _per_example(y: Tensor, batch: int) -> Tensor:
+    return y if len(y) == batch else y.unflatten(0, (batch, -1)).transpose(1, 2)

@@ -1,0 +1,47 @@
+"""The inputs that excite each map of a layer most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .layers import activity
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Of each map the strongest inputs, the strongest first.
+
+    Attributes:
+        value: (maps, top), the activity.
+        example: (maps, top) int64, which input it was.
+        place: (maps, top, ndim) int64, where in the map.
+    """
+
+    value: Tensor
+    example: Tensor
+    place: Tensor
+
+
+@torch.no_grad()
+def strongest(network: nn.Module, layer: str, batches: Iterable[Tensor], top: int) -> Peaks:
+    """The ``top`` inputs, or as many as there are, that excite each map most, each input by its strongest place.
+
+    Args:
+        network: in evaluation.
+        batches: inputs (batch, channels, \\*size), at least one; numbered on from one batch to the next.
+    """
+    values, places, size = [], [], torch.Size()
+    for x in batches:
+        y = activity(network, layer, x)
+        size = y.shape[2:]
+        value, place = y.flatten(2).max(2)
+        values.append(value)
+        places.append(place)
+    all_values, all_places = torch.cat(values), torch.cat(places)
+    value, example = all_values.topk(min(top, len(all_values)), dim=0)
+    place = torch.stack(torch.unravel_index(all_places.gather(0, example), size), -1)
+    return Peaks(value.t(), example.t(), place.transpose(0, 1))

@@ -1,0 +1,89 @@
+"""Several trained networks that answer together: the mean of their probabilities.
+
+Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR 2012.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sigconv.corpus import Corpus, Split
+from sigconv.errors import UsageError
+from sigconv.train.build import build_data
+from sigconv.train.data import CorpusData
+from sigconv.train.predict import load, probabilities
+from sigconv.train.run import Run
+
+AT_ONCE = 512  # signals that are read together
+
+
+def committee(
+    runs: Sequence[str | Path], corpus: str | Path | None = None, progress: Callable[[str], None] = lambda doing: None
+) -> dict[str, Any]:
+    """What finished runs on one corpus get right of its test split, each by itself and all together.
+
+    Args:
+        runs: their folders, or those of several runs (-m), which are then all meant.
+        corpus: the folder of the corpus; if None, where it was when the first run was trained.
+        progress: told what is being done.
+
+    Returns ``accuracy``, ``wrong`` and ``tested`` of the committee, and for each of its ``members`` the ``folder`` and
+    the ``accuracy``.
+
+    Raises UsageError where there are not two of them, or they differ in corpus or classes, or read sentences.
+    """
+    folders = [member for run in runs for member in _members(Path(run))]
+    if len(folders) < 2:
+        raise UsageError(f"a committee has two runs or more; {', '.join(map(str, runs))} is {len(folders)}.")
+    opened = Run.open(folders[0]).corpus(corpus)
+    labels = opened.split("test").labels
+    members, total = [], torch.zeros(len(labels), len(opened.labels))
+    for number, folder in enumerate(folders, 1):
+        progress(f"member {number} of {len(folders)}")
+        answers = _answers(folder, opened)
+        total += answers
+        members.append({"folder": str(folder), "accuracy": _right(answers, labels) / len(labels)})
+    right = _right(total, labels)
+    return {
+        "accuracy": right / len(labels),
+        "wrong": len(labels) - right,
+        "tested": len(labels),
+        "members": members,
+    }
+
+
+def _members(folder: Path) -> list[Path]:
+    """The folder itself, or those of the runs in it."""
+    several = sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
+    return several or [folder]
+
+
+def _answers(folder: Path, corpus: Corpus) -> Tensor:
+    """(N, classes), the probabilities for the test split."""
+    run = Run.open(folder)
+    run.check(corpus)
+    network, about = load(folder)
+    if not about["labels"]:
+        raise UsageError(f"{folder} reads sentences; a committee tells classes apart.")
+    data, split = build_data(run.config, corpus), corpus.split("test")
+    return torch.cat([probabilities(network, signals) for signals in _signals(data, split)])
+
+
+def _signals(data: CorpusData, split: Split) -> Iterator[Tensor]:
+    for places in torch.arange(len(split)).split(AT_ONCE):
+        yield data.signals(split, places)
+
+
+def _right(answers: Tensor, labels: Tensor) -> int:
+    return int((answers.argmax(1) == labels).sum())
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """For a terminal."""
+    width = max(len(member["folder"]) for member in result["members"])
+    lines = [f"{member['folder']:{width}}  {member['accuracy']:.2%} right" for member in result["members"]]
+    total = f"{result['accuracy']:.2%} right ({result['wrong']:,} of {result['tested']:,} wrong)"
+    return "\n".join([*lines, f"{f'all {len(lines)} together':{width}}  {total}"])

@@ -1,0 +1,161 @@
+"""Cards about the inside of a network: what its maps answer to, what they see, and what the answer depends on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+
+import torch
+from markupsafe import Markup
+from torch import Tensor, nn
+
+from sigconv.architecture import times
+from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest, trace
+from sigconv.explain.field import SHARE, Range, extent, middle
+from sigconv.train.report.section import Section, part
+from sigconv.train.report.seen import View, waves
+from sigconv.train.report.sound import excerpt
+
+MAPS, TOP = 8, 4  # of the layer, and inputs for each of them
+FIELD_EXAMPLES = 16  # over which the effective receptive field is averaged
+AT_ONCE = 16  # inputs that the network takes together
+HIDDEN = 4  # examples in which parts are hidden
+
+
+@dataclass(frozen=True)
+class Example:
+    """A signal of a corpus: as it is, as the network sees it, (channels, *size), what it is, and where it is from."""
+
+    signal: Tensor
+    seen: Tensor
+    said: str
+    source: str
+
+
+def map_sections(
+    model: nn.Module, layer: str, examples: Sequence[Example], view: View, rate: float | None
+) -> list[Section]:
+    """For the maps that are excited most, what excites them; a card for each.
+
+    Args:
+        rate: of signals that can be listened to; None for others.
+    """
+    batches = (_batch(examples[i : i + AT_ONCE]) for i in range(0, len(examples), AT_ONCE))
+    peaks = strongest(model, layer, batches, TOP)
+    chosen = peaks.value[:, 0].argsort(descending=True)[:MAPS].tolist()
+    shown = [(m, rank) for m in chosen for rank in range(peaks.value.shape[1])]
+    places = [tuple(peaks.place[at].tolist()) for at in shown]
+    fields = receptive_field(model, layer, examples[0].seen, places)
+    items: dict[int, list[tuple[Markup, Markup, str]]] = {m: [] for m in chosen}
+    for at, place, field in zip(shown, places, fields, strict=True):
+        example = examples[int(peaks.example[at])]
+        caption = Markup("{}<br>{:.3g}").format(example.said, peaks.value[at].item())
+        picture = _peak(model, layer, example, at[0], place, field, view, rate)
+        items[at[0]].append((picture, caption, f"{example.source} at {times(place)}"))
+    note = (
+        f"Of the {len(peaks.value)} maps of {layer} those that are excited most, and the inputs that do it: what the "
+        "place sees, and below what in it excites the place, by deconvolution and by guided backpropagation (red where "
+        "more would excite it more)."
+    )
+    notes = {chosen[0]: note}
+    return [Section(f"Map {m}", part("gallery", items[m], "peaks"), notes.get(m, "")) for m in chosen]
+
+
+def _batch(examples: Sequence[Example]) -> Tensor:
+    return torch.stack([example.seen for example in examples])
+
+
+def _peak(
+    model: nn.Module,
+    layer: str,
+    example: Example,
+    feature: int,
+    place: Sequence[int],
+    field: Sequence[Range],
+    view: View,
+    rate: float | None,
+) -> Markup:
+    """The part of the input that a place sees, and below what in it excites the place, by two rules."""
+    box = (slice(None), *starmap(slice, field))
+    rules = ("deconvolution", "guided")
+    causes = [projection(model, layer, example.seen, feature, place, rule)[box] for rule in rules]
+    seen = example.seen[box]
+    if seen.ndim == 2 and len(seen) == 1:
+        picture = waves(seen[0], *(cause[0] for cause in causes))
+    else:
+        drawn = [view.picture(seen, *example.seen.aminmax()), *map(view.signed, causes)]
+        picture = Markup("").join(drawn)
+    sound = (
+        Markup("")
+        if rate is None
+        else excerpt(example.signal, rate, *(end / example.seen.shape[-1] for end in field[-1]))
+    )
+    return Markup('<div class="peak">{}{}</div>').format(picture, sound)
+
+
+def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], view: View) -> list[Section]:
+    """How much of the input each layer sees from its middle, and how much of that counts."""
+    one = examples[0].seen
+    batch = _batch(examples[:FIELD_EXAMPLES])
+    rows, strength = [], torch.zeros(one.shape[1:])
+    for name, y in trace(model, one[None]).items():
+        (sees,) = receptive_field(model, name, one, [middle(y)])
+        gradient = effective_field(model, name, batch)
+        counts = times(_lengths(extent(gradient))) if gradient.any() else "nothing"
+        rows.append((name, times(y.shape[1:]), times(_lengths(sees)), counts))
+        if name == layer:
+            strength = gradient
+    head = ("layer", "output", "sees", f"{SHARE:.0%} of its gradient")
+    note = (
+        f"What the place in the middle of each layer sees of the network's input, {times(one.shape)}, and how much of "
+        f"that has {SHARE:.0%} of its gradient along each axis, on average over {len(batch)} inputs."
+    )
+    picture = view.picture(strength[None], *strength.aminmax())
+    shown = part("gallery", [(picture, f"where the gradient of {layer} is", "")], "hidden")
+    return [Section("Receptive fields", part("table", head, rows, "numbers") + shown, note)]
+
+
+def _lengths(ranges: Iterable[Range]) -> list[int]:
+    return [end - begin for begin, end in ranges]
+
+
+def activity_sections(model: nn.Module, example: Example, view: View) -> list[Section]:
+    """What each layer makes of one input."""
+    rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {times(example.seen.shape)}"), "")]
+    for name, y in trace(model, example.seen[None]).items():
+        rows.append((view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), ""))
+    note = f"{example.said} ({example.source}) through the layers: some maps of each, the brighter the more active."
+    return [Section("One input through the network", part("gallery", rows, "rows"), note, "wide")]
+
+
+def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View) -> list[Section]:
+    """Where the answer is lost if a part of the input is hidden."""
+    items = []
+    for example in examples[:HIDDEN]:
+        score = _Sureness(model, example.seen)
+        lost = occlusion(score, example.seen)
+        caption = Markup("{}: {:.1%}, down to {:.1%}").format(
+            example.said, score.whole, score.whole - lost.max().item()
+        )
+        items.append((view.glowing(example.seen, lost), caption, example.source))
+    note = (
+        "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean: what "
+        "is true, that probability, and how low it falls."
+    )
+    return [Section("What must not be hidden", part("gallery", items, "hidden"), note, "wide")]
+
+
+class _Sureness:
+    """The probability of what the network answers to `seen`, for other inputs (B, channels, *size) -> (B,).
+
+    Of a network that gives an answer for each frame, the geometric mean over the frames.
+    """
+
+    def __init__(self, model: nn.Module, seen: Tensor) -> None:
+        self.model = model
+        with torch.no_grad():
+            self.answer = model(seen[None]).argmax(1, keepdim=True)
+            self.whole = self(seen[None]).item()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        log = self.model(x).log_softmax(1)
+        return log.gather(1, self.answer.expand(len(x), *self.answer.shape[1:])).flatten(1).mean(1).exp()

@@ -1,0 +1,81 @@
+"""What a network sees, and what of it matters, drawn along any number of axes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from markupsafe import Markup
+from matplotlib import colormaps, rc_context
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from sigconv.train.report import film, pictures
+from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, beside, png
+from sigconv.train.report.section import part
+
+MAPS = 16  # of a layer, at most, are drawn
+
+
+@dataclass(frozen=True)
+class View:
+    """How signals (channels, *size) are drawn: with one axis as rows of channels, with three as frames side by side.
+
+    Attributes:
+        upwards: the first row is at the bottom, as with frequencies.
+    """
+
+    upwards: bool = False
+
+    def picture(self, x: Tensor, least: Tensor, most: Tensor) -> Markup:
+        """From `least`, black, to `most`, white."""
+        frames = self._frames((x - least) / (most - least).clamp(min=1e-6))
+        return _row([pictures.rgb(frame) for frame in frames])
+
+    def signed(self, x: Tensor) -> Markup:
+        """Red above zero, blue below, white at zero."""
+        plane = x if x.ndim == 2 else x.mean(0, keepdim=True)
+        return pictures.kernel(torch.stack(self._frames(plane)), plane.abs().max().item())
+
+    def glowing(self, x: Tensor, strength: Tensor) -> Markup:
+        """x, where `strength` (*size) is largest glowing, and below, how large it is over the last of the axes, or,
+        in a film, over time."""
+        least, most = x.aminmax()
+        frames = self._frames((x - least) / (most - least).clamp(min=1e-6))
+        share = (strength / strength.max().clamp(min=1e-12)).clamp(min=0)
+        heat = self._frames(share[None] if x.ndim > 2 else share.expand(len(x), -1))
+        shown = [film.glowing(pictures.rgb(f), h[0].numpy()) for f, h in zip(frames, heat, strict=True)]
+        along = share.movedim(0 if x.ndim > 3 else -1, 0).flatten(1).amax(1) if share.ndim > 1 else share
+        return Markup("{}{}").format(_row(shown), part("curve", along.tolist()))
+
+    def maps(self, y: Tensor) -> Markup:
+        """Some maps of a layer, (maps, *places), from the smallest to the largest value; of a film the middle frame."""
+        while y.ndim > 3:
+            y = y[:, y.shape[1] // 2]
+        each = [y] if y.ndim == 2 else list(y[:MAPS])
+        least, most = y.aminmax()
+        bright = [((self._turned(m) - least) / (most - least).clamp(min=1e-12)).numpy() for m in each]
+        return _row([(255 * colormaps["magma"](b)[..., :3]).astype(np.uint8) for b in bright])
+
+    def _frames(self, x: Tensor) -> list[Tensor]:
+        """Pictures (channels, height, width)."""
+        if x.ndim < 4:
+            return [self._turned(x[None] if x.ndim == 2 else x)]
+        return [self._turned(x[:, i]) for i in film.evenly(x.shape[1], film.FRAMES)]
+
+    def _turned(self, x: Tensor) -> Tensor:
+        return x.flip(-2) if self.upwards else x
+
+
+def _row(each: list[np.ndarray]) -> Markup:
+    return Markup('<div class="{}">{}</div>').format("film" if len(each) > 1 else "one", png(beside(each)))
+
+
+def waves(signal: Tensor, deconvolved: Tensor, guided: Tensor) -> Markup:
+    """Samples (T,), and below what of them did it, each to its own scale."""
+    with rc_context(STYLE):
+        figure = Figure((2.6, 1.7), layout="constrained")
+        lines = zip(figure.subplots(3, sharex=True), (signal, deconvolved, guided), (INK, BLUE, ORANGE), strict=True)
+        for axes, values, colour in lines:
+            axes.plot(values.numpy(), color=colour, linewidth=0.9)
+            axes.set_axis_off()
+        return pictures.svg(figure, "waves")
