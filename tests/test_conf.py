@@ -32,10 +32,10 @@ ANY = {"augment": ["none"], "optim": OPTIONS["optim"], "trainer": OPTIONS["train
 EVERYWHERE = {"cnn", "lenet", "mlp", "mlp_small", "neocognitron", "resnet", "resnet_preactivation"}  # networks
 PICTURES = {
     "data": ["mnist"],
-    "features": ["permuted", "standardise"],
+    "features": ["one_width", "permuted", "standardise"],
     "augment": ["affine", "elastic"],
     "model": ["ciresan", "cnn", "lecun1989", "lenet", "mlp", "mlp_small", "neocognitron", "resnet_preactivation"],
-    "experiment": ["mnist_best", "permuted_pixels", "sharing", "shift"],
+    "experiment": ["mcdnn", "mnist_best", "permuted_pixels", "sharing", "shift"],
 }
 LIPS = {
     "data": ["grid", "lrw", "drawn", "video_folder"],
