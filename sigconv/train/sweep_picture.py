@@ -12,8 +12,8 @@ WIDTH, LINE = 6.0, 0.32  # inches: of a panel, and for a line of the first
 
 
 def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
-    """Bars of the measure; beside them, as far as there is something to see, its curve against the number of weights,
-    and that against the shift of what is tested.
+    """Bars of what is wrong; beside them, as far as there is something to see, that against the number of weights, and
+    against the shift of what is tested.
 
     Args:
         entries: "name", the measure with its "mean" and, where there are several runs, "confidence95", "weights", and
@@ -34,19 +34,19 @@ def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
 
 def _bars(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
     places = range(len(entries))
-    values = [100 * entry[measure.name]["mean"] for entry in entries]
+    values = [_wrong(measure, entry[measure.name]["mean"]) for entry in entries]
     errors = [100 * entry[measure.name].get("confidence95", 0.0) for entry in entries]
     bars = axes.barh(places, values, xerr=errors, color="#3b82f6", alpha=0.7, error_kw={"capsize": 3})
     axes.bar_label(bars, fmt="%.2f %%", padding=4)
     axes.set_yticks(places, [entry["name"] for entry in entries])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.2 * max(values))
-    axes.set_xlabel(f"% {measure.unit}")
+    axes.set_xlim(0, 1.2 * max(*map(sum, zip(values, errors, strict=True)), 1e-3))
+    axes.set_xlabel(_unit(measure))
 
 
 def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
     for entry in sorted(entries, key=lambda entry: entry["weights"]):
-        axes.plot(entry["weights"], 100 * entry[measure.name]["mean"], "o", label=entry["name"])
+        axes.plot(entry["weights"], _wrong(measure, entry[measure.name]["mean"]), "o", label=entry["name"])
     axes.set_xscale("log")
     axes.set_xlabel("weights")
     _finish(axes, measure)
@@ -56,12 +56,22 @@ def _by_shift(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -
     for entry in entries:
         if "shift" in entry:
             shifts, shares = zip(*entry["shift"].items(), strict=True)
-            axes.plot([int(shift) for shift in shifts], [100 * share for share in shares], "o-", label=entry["name"])
+            wrong = [_wrong(measure, share) for share in shares]
+            axes.plot([int(shift) for shift in shifts], wrong, "o-", label=entry["name"])
     axes.set_xlabel("shift in samples or pixels, mean over all directions")
     _finish(axes, measure)
 
 
 def _finish(axes: Axes, measure: Measure) -> None:
-    axes.set_ylabel(f"% {measure.unit}")
+    axes.set_ylabel(_unit(measure))
     axes.grid(alpha=0.2)
     axes.legend(frameon=False, fontsize="small")
+
+
+def _wrong(measure: Measure, share: float) -> float:
+    """Per cent: small differences between large shares can be seen by what is missing only."""
+    return 100 * (share if measure.better == "min" else 1 - share)
+
+
+def _unit(measure: Measure) -> str:
+    return f"% {measure.unit}" if measure.better == "min" else "% wrong"

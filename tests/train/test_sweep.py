@@ -46,7 +46,7 @@ def test_the_picture_has_a_bar_for_each_setting_with_the_mean_of_its_seeds() -> 
     figure = picture(summarise([run(0.5, "seed=0", "model=a"), run(0.7, "seed=1", "model=a"), run(0.9, "model=b")]))
     (bars,) = figure.axes
     assert [label.get_text() for label in bars.get_yticklabels()] == ["model=a", "model=b"]
-    assert [bar.get_width() for bar in bars.patches] == pytest.approx([60.0, 90.0])
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx([40.0, 10.0])
 
 
 def test_the_picture_shows_what_differs_beside_the_measure() -> None:
@@ -59,4 +59,4 @@ def test_the_picture_shows_what_differs_beside_the_measure() -> None:
     assert len(bars.patches) == 2
     assert [line.get_xdata()[0] for line in weights.lines] == [10, 99]
     assert [list(line.get_xdata()) for line in shifts.lines] == [[0, 3], [0, 3]]
-    assert list(shifts.lines[0].get_ydata()) == pytest.approx([90.0, 50.0])
+    assert list(shifts.lines[0].get_ydata()) == pytest.approx([10.0, 50.0])
