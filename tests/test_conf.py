@@ -31,11 +31,21 @@ GIVEN = {
 ANY = {"augment": ["none"], "optim": OPTIONS["optim"], "trainer": OPTIONS["trainer"]}
 EVERYWHERE = {"cnn", "lenet", "mlp", "mlp_small", "neocognitron", "resnet", "resnet_preactivation"}  # networks
 PICTURES = {
-    "data": ["mnist"],
+    "data": ["casia", "glyphs", "mnist"],
     "features": ["one_width", "permuted", "standardise"],
     "augment": ["affine", "elastic"],
-    "model": ["ciresan", "cnn", "lecun1989", "lenet", "mlp", "mlp_small", "neocognitron", "resnet_preactivation"],
-    "experiment": ["mcdnn", "mnist_best", "permuted_pixels", "sharing", "shift"],
+    "model": [
+        "ciresan",
+        "cnn",
+        "lecun1989",
+        "lenet",
+        "lenet5",
+        "mlp",
+        "mlp_small",
+        "neocognitron",
+        "resnet_preactivation",
+    ],
+    "experiment": ["chinese", "mcdnn", "mnist_best", "permuted_pixels", "sharing", "shift"],
 }
 LIPS = {
     "data": ["grid", "lrw", "drawn", "video_folder"],
@@ -77,7 +87,8 @@ def raw_signal(config: DictConfig) -> Tensor:
         frames = round(config.data.rate * (config.data.seconds or 0.4))
         return torch.randint(1, 256, (1, frames, config.mouth.height, config.mouth.width), dtype=torch.uint8)
     if "rate" not in config.data:
-        return torch.randint(256, (1, 28, 28), dtype=torch.uint8)
+        side = 28 if "mnist" in config.data.prepare._target_ else 48
+        return torch.randint(256, (1, side, side), dtype=torch.uint8)
     seconds = config.data.seconds or 0.14
     return torch.randint(-3000, 3000, (1, round(config.data.rate * seconds)), dtype=torch.int16)
 

@@ -75,7 +75,7 @@ class Classification(Task):
         ones = [1] * len(right)
         results: dict[str, Any] = {
             "test": {"accuracy": sum(right) / len(right), "wrong": len(right) - sum(right)},
-            "confusion": confusion.tolist(),
+            "confusion": [[*place, confusion[*place].item()] for place in confusion.nonzero().tolist()],
             "speakers": shares(self.measure, speakers, right, ones),
         }
         if corpus.info.grammar:

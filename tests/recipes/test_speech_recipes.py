@@ -81,7 +81,7 @@ def test_anybodys_recordings(run_recipe: Start, tone_digits: Corpus, tmp_path: P
         "loader.batch_size=4", *QUICK,
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    assert len(answer.run.metrics["confusion"]) == 2
+    assert {true for true, *_ in answer.run.metrics["confusion"]} == {0, 1}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 from torch import Tensor
 
@@ -26,7 +27,7 @@ def headline(metrics: Mapping[str, Any]) -> str:
 
 
 def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
-    tested = sum(map(sum, metrics["confusion"]))
+    tested = sum(count for *_, count in metrics["confusion"])
     return {
         "wrong": f"{metrics['test']['wrong']:,} of {tested:,}",
         "test loss": f"{metrics['test']['loss']:.4f} nats",
@@ -35,8 +36,11 @@ def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
-    counts, labels = metrics["confusion"], corpus.labels
-    answers = [(labels[i], labels[j], n) for i, row in enumerate(counts) for j, n in enumerate(row) if n]
+    labels = corpus.labels
+    counts = np.zeros((len(labels), len(labels)), dtype=int)
+    for true, answer, count in metrics["confusion"]:
+        counts[true, answer] = count
+    answers = [(labels[i], labels[j], n) for i, j, n in metrics["confusion"]]
     return [
         confusion_section(counts, labels, corpus.info.grammar),
         *word_class_sections(metrics.get("word_classes")),
@@ -73,7 +77,7 @@ def _answer(said: str, read: str, probability: float) -> Markup:
 
 
 def confusion_section(
-    counts: Sequence[Sequence[int]], labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
+    counts: np.ndarray, labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
 ) -> Section:
     """A matrix, or a list where there are too many classes for one; words of one class of a `grammar` together."""
     if len(labels) > LARGEST_MATRIX:
@@ -85,13 +89,9 @@ def confusion_section(
     return Section("Confusions", matrix, note, "tall" if len(labels) <= 20 else "wide")
 
 
-def _pairs_section(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Section:
-    pairs = [
-        (count, sum(row), labels[i], labels[j])
-        for i, row in enumerate(counts)
-        for j, count in enumerate(row)
-        if i != j and count
-    ]
+def _pairs_section(counts: np.ndarray, labels: Sequence[str]) -> Section:
+    tested = counts.sum(1)
+    pairs = [(counts[i, j], tested[i], labels[i], labels[j]) for i, j in zip(*counts.nonzero(), strict=True) if i != j]
     worst = sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
     rows = [(said, answer, f"{count:,}", f"{count / total:.1%}") for count, total, said, answer in worst]
     body = part("table", ("true class", "answer", "examples", "of the class"), rows, kind="numbers")

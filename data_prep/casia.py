@@ -1,0 +1,105 @@
+"""CASIA's handwritten Chinese characters into a corpus: `python data_prep/casia.py --source FOLDER`.
+
+HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, to be had from the institute on request.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from data_prep.characters import CHARACTERS, framed
+from data_prep.prepared import load_prepared
+from data_prep.script import run
+from data_prep.splits import place
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
+from sigconv.errors import UsageError
+
+VALIDATION = 0.05  # of the training writers
+_HEAD = struct.Struct("<I2sHH")  # bytes of the record, the character's code, width, height; then the pixels, paper 255
+
+INFO = CorpusInfo(
+    name="CASIA-HWDB1.1",
+    kind="image",
+    dtype="uint8",
+    labels=CHARACTERS,
+    rate=None,
+    terms="for research only, on request from the institute",
+    citation="C.-L. Liu, F. Yin, D.-H. Wang, Q.-F. Wang: CASIA online and offline Chinese handwriting databases. "
+    "ICDAR 2011.",
+    command="python data_prep/casia.py",
+)
+
+
+def prepare(folder: str | Path = "data/casia", source: str | Path | None = None) -> Corpus:
+    """The corpus in `folder`, made if it is not there: uint8 images (1, 48, 48), paper 0, ink up to 255.
+
+    A twentieth of the training writers, by the hash of their number, are for validation.
+
+    Args:
+        source: a folder with the unpacked files, `.gnt`, one a writer; those for the test in a folder with "tst" in its
+            name.
+
+    Raises UsageError: there is no source, or no such file in it, a file is damaged, or `folder` holds something else.
+    """
+    prepared = load_prepared(Path(folder), replace(INFO, command=f"{INFO.command} --source {source}"))
+    if prepared is not None:
+        return prepared
+    if source is None:
+        raise UsageError(
+            "CASIA's characters are not to be downloaded by everybody: ask the institute for HWDB1.1, unpack its .gnt "
+            "files, and name their folder as source. python data_prep/glyphs.py renders the same characters from fonts."
+        )
+    files = sorted(Path(source).rglob("*.gnt"))
+    if not files:
+        raise UsageError(f"{source} holds no .gnt file.")
+    return write_corpus(folder, replace(INFO, command=f"{INFO.command} --source {source}"), _examples(files))
+
+
+def _examples(files: list[Path]) -> Iterator[Example]:
+    number = {character: i for i, character in enumerate(CHARACTERS)}
+    for file in files:
+        split = _split(file)
+        for i, (character, ink) in enumerate(read_gnt(file)):
+            if character in number:
+                source = f"{file.parent.name}/{file.name}/{i}"
+                yield Example(framed(ink), split, source, label=number[character], speaker=file.stem)
+
+
+def _split(file: Path) -> str:
+    if "tst" in file.parent.name.lower():
+        return "test"
+    return "validation" if place(file.stem) < VALIDATION else "train"
+
+
+def read_gnt(file: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The characters of a file, each with its ink: (height, width) uint8, paper 0.
+
+    Raises UsageError where a record is cut off, or is none.
+    """
+    data, begin = file.read_bytes(), 0
+    while begin < len(data):
+        try:
+            size, code, width, height = _HEAD.unpack_from(data, begin)
+            pixels = np.frombuffer(data, np.uint8, width * height, begin + _HEAD.size).reshape(height, width)
+            character = code.rstrip(b"\0").decode("gb18030")
+        except (struct.error, ValueError) as error:
+            raise UsageError(f"{file} is damaged at byte {begin:,} ({error}). Unpack it anew.") from error
+        if size != _HEAD.size + pixels.size or not (pixels < 255).any():
+            raise UsageError(
+                f"{file} is damaged at byte {begin:,}: {width}x{height} pixels in {size} bytes. Unpack it anew."
+            )
+        yield character, 255 - pixels
+        begin += size
+
+
+def main(folder: Path = Path("data/casia"), source: Path | None = None) -> None:
+    """Prepare the characters in FOLDER, from CASIA's files in the folder SOURCE."""
+    run(lambda: prepare(folder, source))
+
+
+if __name__ == "__main__":
+    typer.run(main)

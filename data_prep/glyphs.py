@@ -1,0 +1,154 @@
+"""Chinese characters rendered from the fonts of this machine, deformed, into a corpus: `python data_prep/glyphs.py`.
+
+Each font is a hand. What is learned from some is tested on one that was left out, where there are several.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import typer
+from fontTools.ttLib import TTFont, TTLibError
+from matplotlib.font_manager import findSystemFonts
+from PIL import Image, ImageDraw, ImageFont
+
+from data_prep.characters import CHARACTERS, framed
+from data_prep.prepared import load_prepared
+from data_prep.script import run
+from data_prep.splits import place
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
+from sigconv.errors import UsageError
+from sigconv.signals.image import RandomWarp
+
+DRAWN = 96  # pixels at which a glyph is rendered, before it is brought to its size
+HELD_OUT = {"validation": 1, "test": 4}  # pictures of each character; see `prepare`
+AT_ONCE = 500  # pictures that are deformed together
+
+# As different as two people's writing: chosen by eye.
+WARP = {"degrees": 8, "translate": 2, "scale": 0.12, "shear": 10, "elastic_alpha": 40, "elastic_sigma": 6}
+
+INFO = CorpusInfo(
+    name="Chinese characters, rendered",
+    kind="image",
+    dtype="uint8",
+    labels=CHARACTERS,
+    rate=None,
+    terms="the fonts' own",
+    citation="The classes: GB 2312-80, level 1. The task: C.-L. Liu, F. Yin, D.-H. Wang, Q.-F. Wang: CASIA online and "
+    "offline Chinese handwriting databases. ICDAR 2011.",
+    command="python data_prep/glyphs.py",
+)
+
+
+def prepare(
+    folder: str | Path = "data/glyphs",
+    source: str | Path | None = None,
+    characters: int = len(CHARACTERS),
+    copies: int = 10,
+    seed: int = 0,
+) -> Corpus:
+    """The corpus in `folder`, made if it is not there: uint8 images (1, 48, 48), paper 0, ink up to 255.
+
+    Of the fonts that have all the characters the last by name is the test's, where there are two or more; the others
+    are for training and validation. Where there is one only, all splits have it, deformed otherwise.
+
+    Args:
+        source: a folder with fonts, or one font; those of the system if None.
+        characters: the first so many of the 3,755.
+        copies: pictures of each character by each font for training; for validation there is one, for the test four.
+        seed: of the deformations.
+
+    Raises UsageError: no font has the characters; a number is out of range; or `folder` holds something else,
+        such as a corpus by other arguments.
+    """
+    if not 2 <= characters <= len(CHARACTERS) or copies < 1:
+        raise UsageError(f"characters is 2 to {len(CHARACTERS)} and copies 1 or more, not {characters} and {copies}.")
+    wanted = CHARACTERS[:characters]
+    command = f"{INFO.command} --characters {characters} --copies {copies} --seed {seed}"
+    info = replace(INFO, labels=wanted, command=command if source is None else f"{command} --source {source}")
+    prepared = load_prepared(Path(folder), info)
+    if prepared is not None:
+        return prepared
+    plan = _splits(fonts_with(wanted, source), copies)
+    return write_corpus(folder, info, _examples(wanted, plan, seed), characters * sum(number for _, _, number in plan))
+
+
+def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> list[Path]:
+    """Font files that have all the characters, by name; of those in `source`, or of the system's."""
+    if source is not None and Path(source).is_file():
+        files = [Path(source)]
+    else:
+        files = [Path(file) for file in findSystemFonts(None if source is None else [str(source)])]
+    needed = set(map(ord, characters))
+    found = sorted((file for file in files if needed <= _coded(file)), key=lambda file: file.name)
+    if not found:
+        where = "on this machine" if source is None else f"in {source}"
+        raise UsageError(
+            f"no font {where} has all of the {len(characters)} characters; install one, such as Debian's "
+            "fonts-wqy-zenhei, fonts-wqy-microhei and fonts-arphic-uming, or name a folder of fonts as source."
+        )
+    return found
+
+
+def _coded(file: Path) -> set[int]:
+    """The characters that a font has; none where it cannot be read."""
+    try:
+        with TTFont(file, fontNumber=0, lazy=True) as font:
+            return set(font.getBestCmap() or ())
+    except (TTLibError, OSError, KeyError):
+        return set()
+
+
+def _splits(fonts: Sequence[Path], copies: int) -> list[tuple[str, Path, int]]:
+    """(split, font, pictures of each character)."""
+    known, held_out = (fonts[:-1], fonts[-1]) if len(fonts) > 1 else (fonts, fonts[0])
+    plan = [("train", font, copies) for font in known]
+    plan += [("validation", font, HELD_OUT["validation"]) for font in known]
+    return [*plan, ("test", held_out, HELD_OUT["test"])]
+
+
+def _examples(characters: Sequence[str], plan: Sequence[tuple[str, Path, int]], seed: int) -> Iterator[Example]:
+    for split, font, copies in plan:
+        drawn = np.stack([render(font, character) for character in characters])
+        for copy in range(copies):
+            for begin in range(0, len(characters), AT_ONCE):
+                name = f"{font.name}/{split}/{copy}"
+                pictures = _deformed(drawn[begin : begin + AT_ONCE], f"{seed}/{name}/{begin}")
+                for label, picture in enumerate(pictures, begin):
+                    yield Example(picture, split, f"{name}/{characters[label]}", label=label, speaker=font.stem)
+
+
+def render(font: Path, character: str) -> np.ndarray:
+    """(1, SIZE, SIZE) uint8, as the font has it."""
+    canvas = Image.new("L", (2 * DRAWN, 2 * DRAWN))
+    face = ImageFont.truetype(str(font), DRAWN)
+    ImageDraw.Draw(canvas).text((DRAWN // 2, DRAWN // 2), character, fill=255, font=face)
+    ink = np.asarray(canvas)
+    if not ink.any():
+        raise UsageError(f"{font} draws nothing for {character}; take it out of the fonts.")
+    return framed(ink)
+
+
+def _deformed(pictures: np.ndarray, key: str) -> np.ndarray:
+    """(N, 1, SIZE, SIZE) uint8, each by another random map, which the key determines."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(int(place(key) * 2**52))
+        warped = RandomWarp(**WARP).train()(torch.from_numpy(pictures).float())
+    return warped.round().clamp(0, 255).byte().numpy()
+
+
+def main(
+    folder: Path = Path("data/glyphs"),
+    source: Path | None = None,
+    characters: int = len(CHARACTERS),
+    copies: int = 10,
+    seed: int = 0,
+) -> None:
+    """Render the characters into FOLDER, from the fonts in SOURCE or else from those of the system."""
+    run(lambda: prepare(folder, source, characters, copies, seed))
+
+
+if __name__ == "__main__":
+    typer.run(main)
