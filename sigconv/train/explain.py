@@ -8,13 +8,20 @@ import torch
 from torch import nn
 
 from sigconv.errors import UsageError
-from sigconv.explain import layer_names, trace
+from sigconv.explain import layer_names
 from sigconv.names import named
 from sigconv.train.build import build_data
 from sigconv.train.data import CorpusData
 from sigconv.train.predict import load
 from sigconv.train.report.film import evenly
-from sigconv.train.report.inside import Example, activity_sections, field_sections, map_sections, occlusion_sections
+from sigconv.train.report.inside import (
+    Example,
+    activity_sections,
+    field_sections,
+    map_sections,
+    occlusion_sections,
+    with_places,
+)
 from sigconv.train.report.learned import filter_sections, response_sections
 from sigconv.train.report.section import Section, page
 from sigconv.train.report.seen import View
@@ -95,8 +102,7 @@ def _layer(model: nn.Module, example: Example, wanted: str | None) -> str:
     if wanted is not None:
         named("layer", wanted, dict.fromkeys(layer_names(model)))
         return wanted
-    with torch.no_grad():
-        found = [name for name, y in trace(model, example.seen[None]).items() if y[0, 0].numel() > 1]
+    found = list(with_places(model, example.seen))
     if not found:
         raise UsageError("The network has no layer with maps, and so nothing that could be shown of it.")
     return found[-1]

@@ -97,7 +97,7 @@ def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], vi
     one = examples[0].seen
     batch = _batch(examples[:FIELD_EXAMPLES])
     rows, strength = [], torch.zeros(one.shape[1:])
-    for name, y in trace(model, one[None]).items():
+    for name, y in with_places(model, one).items():
         (sees,) = receptive_field(model, name, one, [middle(y)])
         gradient = effective_field(model, name, batch)
         counts = times(_lengths(extent(gradient))) if gradient.any() else "nothing"
@@ -114,6 +114,11 @@ def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], vi
     return [Section("Receptive fields", part("table", head, rows, "numbers") + shown, note)]
 
 
+def with_places(model: nn.Module, seen: Tensor) -> dict[str, Tensor]:
+    """What the layers that have more than one place make of it."""
+    return {name: y for name, y in trace(model, seen[None]).items() if y[0, 0].numel() > 1}
+
+
 def _lengths(ranges: Iterable[Range]) -> list[int]:
     return [end - begin for begin, end in ranges]
 
@@ -121,7 +126,7 @@ def _lengths(ranges: Iterable[Range]) -> list[int]:
 def activity_sections(model: nn.Module, example: Example, view: View) -> list[Section]:
     """What each layer makes of one input."""
     rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {times(example.seen.shape)}"), "")]
-    for name, y in trace(model, example.seen[None]).items():
+    for name, y in with_places(model, example.seen).items():
         rows.append((view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), ""))
     note = f"{example.said} ({example.source}) through the layers: some maps of each, the brighter the more active."
     return [Section("One input through the network", part("gallery", rows, "rows"), note, "wide")]

@@ -14,6 +14,7 @@ from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, beside, png
 from sigconv.train.report.section import part
 
 MAPS = 16  # of a layer, at most, are drawn
+SIDE = 64  # pixels, about, of a small map
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ class View:
             y = y[:, y.shape[1] // 2]
         each = [y] if y.ndim == 2 else list(y[:MAPS])
         least, most = y.aminmax()
+        larger = max(1, SIDE // max(each[0].shape))  # so that the gaps between them are small
         bright = [((self._turned(m) - least) / (most - least).clamp(min=1e-12)).numpy() for m in each]
-        return _row([(255 * colormaps["magma"](b)[..., :3]).astype(np.uint8) for b in bright])
+        coloured = [(255 * colormaps["magma"](b)[..., :3]).astype(np.uint8) for b in bright]
+        return png(beside([c.repeat(larger, 0).repeat(larger, 1) for c in coloured]))
 
     def _frames(self, x: Tensor) -> list[Tensor]:
         """Pictures (channels, height, width)."""
