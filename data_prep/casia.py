@@ -5,7 +5,6 @@ HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, to be had from the 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import typer
 from data_prep.characters import CHARACTERS, framed
 from data_prep.prepared import load_prepared
 from data_prep.script import run
-from data_prep.splits import place
+from data_prep.splits import SPLITS, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -43,9 +42,10 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
         source: a folder with the unpacked files, `.gnt`, one a writer; those for the test in a folder with "tst" in its
             name.
 
-    Raises UsageError: there is no source, or no such file in it, a file is damaged, or `folder` holds something else.
+    Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is
+        damaged, or `folder` holds something else.
     """
-    prepared = load_prepared(Path(folder), replace(INFO, command=f"{INFO.command} --source {source}"))
+    prepared = load_prepared(Path(folder), INFO)
     if prepared is not None:
         return prepared
     if source is None:
@@ -56,13 +56,19 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
     files = sorted(Path(source).rglob("*.gnt"))
     if not files:
         raise UsageError(f"{source} holds no .gnt file.")
-    return write_corpus(folder, replace(INFO, command=f"{INFO.command} --source {source}"), _examples(files))
+    splits = {file: _split(file) for file in files}
+    missing = set(SPLITS) - set(splits.values())
+    if missing:
+        raise UsageError(
+            f"{source} has no writer for {' or '.join(sorted(missing))}: bring all files of HWDB1.1, those of the test "
+            'in a folder with "tst" in its name, such as HWDB1.1tst_gnt.'
+        )
+    return write_corpus(folder, INFO, _examples(splits))
 
 
-def _examples(files: list[Path]) -> Iterator[Example]:
+def _examples(splits: dict[Path, str]) -> Iterator[Example]:
     number = {character: i for i, character in enumerate(CHARACTERS)}
-    for file in files:
-        split = _split(file)
+    for file, split in splits.items():
         for i, (character, ink) in enumerate(read_gnt(file)):
             if character in number:
                 source = f"{file.parent.name}/{file.name}/{i}"

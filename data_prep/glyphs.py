@@ -3,6 +3,7 @@
 Each font is a hand. What is learned from some is tested on one that was left out, where there are several.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,8 +52,9 @@ def prepare(
 ) -> Corpus:
     """The corpus in `folder`, made if it is not there: uint8 images (1, 48, 48), paper 0, ink up to 255.
 
-    Of the fonts that have all the characters the last by name is the test's, where there are two or more; the others
-    are for training and validation. Where there is one only, all splits have it, deformed otherwise.
+    Of the font files that have all the characters the last by path is the test's, where there are two or more; the
+    others are for training and validation. Where there is one only, all splits have it, deformed differently. A family
+    with several files is several hands: name a folder with one of each where that is not wanted.
 
     Args:
         source: a folder with fonts, or one font; those of the system if None.
@@ -76,13 +78,13 @@ def prepare(
 
 
 def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> list[Path]:
-    """Font files that have all the characters, by name; of those in `source`, or of the system's."""
+    """Font files that have all the characters, by path; of those in `source`, or of the system's."""
     if source is not None and Path(source).is_file():
         files = [Path(source)]
     else:
         files = [Path(file) for file in findSystemFonts(None if source is None else [str(source)])]
     needed = set(map(ord, characters))
-    found = sorted((file for file in files if needed <= _coded(file)), key=lambda file: file.name)
+    found = sorted(file for file in files if needed <= _coded(file))
     if not found:
         where = "on this machine" if source is None else f"in {source}"
         raise UsageError(
@@ -110,24 +112,31 @@ def _splits(fonts: Sequence[Path], copies: int) -> list[tuple[str, Path, int]]:
 
 
 def _examples(characters: Sequence[str], plan: Sequence[tuple[str, Path, int]], seed: int) -> Iterator[Example]:
+    names = _names([font for _, font, _ in plan])
     for split, font, copies in plan:
-        drawn = np.stack([render(font, character) for character in characters])
+        face = ImageFont.truetype(str(font), DRAWN)
+        drawn = np.stack([render(face, character) for character in characters])
         for copy in range(copies):
             for begin in range(0, len(characters), AT_ONCE):
-                name = f"{font.name}/{split}/{copy}"
+                name = f"{names[font]}/{split}/{copy}"
                 pictures = _deformed(drawn[begin : begin + AT_ONCE], f"{seed}/{name}/{begin}")
                 for label, picture in enumerate(pictures, begin):
-                    yield Example(picture, split, f"{name}/{characters[label]}", label=label, speaker=font.stem)
+                    yield Example(picture, split, f"{name}/{characters[label]}", label=label, speaker=names[font])
 
 
-def render(font: Path, character: str) -> np.ndarray:
+def _names(fonts: Sequence[Path]) -> dict[Path, str]:
+    """By which fonts are told apart: their paths, without what all have in common."""
+    shared = Path(os.path.commonpath([font.parent for font in fonts]))
+    return {font: font.relative_to(shared).as_posix() for font in fonts}
+
+
+def render(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
     """(1, SIZE, SIZE) uint8, as the font has it."""
     canvas = Image.new("L", (2 * DRAWN, 2 * DRAWN))
-    face = ImageFont.truetype(str(font), DRAWN)
-    ImageDraw.Draw(canvas).text((DRAWN // 2, DRAWN // 2), character, fill=255, font=face)
+    ImageDraw.Draw(canvas).text((DRAWN, DRAWN), character, fill=255, font=font, anchor="mm")
     ink = np.asarray(canvas)
     if not ink.any():
-        raise UsageError(f"{font} draws nothing for {character}; take it out of the fonts.")
+        raise UsageError(f"{font.path!s} draws nothing for {character}; take it out of the fonts.")
     return framed(ink)
 
 

@@ -10,7 +10,7 @@ from torch.autograd import Function, forward_ad
 
 
 class Differentiable(Function):
-    """A torch.autograd.Function whose ``call`` is its ``apply``; where nothing is recorded, just its ``forward``.
+    """A torch.autograd.Function whose ``call`` is its ``apply``; with gradients switched off, just its ``forward``.
 
     ``forward`` takes no context: what the backward pass needs is saved by ``setup_context``.
     """
@@ -19,7 +19,7 @@ class Differentiable(Function):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # torch asks for it at each call, and Python would work it out anew: half of the time of a small operation.
+        # torch asks for it at each call, and Python would work it out anew.
         cls.forward.__signature__ = inspect.signature(cls.forward)  # type: ignore[attr-defined]
 
     @classmethod

@@ -20,12 +20,17 @@ SHARE = 0.95  # of the gradient, along each axis
 def receptive_field(network: nn.Module, layer: str, x: Tensor, places: Sequence[Sequence[int]]) -> list[list[Range]]:
     """For each place of a layer the samples that it sees: along each axis the first, and the one behind the last.
 
-    A place that sees a sample cannot but become NaN where that is NaN; so whatever the network is made of, it is asked.
-    How far one may go from either end without a change is found by bisection, for all places together.
+    A place that sees a sample becomes NaN where that is NaN, so the network is asked, whatever it is made of, provided
+    that its operations pass NaN on, as arithmetic, ReLU and max pooling do and comparisons do not. How many samples
+    from either end may be NaN without a change is found by bisection, for all places together. One that sees padding
+    alone has (0, 0).
 
     Args:
         network: in evaluation.
         x: (channels, \\*size), finite; its values do not matter.
+
+    Raises:
+        UsageError: there is no such layer.
     """
     ranges = []
     for axis in range(x.ndim - 1):
@@ -34,13 +39,14 @@ def receptive_field(network: nn.Module, layer: str, x: Tensor, places: Sequence[
             _unseen(partial(_notice, network, layer, x, places, axis, end), len(places), length)
             for end in ("first", "last")
         )
-        ranges.append([(first, length - last) for first, last in zip(before, behind, strict=True)])
+        pairs = zip(before, behind, strict=True)
+        ranges.append([(first, length - last) if first < length else (0, 0) for first, last in pairs])
     return [list(of_place) for of_place in zip(*ranges, strict=True)]
 
 
 def _unseen(notice: Callable[[list[int]], list[bool]], places: int, length: int) -> list[int]:
     """Of each place the largest number of samples, counted from one end, of which it does not see any."""
-    most, too_many = [0] * places, [length] * places
+    most, too_many = [0] * places, [length + 1] * places
     while any(b - a > 1 for a, b in zip(most, too_many, strict=True)):
         between = [(a + b) // 2 for a, b in zip(most, too_many, strict=True)]
         for i, seen in enumerate(notice(between)):
@@ -86,6 +92,9 @@ def effective_field(network: nn.Module, layer: str, x: Tensor) -> Tensor:
     Args:
         network: in evaluation.
         x: (batch, channels, \\*size).
+
+    Raises:
+        UsageError: there is no such layer.
     """
     leaf = x.detach().clone().requires_grad_()
     y = activity(network, layer, leaf)
@@ -98,7 +107,8 @@ def middle(y: Tensor) -> tuple[int, ...]:
 
 
 def extent(strength: Tensor) -> list[Range]:
-    """Along each axis the range, as short on either side as can be, that has :data:`SHARE` of what is not negative."""
+    """Along each axis the range, as short on either side as can be, that has :data:`SHARE` of what is not negative,
+    and not zero everywhere."""
     ranges = []
     for axis in range(strength.ndim):
         along = strength.double().movedim(axis, 0).reshape(strength.shape[axis], -1).sum(1).cumsum(0)

@@ -8,36 +8,41 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd as TorchConv
 
-from ..blocks import ConvBlock
+from ..blocks import ConvBlock, LocallyConnected
 from ..errors import UsageError
+from ..layers import Conv, ConvTranspose
 from ..names import named
+from ..nets.neocognitron import CCells, SCells
 from ..planner import use_kernel
+
+LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, TorchConv)
 
 
 def layer_names(network: nn.Module) -> list[str]:
-    """The layers with kernels, in the order in which the network holds them: blocks, and what is in none by itself."""
+    """The layers that have maps, in the order in which the network holds them: blocks, what is in none by itself."""
     return list(_names(network, ""))
 
 
-def _names(module: nn.Module, prefix: str) -> Iterator[str]:
-    for name, child in module.named_children():
-        if isinstance(child, ConvBlock) or _has_kernel(child):
-            yield prefix + name
-        else:
-            yield from _names(child, f"{prefix}{name}.")
-
-
-def _has_kernel(module: nn.Module) -> bool:
-    own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-    return any(tensor.ndim > 2 for tensor in own)
+def _names(module: nn.Module, name: str) -> Iterator[str]:
+    if isinstance(module, LAYERS):
+        yield name
+        return
+    for child_name, child in module.named_children():
+        yield from _names(child, f"{name}.{child_name}" if name else child_name)
 
 
 @torch.no_grad()
 def trace(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """What every layer makes of x, (batch, maps, \\*places), in the order of computation."""
+    """What every layer makes of x, (batch, maps, \\*places), in the order of computation.
+
+    Of a layer that is used several times, here and elsewhere, what it makes the first time.
+    """
     found: dict[str, Tensor] = {}
-    with _watching(network, layer_names(network), lambda name, y: found.update({name: _per_example(y, len(x))})):
+    with _watching(
+        network, layer_names(network), lambda name, y: found.setdefault(name, _per_example(y, len(x)).clone())
+    ):
         network(x)
     return found
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-PATCHES = 196  # about so many, over all axes
+PATCHES = 196  # at most, over all axes
 AT_ONCE = 32  # inputs that the network takes together
 
 
@@ -30,7 +30,7 @@ def occlusion(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     steps = max(1, math.floor(PATCHES ** (1 / len(size))))
     patches = list(itertools.product(*(_patches(length, steps) for length in size)))
     whole, mean = score(x[None])[0], x.mean()
-    lost, covered = torch.zeros(size), torch.zeros(size)
+    lost, covered = x.new_zeros(size), x.new_zeros(size)
     for begin in range(0, len(patches), AT_ONCE):
         part = patches[begin : begin + AT_ONCE]
         inputs = x.expand(len(part), *x.shape).clone()

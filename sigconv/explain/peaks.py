@@ -33,6 +33,9 @@ def strongest(network: nn.Module, layer: str, batches: Iterable[Tensor], top: in
     Args:
         network: in evaluation.
         batches: inputs (batch, channels, \\*size), at least one; numbered on from one batch to the next.
+
+    Raises:
+        UsageError: there is no such layer.
     """
     values, places, size = [], [], torch.Size()
     for x in batches:

@@ -22,18 +22,19 @@ from ..names import named
 from .layers import activity
 
 RULES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "deconvolution": lambda g, x: g.clamp(min=0),
-    "guided": lambda g, x: torch.where(x > 0, g.clamp(min=0), 0),
-    "gradient": lambda g, x: torch.where(x > 0, g, 0),
+    "deconvolution": lambda g, active: g.clamp(min=0),
+    "guided": lambda g, active: g.clamp(min=0) * active,
+    "gradient": lambda g, active: g * active,
 }
-_RELUS = (torch.relu, torch.relu_, T.relu, Tensor.relu, Tensor.relu_)
+_RELUS = (torch.relu, torch.relu_, T.relu, T.relu_, Tensor.relu, Tensor.relu_)
+_IN_PLACE = (torch.relu_, T.relu_, Tensor.relu_)
 
 
 class _Rectify(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, rule: str) -> Tensor:
         ctx.rule = rule
-        ctx.save_for_backward(x)
+        ctx.save_for_backward(x > 0)
         return x.clamp(min=0)
 
     @staticmethod
@@ -49,7 +50,13 @@ class _Ruled(TorchFunctionMode):
         self.rule = rule
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return _Rectify.apply(args[0], self.rule) if func in _RELUS else func(*args, **(kwargs or {}))
+        if func not in _RELUS:
+            return func(*args, **(kwargs or {}))
+        return self._rectified(*args, in_place=func in _IN_PLACE, **(kwargs or {}))
+
+    def _rectified(self, input: Tensor, inplace: bool = False, *, in_place: bool = False) -> Tensor:
+        y = _Rectify.apply(input, self.rule)
+        return input.copy_(y) if inplace or in_place else y
 
 
 @torch.enable_grad()

@@ -24,7 +24,7 @@ def smooth_gradient(model: nn.Module, seen: Tensor) -> Tensor:
         answer = model(seen[None]).argmax(1, keepdim=True)
     total = torch.zeros_like(seen)
     for _ in range(SAMPLES):
-        noisy = seen + spread * torch.randn(seen.shape, generator=generator)
+        noisy = seen + spread * torch.randn(seen.shape, generator=generator).to(seen)
         noisy.requires_grad_()
         score = model(noisy[None]).gather(1, answer).sum()
         total += torch.autograd.grad(score, noisy)[0]

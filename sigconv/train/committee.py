@@ -39,6 +39,10 @@ def committee(
     if len(folders) < 2:
         raise UsageError(f"a committee has two runs or more; {', '.join(map(str, runs))} is {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)
+    for folder in folders:
+        Run.open(folder).check(opened)
+    if not opened.labels:
+        raise UsageError(f"{opened.folder} has sentences; a committee tells classes apart.")
     labels = opened.split("test").labels
     members, total = [], torch.zeros(len(labels), len(opened.labels))
     for number, folder in enumerate(folders, 1):
@@ -63,12 +67,8 @@ def _members(folder: Path) -> list[Path]:
 
 def _answers(folder: Path, corpus: Corpus) -> Tensor:
     """(N, classes), the probabilities for the test split."""
-    run = Run.open(folder)
-    run.check(corpus)
-    network, about = load(folder)
-    if not about["labels"]:
-        raise UsageError(f"{folder} reads sentences; a committee tells classes apart.")
-    data, split = build_data(run.config, corpus), corpus.split("test")
+    network, _ = load(folder)
+    data, split = build_data(Run.open(folder).config, corpus), corpus.split("test")
     return torch.cat([probabilities(network, signals) for signals in _signals(data, split)])
 
 

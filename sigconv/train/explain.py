@@ -1,5 +1,6 @@
 """`explain.html`: the inside of a trained network, in one file that opens anywhere."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def explain(
     corpus: str | Path | None = None,
     progress: Progress = lambda doing: None,
 ) -> Path:
-    """Writes `explain.html`, or `explain_LAYER.html`, into a finished run's folder: its path.
+    """Writes `explain.html`, or `explain_LAYER_SPLIT.html` of those that are given, into a run's folder: its path.
 
     Args:
         layer: whose maps are explained; the last one with more than one place if None.
@@ -56,8 +57,10 @@ def explain(
     chosen = _layer(model, examples[0], layer)
     sections = _sections(network, chosen, examples, data, about, progress)
     facts = {"network": network_name(opened.config), "layer": chosen, "examples": f"{len(examples):,} of {split}"}
-    name = "explain.html" if layer is None else f"explain_{layer}.html"
-    command = f"sigconv explain {opened.folder}" + ("" if layer is None else f" --layer {layer}")
+    options = [] if layer is None else ["--layer", layer]
+    options += [] if split == "test" else ["--data", split]
+    name = "_".join(["explain", *options[1::2]]) + ".html"
+    command = shlex.join(["sigconv", "explain", str(opened.folder), *options])
     kicker = f"{about['name']} · {opened.folder}"
     opened.write_text(name, page("Inside the network", about["name"], kicker, facts, command, sections))
     return opened.folder / name
@@ -88,13 +91,14 @@ def _examples(features: nn.Module, data: CorpusData, split: str, progress: Progr
     chosen, labels = data.corpus.split(split), data.corpus.labels
     if not len(chosen):
         raise UsageError(f"the {split} split is empty; choose another by --data.")
+    said = [labels[i] for i in chosen.labels.tolist()] if labels else chosen.texts
     examples: list[Example] = []
+    sources = chosen.sources
     places = evenly(len(chosen), SEARCHED[data.corpus.info.kind])
     for i in places:
         progress(f"example {len(examples) + 1} of {len(places)}")
         signal = data.signal(chosen, i)
-        said = labels[chosen.labels[i]] if labels else chosen.texts[i]
-        examples.append(Example(signal, features(signal[None])[0], said, chosen.sources[i]))
+        examples.append(Example(signal, features(signal[None])[0], said[i], sources[i]))
     return examples
 
 

@@ -45,7 +45,7 @@ def _bars(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> No
 
 
 def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
-    for entry in sorted(entries, key=lambda entry: entry["weights"]):
+    for entry in entries:
         axes.plot(entry["weights"], _wrong(measure, entry[measure.name]["mean"]), "o", label=entry["name"])
     axes.set_xscale("log")
     axes.set_xlabel("weights")

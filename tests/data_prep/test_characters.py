@@ -71,7 +71,7 @@ def test_the_last_font_is_the_tests(fonts: Path, tmp_path: Path) -> None:
     assert corpus.info.counts == {"train": 15, "validation": 3, "test": 12}
     assert corpus.labels == WANTED
     speakers = {name: set(corpus.split(name).speakers) for name in corpus.splits}
-    assert speakers == {"train": {"a"}, "validation": {"a"}, "test": {"b"}}
+    assert speakers == {"train": {"a.ttf"}, "validation": {"a.ttf"}, "test": {"b.ttf"}}
     train = corpus.split("train")
     signals, labels = train.tensors()
     assert signals.shape == (15, 1, 48, 48)
@@ -80,6 +80,17 @@ def test_the_last_font_is_the_tests(fonts: Path, tmp_path: Path) -> None:
     assert labels.tolist() == 5 * [0, 1, 2]
     ink = signals.float().mean((1, 2, 3)).reshape(5, 3).mean(0)
     assert ink[0] < ink[1] < ink[2]  # more teeth
+
+
+def test_fonts_of_one_name_are_told_apart(fonts: Path, tmp_path: Path) -> None:
+    for folder in ("bold", "regular"):
+        (fonts / folder).mkdir()
+        write_font(fonts / folder / "font.ttf", WANTED)
+    (fonts / "a.ttf").unlink()
+    (fonts / "b.ttf").unlink()
+    corpus = glyphs.prepare(tmp_path / "corpus", fonts, characters=3, copies=1)
+    assert set(corpus.split("train").speakers) == {"bold/font.ttf"}
+    assert set(corpus.split("test").speakers) == {"regular/font.ttf"}
 
 
 def test_the_same_arguments_give_the_same_pictures(fonts: Path, tmp_path: Path) -> None:
@@ -96,7 +107,7 @@ def test_the_same_arguments_give_the_same_pictures(fonts: Path, tmp_path: Path) 
 
 def test_one_font_is_in_all_splits(fonts: Path, tmp_path: Path) -> None:
     corpus = glyphs.prepare(tmp_path / "corpus", fonts / "a.ttf", characters=2, copies=2)
-    assert all(set(corpus.split(name).speakers) == {"a"} for name in ("train", "validation", "test"))
+    assert all(set(corpus.split(name).speakers) == {"a.ttf"} for name in ("train", "validation", "test"))
 
 
 def test_without_a_font_it_says_which(fonts: Path, tmp_path: Path) -> None:
@@ -136,6 +147,7 @@ def test_casias_writers_are_split_and_framed(handwriting: Path, tmp_path: Path) 
     assert (rows.min(), rows.max()) == (4, 43)
     assert columns.max() - columns.min() + 1 == round(40 * 18 / 56)
     assert test[0][0].max() == 245
+    assert casia.prepare(tmp_path / "casia").info == corpus.info  # made once, it needs no source
 
 
 def test_a_damaged_file_is_named(handwriting: Path, tmp_path: Path) -> None:
@@ -153,6 +165,9 @@ def test_what_casia_needs_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ask the institute.*glyphs.py"):
         casia.prepare(tmp_path / "casia")
     with pytest.raises(UsageError, match=r"holds no \.gnt file"):
+        casia.prepare(tmp_path / "casia", tmp_path)
+    (tmp_path / "1001-c.gnt").write_bytes(record("啊", 20, 60))
+    with pytest.raises(UsageError, match=r"no writer for test or validation.*HWDB1.1tst_gnt"):
         casia.prepare(tmp_path / "casia", tmp_path)
 
 

@@ -33,6 +33,12 @@ def test_at_the_edge_there_is_less_to_see() -> None:
     assert fields == [[(0, 3)], [(0, 5)], [(6, 10)]]
 
 
+def test_a_place_in_the_padding_sees_nothing() -> None:
+    network = chain(conv=sigconv.Conv2d(1, 2, 1, padding=2))
+    fields = receptive_field(network, "conv", torch.zeros(1, 10, 4), [(0, 3), (11, 2)])
+    assert fields == [[(0, 0), (0, 0)], [(9, 10), (0, 1)]]
+
+
 def test_causal_places_see_the_past() -> None:
     network = chain(conv=sigconv.Conv1d(1, 2, 3, dilation=4, padding="causal"))
     assert receptive_field(network, "conv", torch.zeros(1, 30), [(20,)]) == [[(12, 21)]]

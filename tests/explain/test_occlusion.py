@@ -57,6 +57,15 @@ def test_a_layer_that_is_not_used_is_said() -> None:
         activity(network, "unused", x)
 
 
+def test_layers_are_known_by_what_they_are() -> None:
+    normed = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(1, 2, 3))
+    block = torch.nn.Sequential(normed, torch.nn.GRU(2, 2))
+    block.register_parameter("scale", torch.nn.Parameter(torch.ones(2, 1, 1)))
+    assert layer_names(torch.nn.Sequential(block)) == ["0.0"]
+    assert layer_names(sigconv.Conv1d(1, 2, 3)) == [""]
+    assert activity(sigconv.Conv1d(1, 2, 3), "", torch.zeros(1, 1, 5)).shape == (1, 2, 3)
+
+
 def test_watching_leaves_nothing_behind() -> None:
     network = chain(conv=sigconv.Conv1d(1, 2, 3), later=sigconv.Conv1d(2, 2, 30))
     assert activity(network, "conv", torch.zeros(1, 1, 5)).shape == (1, 2, 3)  # what is behind would not fit

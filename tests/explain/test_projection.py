@@ -21,13 +21,25 @@ def _by_hand(relu: str, joined: bool) -> nn.Module:
         block = ConvBlock(1, 1, 2, ndim=1, norm=None)
         block.conv.weight.data, block.conv.bias.data = first.weight.data, torch.zeros(1)  # type: ignore[union-attr]
         return chain(first=block, pool=pool, second=second)
-    activation: nn.Module = {"module": nn.ReLU(), "in place": nn.ReLU(inplace=True), "function": _Function()}[relu]
+    activation: nn.Module = {
+        "module": nn.ReLU(),
+        "in place": nn.ReLU(inplace=True),
+        "function": _Function(),
+        "statement": _Statement(),
+    }[relu]
     return chain(first=first, relu=activation, pool=pool, second=second)
 
 
 class _Function(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return T.relu(x)
+        return torch.relu(input=x)
+
+
+class _Statement(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + 0
+        T.relu(x, inplace=True)
+        return x.relu_()
 
 
 # x = 3 1 5 4 6 gives 2 -4 1 -2 behind the first, 2 0 1 0 behind ReLU; the winners are 2 and 1, and the second gives 3.
@@ -41,7 +53,9 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("relu", "joined"), [("module", False), ("in place", False), ("function", False), ("", True)])
+@pytest.mark.parametrize(
+    ("relu", "joined"), [("module", False), ("in place", False), ("function", False), ("statement", False), ("", True)]
+)
 @pytest.mark.parametrize("rule", EXPECTED)
 def test_a_case_by_hand(rule: str, relu: str, joined: bool) -> None:
     network = _by_hand(relu, joined).eval()

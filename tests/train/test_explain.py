@@ -45,8 +45,10 @@ def test_pictures(run_mnist: Start) -> None:
     assert page.count('<div class="peak">') == 4 * 4
     assert "<td>4x24x24</td><td>5x5</td>" in page
     assert "40 of test" in page
-    assert "150 of train" in explained(answer, "--data", "train", "--layer", "1_4C5")
-    assert (answer.run.folder / "explain_1_4C5.html").is_file()
+    other = explained(answer, "--data", "train", "--layer", "1_4C5")
+    assert "150 of train" in other
+    assert f"sigconv explain {answer.folder} --layer 1_4C5 --data train" in other
+    assert {file.name for file in answer.run.folder.glob("explain*")} == {"explain.html", "explain_1_4C5_train.html"}
 
 
 @pytest.mark.parametrize("recipe", ["speech_spectrogram", "speech_waveform"])

@@ -1,9 +1,9 @@
 """Cards about a network that answers with a class."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 from torch import Tensor
 
@@ -36,13 +36,10 @@ def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
-    labels = corpus.labels
-    counts = np.zeros((len(labels), len(labels)), dtype=int)
-    for true, answer, count in metrics["confusion"]:
-        counts[true, answer] = count
-    answers = [(labels[i], labels[j], n) for i, j, n in metrics["confusion"]]
+    confusions, labels = metrics["confusion"], corpus.labels
+    answers = [(labels[i], labels[j], n) for i, j, n in confusions]
     return [
-        confusion_section(counts, labels, corpus.info.grammar),
+        confusion_section(confusions, labels, corpus.info.grammar),
         *word_class_sections(metrics.get("word_classes")),
         *(viseme_sections(answers) if corpus.info.kind == "video" else []),
         *speakers_sections(metrics["speakers"]),
@@ -76,12 +73,18 @@ def _answer(said: str, read: str, probability: float) -> Markup:
     return Markup("{} → <b>{}</b><br>{:.0%}").format(said, read, probability)
 
 
+Confusion = tuple[int, int, int]  # the true class, the network's answer, and how many examples
+
+
 def confusion_section(
-    counts: np.ndarray, labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
+    confusions: Sequence[Confusion], labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
 ) -> Section:
     """A matrix, or a list where there are too many classes for one; words of one class of a `grammar` together."""
     if len(labels) > LARGEST_MATRIX:
-        return _pairs_section(counts, labels)
+        return _pairs_section(confusions, labels)
+    counts = [[0] * len(labels) for _ in labels]
+    for true, answer, count in confusions:
+        counts[true][answer] = count
     note = (
         "Test examples of each true class by the network's answer. Mistakes are coloured by the logarithm of how many."
     )
@@ -89,13 +92,15 @@ def confusion_section(
     return Section("Confusions", matrix, note, "tall" if len(labels) <= 20 else "wide")
 
 
-def _pairs_section(counts: np.ndarray, labels: Sequence[str]) -> Section:
-    tested = counts.sum(1)
-    pairs = [(counts[i, j], tested[i], labels[i], labels[j]) for i, j in zip(*counts.nonzero(), strict=True) if i != j]
-    worst = sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
-    rows = [(said, answer, f"{count:,}", f"{count / total:.1%}") for count, total, said, answer in worst]
+def _pairs_section(confusions: Sequence[Confusion], labels: Sequence[str]) -> Section:
+    tested: Counter[int] = Counter()
+    for true, _, count in confusions:
+        tested[true] += count
+    mistakes = [confusion for confusion in confusions if confusion[0] != confusion[1]]
+    worst = sorted(mistakes, key=lambda mistake: -mistake[2])[:PAIRS]
+    rows = [(labels[i], labels[j], f"{count:,}", f"{count / tested[i]:.1%}") for i, j, count in worst]
     body = part("table", ("true class", "answer", "examples", "of the class"), rows, kind="numbers")
-    return Section("Confusions", body, f"The {len(rows)} most frequent of {len(pairs):,}.")
+    return Section("Confusions", body, f"The {len(rows)} most frequent of {len(mistakes):,} pairs of classes.")
 
 
 def cross_sections(result: Mapping[str, Any] | None) -> list[Section]:

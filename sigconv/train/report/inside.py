@@ -9,7 +9,7 @@ from markupsafe import Markup
 from torch import Tensor, nn
 
 from sigconv.architecture import times
-from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest, trace
+from sigconv.explain import activity, effective_field, occlusion, projection, receptive_field, strongest, trace
 from sigconv.explain.field import SHARE, Range, extent, middle
 from sigconv.train.report.section import Section, part
 from sigconv.train.report.seen import View, waves
@@ -75,6 +75,9 @@ def _peak(
     rate: float | None,
 ) -> Markup:
     """The part of the input that a place sees, and below what in it excites the place, by two rules."""
+    size = example.seen.shape[1:]
+    if not all(end > begin for begin, end in field):  # it sees padding alone
+        field = [(0, length) for length in size]
     box = (slice(None), *starmap(slice, field))
     rules = ("deconvolution", "guided")
     causes = [projection(model, layer, example.seen, feature, place, rule)[box] for rule in rules]
@@ -84,11 +87,7 @@ def _peak(
     else:
         drawn = [view.picture(seen, *example.seen.aminmax()), *map(view.signed, causes)]
         picture = Markup("").join(drawn)
-    sound = (
-        Markup("")
-        if rate is None
-        else excerpt(example.signal, rate, *(end / example.seen.shape[-1] for end in field[-1]))
-    )
+    sound = Markup("") if rate is None else excerpt(example.signal, rate, *(end / size[-1] for end in field[-1]))
     return Markup('<div class="peak">{}{}</div>').format(picture, sound)
 
 
@@ -96,14 +95,12 @@ def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], vi
     """How much of the input each layer sees from its middle, and how much of that counts."""
     one = examples[0].seen
     batch = _batch(examples[:FIELD_EXAMPLES])
-    rows, strength = [], torch.zeros(one.shape[1:])
-    for name, y in with_places(model, one).items():
+    rows, strength = [], effective_field(model, layer, batch)
+    for name, y in (with_places(model, one) | {layer: activity(model, layer, one[None])}).items():
         (sees,) = receptive_field(model, name, one, [middle(y)])
         gradient = effective_field(model, name, batch)
         counts = times(_lengths(extent(gradient))) if gradient.any() else "nothing"
         rows.append((name, times(y.shape[1:]), times(_lengths(sees)), counts))
-        if name == layer:
-            strength = gradient
     head = ("layer", "output", "sees", f"{SHARE:.0%} of its gradient")
     note = (
         f"What the place in the middle of each layer sees of the network's input, {times(one.shape)}, and how much of "
@@ -137,14 +134,15 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
     items = []
     for example in examples[:HIDDEN]:
         score = _Sureness(model, example.seen)
-        lost = occlusion(score, example.seen)
+        lost = occlusion(score, example.seen).clamp(min=0)
         caption = Markup("{}: {:.1%}, down to {:.1%}").format(
             example.said, score.whole, score.whole - lost.max().item()
         )
-        items.append((view.glowing(example.seen, lost), caption, example.source))
+        items.append((view.glowing(example.seen, lost / score.whole), caption, example.source))
     note = (
-        "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean: what "
-        "is true, that probability, and how low it falls."
+        "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean, the "
+        "more the larger the share that is lost: what is true, that probability, and how low it falls at the hottest "
+        "place, on average over the patches that hide it."
     )
     return [Section("What must not be hidden", part("gallery", items, "hidden"), note, "wide")]
 

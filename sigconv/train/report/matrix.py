@@ -15,7 +15,7 @@ from sigconv.train.report.pictures import BLUE, INK, RED, STYLE, fade, svg
 
 
 def confusion_matrix(
-    counts: np.ndarray | Sequence[Sequence[int]],
+    counts: Sequence[Sequence[int]],
     labels: Sequence[str],
     groups: Mapping[str, Sequence[str]] | None = None,
     ends: tuple[str, str] = ("true class", "answer of the network"),

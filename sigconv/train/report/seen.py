@@ -1,4 +1,4 @@
-"""What a network sees, and what of it matters, drawn along any number of axes."""
+"""What a network sees, and what of it matters, drawn along one axis, two or three."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from sigconv.train.report import film, pictures
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, beside, png
 from sigconv.train.report.section import part
 
-MAPS = 16  # of a layer, at most, are drawn
+MAPS = 16  # of a layer are drawn, at most; along one axis all, as rows
 SIDE = 64  # pixels, about, of a small map
 
 
@@ -38,14 +38,15 @@ class View:
         return pictures.kernel(torch.stack(self._frames(plane)), plane.abs().max().item())
 
     def glowing(self, x: Tensor, strength: Tensor) -> Markup:
-        """x, where `strength` (*size) is largest glowing, and below, how large it is over the last of the axes, or,
-        in a film, over time."""
+        """x, glowing by `strength` (*size), from 0 to 1; below, its largest value along the last axis, or, of a film,
+        along time."""
         least, most = x.aminmax()
         frames = self._frames((x - least) / (most - least).clamp(min=1e-6))
-        share = (strength / strength.max().clamp(min=1e-12)).clamp(min=0)
-        heat = self._frames(share[None] if x.ndim > 2 else share.expand(len(x), -1))
+        heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
         shown = [film.glowing(pictures.rgb(f), h[0].numpy()) for f, h in zip(frames, heat, strict=True)]
-        along = share.movedim(0 if x.ndim > 3 else -1, 0).flatten(1).amax(1) if share.ndim > 1 else share
+        along = (
+            strength.movedim(0 if x.ndim > 3 else -1, 0).reshape(strength.shape[0 if x.ndim > 3 else -1], -1).amax(1)
+        )
         return Markup("{}{}").format(_row(shown), part("curve", along.tolist()))
 
     def maps(self, y: Tensor) -> Markup:
