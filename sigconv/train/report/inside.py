@@ -12,6 +12,7 @@ from sigconv.architecture import times
 from sigconv.explain import activity, effective_field, occlusion, projection, receptive_field, strongest, trace
 from sigconv.explain.field import SHARE, Range, extent, middle
 from sigconv.train.report.section import Section, part
+from sigconv.train.report.film import evenly
 from sigconv.train.report.seen import View, waves
 from sigconv.train.report.sound import excerpt
 
@@ -60,6 +61,10 @@ def map_sections(
     return [Section(f"Map {m}", part("gallery", items[m], "peaks"), notes.get(m, "")) for m in chosen]
 
 
+def _some(examples: Sequence[Example], most: int) -> list[Example]:
+    return [examples[i] for i in evenly(len(examples), most)]
+
+
 def _batch(examples: Sequence[Example]) -> Tensor:
     return torch.stack([example.seen for example in examples])
 
@@ -94,7 +99,7 @@ def _peak(
 def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], view: View) -> list[Section]:
     """How much of the input each layer sees from its middle, and how much of that counts."""
     one = examples[0].seen
-    batch = _batch(examples[:FIELD_EXAMPLES])
+    batch = _batch(_some(examples, FIELD_EXAMPLES))
     rows, strength = [], effective_field(model, layer, batch)
     for name, y in (with_places(model, one) | {layer: activity(model, layer, one[None])}).items():
         (sees,) = receptive_field(model, name, one, [middle(y)])
@@ -132,7 +137,7 @@ def activity_sections(model: nn.Module, example: Example, view: View) -> list[Se
 def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View) -> list[Section]:
     """Where the answer is lost if a part of the input is hidden."""
     items = []
-    for example in examples[:HIDDEN]:
+    for example in _some(examples, HIDDEN):
         score = _Sureness(model, example.seen)
         lost = occlusion(score, example.seen).clamp(min=0)
         caption = Markup("{}: {:.1%}, down to {:.1%}").format(
