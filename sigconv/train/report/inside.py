@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from sigconv.architecture import times
 from sigconv.explain import activity, effective_field, occlusion, projection, receptive_field, strongest, trace
 from sigconv.explain.field import SHARE, Range, extent, middle
-from sigconv.train.report.section import Section, part
 from sigconv.train.report.film import evenly
+from sigconv.train.report.section import Section, part
 from sigconv.train.report.seen import View, waves
 from sigconv.train.report.sound import excerpt
 
