@@ -45,7 +45,7 @@ PICTURES = {
         "neocognitron",
         "resnet_preactivation",
     ],
-    "experiment": ["chinese", "mcdnn", "mnist_best", "permuted_pixels", "sharing", "shift"],
+    "experiment": ["chinese", "deformation", "mcdnn", "mnist_best", "permuted_pixels", "sharing", "shift"],
 }
 LIPS = {
     "data": ["grid", "lrw", "drawn", "video_folder"],

@@ -16,9 +16,12 @@ from sigconv.train.console import say
 from sigconv.train.cross import cross_test, in_words
 from sigconv.train.data import CorpusData
 from sigconv.train.report import write_report
+from sigconv.train.robustness import accuracy_by_deformation, accuracy_by_shift
 from sigconv.train.run import METRICS, Run, environment
-from sigconv.train.shift import accuracy_by_shift
 from sigconv.train.task import Task
+
+# In the metrics: the option of the config that asks for it, and how it is measured.
+ROBUSTNESS = {"shift": ("shifts", accuracy_by_shift), "deformation": ("deformations", accuracy_by_deformation)}
 
 
 def take_best(task: Task, trainer: Trainer) -> None:
@@ -43,10 +46,11 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     assert isinstance(data, CorpusData)
     about = _about(corpus, data.example) | task.about()
     run.write_model(weights, about | {"reader": _carried(run, about["reader"])})
-    if run.config.get("shifts"):
-        device = trainer.strategy.root_device
-        metrics["shift"] = accuracy_by_shift(task.to(device), corpus.split("test"), run.config.shifts)
-        task.cpu()
+    for name, (option, measure) in ROBUSTNESS.items():
+        if run.config.get(option):
+            device = trainer.strategy.root_device
+            metrics[name] = measure(task.to(device), corpus.split("test"), run.config[option])
+            task.cpu()
     if other is not None:
         device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
         metrics["cross_corpus"] = cross_test(task.to(device), about, other)

@@ -70,7 +70,7 @@ def _row(run: Run) -> dict[str, Any]:
         measure.name: metrics["test"][measure.name],
         "train_seconds": metrics["train_seconds"],
         "weights": metrics["weights"],
-    } | {name: metrics[name] for name in ("shift",) if name in metrics}
+    } | {name: metrics[name] for name in ("shift", "deformation") if name in metrics}
 
 
 def confidence_interval(values: Sequence[float]) -> float:
@@ -116,8 +116,9 @@ def picture(summary: dict[str, Any]) -> Figure:
         mean_of = next((m for m in means if m["overrides"] == list(overrides)), None)
         entry = {"name": name({"overrides": overrides}) or "all", "weights": members[0]["weights"]}
         entry[measure] = mean_of[measure] if mean_of else {"mean": members[0][measure]}
-        if all("shift" in member for member in members):
-            entry["shift"] = {s: mean(member["shift"][s] for member in members) for s in members[0]["shift"]}
+        for change in ("shift", "deformation"):
+            if all(change in member for member in members):
+                entry[change] = {s: mean(member[change][s] for member in members) for s in members[0][change]}
         entries.append(entry)
     return draw(entries, " ".join(shared))
 

@@ -1,6 +1,7 @@
 """What several runs amount to, as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -8,23 +9,27 @@ from matplotlib.figure import Figure
 
 from sigconv.train.measures import Measure, measure_of
 
+# What is tested was changed by more and more: under its name in the metrics, and below the axis.
+CHANGES = {
+    "shift": "shift in samples or pixels, mean over all directions",
+    "deformation": "strength of elastic distortion",
+}
 WIDTH, LINE = 6.0, 0.32  # inches: of a panel, and for a line of the first
 
 
 def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
     """Bars of what is wrong; beside them, as far as there is something to see, that against the number of weights, and
-    against the shift of what is tested.
+    against the change of what is tested.
 
     Args:
         entries: "name", the measure with its "mean" and, where there are several runs, "confidence95", "weights", and
-            "shift", shares by shift, where that was measured.
+            those of :data:`CHANGES` that were measured: shares by the amount of change.
     """
     measure = measure_of(entries[0])
-    panels = [_bars]
+    panels: list[Callable[..., None]] = [_bars]
     if len({entry["weights"] for entry in entries}) > 1:
         panels.append(_by_weights)
-    if any("shift" in entry for entry in entries):
-        panels.append(_by_shift)
+    panels += [partial(_by_change, name) for name in CHANGES if any(name in entry for entry in entries)]
     figure = Figure(figsize=(WIDTH * len(panels), max(3.2, 1.2 + LINE * len(entries))), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel(axes, entries, measure)
@@ -52,13 +57,13 @@ def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure)
     _finish(axes, measure)
 
 
-def _by_shift(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
+def _by_change(name: str, axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
     for entry in entries:
-        if "shift" in entry:
-            shifts, shares = zip(*entry["shift"].items(), strict=True)
+        if name in entry:
+            amounts, shares = zip(*entry[name].items(), strict=True)
             wrong = [_wrong(measure, share) for share in shares]
-            axes.plot([int(shift) for shift in shifts], wrong, "o-", label=entry["name"])
-    axes.set_xlabel("shift in samples or pixels, mean over all directions")
+            axes.plot([float(amount) for amount in amounts], wrong, "o-", label=entry["name"])
+    axes.set_xlabel(CHANGES[name])
     _finish(axes, measure)
 
 

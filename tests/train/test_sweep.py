@@ -52,11 +52,12 @@ def test_the_picture_has_a_bar_for_each_setting_with_the_mean_of_its_seeds() -> 
 def test_the_picture_shows_what_differs_beside_the_measure() -> None:
     runs = [
         run(0.5, "model=a", weights=10, shift={"0": 0.9, "3": 0.5}),
-        run(0.7, "model=b", weights=99, shift={"0": 0.8, "3": 0.6}),
+        run(0.7, "model=b", weights=99, shift={"0": 0.8, "3": 0.6}, deformation={"0": 0.8, "20": 0.4}),
         run(0.1, "task=sentences", figure="wer"),
     ]
-    bars, weights, shifts = picture(summarise(runs)).axes
+    bars, weights, shifts, deformations = picture(summarise(runs)).axes
     assert len(bars.patches) == 2
     assert [line.get_xdata()[0] for line in weights.lines] == [10, 99]
     assert [list(line.get_xdata()) for line in shifts.lines] == [[0, 3], [0, 3]]
     assert list(shifts.lines[0].get_ydata()) == pytest.approx([10.0, 50.0])
+    assert list(deformations.lines[0].get_ydata()) == pytest.approx([20.0, 60.0])

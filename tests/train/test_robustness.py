@@ -1,11 +1,11 @@
-"""What is tested where signals are moved."""
+"""What is tested where signals are moved or deformed."""
 
 from types import SimpleNamespace
 
 import torch
 from torch import nn
 
-from sigconv.train.shift import _moved, accuracy_by_shift
+from sigconv.train.robustness import _moved, accuracy_by_deformation, accuracy_by_shift
 
 
 class Middle(nn.Module):
@@ -33,3 +33,15 @@ def test_accuracy_is_the_mean_over_directions() -> None:
     pictures[2, 0] = 3
     split = SimpleNamespace(tensors=lambda: (pictures, torch.tensor([1, 2, 3])))
     assert accuracy_by_shift(Middle(), split, [0, 1, 3]) == {"0": 1.0, "1": (0 + 2 + 4) / 12, "3": 0.0}
+
+
+def test_deformation_is_the_same_at_every_call_and_costs() -> None:
+    pictures = torch.zeros(40, 1, 5, 5, dtype=torch.uint8)
+    pictures[:, 0, 2, 2] = 3
+    split = SimpleNamespace(tensors=lambda: (pictures, torch.full((40,), 3)))
+    state = torch.get_rng_state()
+    found = accuracy_by_deformation(Middle(), split, [0, 60])
+    assert found == accuracy_by_deformation(Middle(), split, [0, 60])
+    assert torch.equal(state, torch.get_rng_state())
+    assert found["0"] == 1
+    assert 0 <= found["60"] < 0.9
