@@ -145,7 +145,7 @@ def fit_features(features: nn.Module, data: CorpusData) -> None:
     for i, part in enumerate(parts):
         if isinstance(part, FitsToCorpus):
             before = nn.Sequential(*parts[:i])
-            part.fit(before(signals) for signals in data.training_signals())
+            part.fit(before(signals) for signals in data.all_signals(data.corpus.split("train")))
 
 
 def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:

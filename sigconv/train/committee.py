@@ -3,21 +3,18 @@
 Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR 2012.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sigconv.corpus import Corpus, Split
+from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.build import build_data
-from sigconv.train.data import CorpusData
 from sigconv.train.predict import load, probabilities
-from sigconv.train.run import Run
-
-AT_ONCE = 512  # signals that are read together
+from sigconv.train.run import Run, runs_in
 
 
 def committee(
@@ -35,7 +32,7 @@ def committee(
 
     Raises UsageError where there are not two of them, or they differ in corpus or classes, or read sentences.
     """
-    folders = [member for run in runs for member in _members(Path(run))]
+    folders = [member for run in runs for member in runs_in(Path(run)) or [Path(run)]]
     if len(folders) < 2:
         raise UsageError(f"a committee has two runs or more; {', '.join(map(str, runs))} is {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)
@@ -59,22 +56,11 @@ def committee(
     }
 
 
-def _members(folder: Path) -> list[Path]:
-    """The folder itself, or those of the runs in it."""
-    several = sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
-    return several or [folder]
-
-
 def _answers(folder: Path, corpus: Corpus) -> Tensor:
     """(N, classes), the probabilities for the test split."""
     network, _ = load(folder)
-    data, split = build_data(Run.open(folder).config, corpus), corpus.split("test")
-    return torch.cat([probabilities(network, signals) for signals in _signals(data, split)])
-
-
-def _signals(data: CorpusData, split: Split) -> Iterator[Tensor]:
-    for places in torch.arange(len(split)).split(AT_ONCE):
-        yield data.signals(split, places)
+    data = build_data(Run.open(folder).config, corpus)
+    return torch.cat([probabilities(network, signals) for signals in data.all_signals(corpus.split("test"))])
 
 
 def _right(answers: Tensor, labels: Tensor) -> int:

@@ -167,17 +167,12 @@ class CorpusData(LightningDataModule):
 
     def signal(self, split: Split, place: int) -> Tensor:
         """(*shape), one of the split's signals as a batch has it."""
-        return self.signals(split, torch.tensor([place]))[0]
+        return stack(split, torch.tensor([place]), self._fit)[0]
 
-    def signals(self, split: Split, places: Tensor) -> Tensor:
-        """(B, *shape), those of the split's signals as a batch has them."""
-        return stack(split, places, self._fit)
-
-    def training_signals(self) -> Iterator[Tensor]:
-        """Those of the training split in its order, (B, *shape)."""
-        split = self.corpus.split("train")
+    def all_signals(self, split: Split) -> Iterator[Tensor]:
+        """Those of a split in its order, (B, *shape)."""
         for index in torch.arange(len(split)).split(self.batch_size):
-            yield self.signals(split, index)
+            yield stack(split, index, self._fit)
 
     def labels(self, split: Split) -> Tensor:
         """Those of all its examples, as a `Batch` has them."""

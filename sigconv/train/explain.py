@@ -3,25 +3,25 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
+from sigconv.corpus import CorpusInfo
 from sigconv.errors import UsageError
-from sigconv.explain import layer_names
-from sigconv.names import named
+from sigconv.explain import trace
 from sigconv.train.build import build_data
 from sigconv.train.data import CorpusData
 from sigconv.train.predict import load
 from sigconv.train.report.film import evenly
 from sigconv.train.report.inside import (
     Example,
+    Outputs,
     activity_sections,
     field_sections,
+    has_places,
     map_sections,
     occlusion_sections,
-    with_places,
 )
 from sigconv.train.report.learned import filter_sections, response_sections
 from sigconv.train.report.section import Section, page
@@ -50,37 +50,43 @@ def explain(
 
     Raises UsageError where there is no such run, layer, split or corpus.
     """
-    opened, (network, about) = Run.open(run), load(run)
+    opened, (network, _) = Run.open(run), load(run)
     data = build_data(opened.config, opened.corpus(corpus))
-    model = network.get_submodule("model")
-    examples = _examples(network.get_submodule("features"), data, split, progress)
-    chosen = _layer(model, examples[0], layer)
-    sections = _sections(network, chosen, examples, data, about, progress)
+    features, model = network.get_submodule("features"), network.get_submodule("model")
+    info, examples = data.corpus.info, _examples(features, data, split, progress)
+    outputs = trace(model, examples[0].seen[None])
+    chosen = _last_with_places(outputs) if layer is None else layer
+    sections = _sections(features, model, chosen, outputs, examples, info, progress)
     facts = {"network": network_name(opened.config), "layer": chosen, "examples": f"{len(examples):,} of {split}"}
     options = [] if layer is None else ["--layer", layer]
     options += [] if split == "test" else ["--data", split]
     name = "_".join(["explain", *options[1::2]]) + ".html"
     command = shlex.join(["sigconv", "explain", str(opened.folder), *options])
-    kicker = f"{about['name']} · {opened.folder}"
-    opened.write_text(name, page("Inside the network", about["name"], kicker, facts, command, sections))
+    kicker = f"{info.name} · {opened.folder}"
+    opened.write_text(name, page("Inside the network", info.name, kicker, facts, command, sections))
     return opened.folder / name
 
 
 def _sections(
-    network: nn.Module, layer: str, examples: list[Example], data: CorpusData, about: dict[str, Any], progress: Progress
+    features: nn.Module,
+    model: nn.Module,
+    layer: str,
+    outputs: Outputs,
+    examples: list[Example],
+    info: CorpusInfo,
+    progress: Progress,
 ) -> list[Section]:
-    features, model = network.get_submodule("features"), network.get_submodule("model")
-    sound = about["kind"] == "audio"
-    view, seen, info = View(upwards=sound), examples[0].seen, data.corpus.info
+    sound = info.kind == "audio"
+    view, seen = View(upwards=sound), examples[0].seen
     progress("what the layers see ...")
     sections = [
         *filter_sections(model, seen.shape),
         *response_sections(features, model, seen.shape, info),
-        *field_sections(model, layer, examples, view),
-        *activity_sections(model, examples[0], view),
+        *field_sections(model, layer, outputs, examples, view),
+        *activity_sections(outputs, examples[0], view),
     ]
     progress(f"what excites the maps of {layer} ...")
-    sections += map_sections(model, layer, examples, view, about["rate"] if sound else None)
+    sections += map_sections(model, layer, examples, view, info.rate if sound else None)
     progress("what must not be hidden ...")
     return sections + occlusion_sections(model, examples, view)
 
@@ -102,11 +108,8 @@ def _examples(features: nn.Module, data: CorpusData, split: str, progress: Progr
     return examples
 
 
-def _layer(model: nn.Module, example: Example, wanted: str | None) -> str:
-    if wanted is not None:
-        named("layer", wanted, dict.fromkeys(layer_names(model)))
-        return wanted
-    found = list(with_places(model, example.seen))
+def _last_with_places(outputs: Outputs) -> str:
+    found = [name for name, y in outputs.items() if has_places(y)]
     if not found:
         raise UsageError("The network has no layer with maps, and so nothing that could be shown of it.")
     return found[-1]

@@ -46,16 +46,15 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     assert isinstance(data, CorpusData)
     about = _about(corpus, data.example) | task.about()
     run.write_model(weights, about | {"reader": _carried(run, about["reader"])})
+    device = trainer.strategy.root_device
+    task.to(device)  # Lightning has put the network back on the CPU
     for name, (option, measure) in ROBUSTNESS.items():
         if run.config.get(option):
-            device = trainer.strategy.root_device
-            metrics[name] = measure(task.to(device), corpus.split("test"), run.config[option])
-            task.cpu()
+            metrics[name] = measure(task, corpus.split("test"), run.config[option])
     if other is not None:
-        device = trainer.strategy.root_device  # Lightning has put the network back on the CPU
-        metrics["cross_corpus"] = cross_test(task.to(device), about, other)
-        task.cpu()
-    surroundings = environment(trainer.strategy.root_device) | {"split_hash": corpus.info.split_hash}
+        metrics["cross_corpus"] = cross_test(task, about, other)
+    task.cpu()
+    surroundings = environment(device) | {"split_hash": corpus.info.split_hash}
     run.write_json("environment.json", surroundings)
     write_report(run, task, data, metrics, surroundings)
     run.write_json(METRICS, metrics)

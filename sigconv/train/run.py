@@ -40,6 +40,11 @@ def new_folder(wanted: Path) -> Path:
             folder = wanted.with_name(f"{wanted.name}_{number}")
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """The folders of the runs that one command line (-m) made in `folder`, in their order."""
+    return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a neighbouring name and moves the result to `path`: it is never there in part."""
     part = path.with_name(f".{path.name}.part")

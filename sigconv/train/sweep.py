@@ -15,8 +15,8 @@ from scipy.stats import t as student
 
 from sigconv.train.console import say
 from sigconv.train.measures import measure_of
-from sigconv.train.run import Run, new_folder, write_whole
-from sigconv.train.sweep_picture import draw
+from sigconv.train.run import Run, new_folder, runs_in, write_whole
+from sigconv.train.sweep_picture import CHANGES, draw
 
 CONFIDENCE = 0.95
 AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
@@ -37,7 +37,7 @@ class Summary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        runs = [Run.open(path) for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name))]
+        runs = [Run.open(path) for path in runs_in(folder)]
         summary = summarise([run for run in runs if run.finished])
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
@@ -70,7 +70,7 @@ def _row(run: Run) -> dict[str, Any]:
         measure.name: metrics["test"][measure.name],
         "train_seconds": metrics["train_seconds"],
         "weights": metrics["weights"],
-    } | {name: metrics[name] for name in ("shift", "deformation") if name in metrics}
+    } | {name: metrics[name] for name in CHANGES if name in metrics}
 
 
 def confidence_interval(values: Sequence[float]) -> float:
@@ -116,7 +116,7 @@ def picture(summary: dict[str, Any]) -> Figure:
         mean_of = next((m for m in means if m["overrides"] == list(overrides)), None)
         entry = {"name": name({"overrides": overrides}) or "all", "weights": members[0]["weights"]}
         entry[measure] = mean_of[measure] if mean_of else {"mean": members[0][measure]}
-        for change in ("shift", "deformation"):
+        for change in CHANGES:
             if all(change in member for member in members):
                 entry[change] = {s: mean(member[change][s] for member in members) for s in members[0][change]}
         entries.append(entry)

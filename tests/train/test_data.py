@@ -137,7 +137,7 @@ def test_the_size_in_memory_is_that_of_what_is_loaded(tone_digits: Corpus, monke
 def test_the_training_signals_come_in_order_and_of_one_length(tone_digits: Corpus) -> None:
     data = CorpusData(tone_digits, batch_size=7, seed=0, length=900)
     signals, _ = tone_digits.split("train").tensors(900)
-    assert torch.equal(torch.cat(list(data.training_signals())), signals)
+    assert torch.equal(torch.cat(list(data.all_signals(data.corpus.split("train")))), signals)
 
 
 def test_texts_become_padded_numbers_and_films_end_in_the_dark(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Cards about the inside of a network: what its maps answer to, what they see, and what the answer depends on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from torch import Tensor, nn
 
 from sigconv.architecture import times
-from sigconv.explain import activity, effective_field, occlusion, projection, receptive_field, strongest, trace
+from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest
 from sigconv.explain.field import SHARE, Range, extent, middle
 from sigconv.train.report.film import evenly
 from sigconv.train.report.section import Section, part
@@ -20,6 +20,8 @@ MAPS, TOP = 8, 4  # of the layer, and inputs for each of them
 FIELD_EXAMPLES = 16  # over which the effective receptive field is averaged
 AT_ONCE = 16  # inputs that the network takes together
 HIDDEN = 4  # examples in which parts are hidden
+
+Outputs = Mapping[str, Tensor]  # of each layer, for the first example: what `sigconv.explain.trace` gives
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,18 @@ def _peak(
     return Markup('<div class="peak">{}{}</div>').format(picture, sound)
 
 
-def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], view: View) -> list[Section]:
+def field_sections(
+    model: nn.Module, layer: str, outputs: Outputs, examples: Sequence[Example], view: View
+) -> list[Section]:
     """How much of the input each layer sees from its middle, and how much of that counts."""
     one = examples[0].seen
     batch = _batch(_some(examples, FIELD_EXAMPLES))
     rows, strength = [], effective_field(model, layer, batch)
-    for name, y in (with_places(model, one) | {layer: activity(model, layer, one[None])}).items():
+    for name, y in outputs.items():
+        if not (has_places(y) or name == layer):
+            continue
         (sees,) = receptive_field(model, name, one, [middle(y)])
-        gradient = effective_field(model, name, batch)
+        gradient = strength if name == layer else effective_field(model, name, batch)
         counts = times(_lengths(extent(gradient))) if gradient.any() else "nothing"
         rows.append((name, times(y.shape[1:]), times(_lengths(sees)), counts))
     head = ("layer", "output", "sees", f"{SHARE:.0%} of its gradient")
@@ -116,20 +122,20 @@ def field_sections(model: nn.Module, layer: str, examples: Sequence[Example], vi
     return [Section("Receptive fields", part("table", head, rows, "numbers") + shown, note)]
 
 
-def with_places(model: nn.Module, seen: Tensor) -> dict[str, Tensor]:
-    """What the layers that have more than one place make of it."""
-    return {name: y for name, y in trace(model, seen[None]).items() if y[0, 0].numel() > 1}
+def has_places(y: Tensor) -> bool:
+    """Whether there is more than one, in (batch, maps, *places)."""
+    return y[0, 0].numel() > 1
 
 
 def _lengths(ranges: Iterable[Range]) -> list[int]:
     return [end - begin for begin, end in ranges]
 
 
-def activity_sections(model: nn.Module, example: Example, view: View) -> list[Section]:
-    """What each layer makes of one input."""
+def activity_sections(outputs: Outputs, example: Example, view: View) -> list[Section]:
+    """What each layer makes of one input, where there is more than one place."""
     rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {times(example.seen.shape)}"), "")]
-    for name, y in with_places(model, example.seen).items():
-        rows.append((view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), ""))
+    shown = [(name, y) for name, y in outputs.items() if has_places(y)]
+    rows += [(view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), "") for name, y in shown]
     note = f"{example.said} ({example.source}) through the layers: some maps of each, the brighter the more active."
     return [Section("One input through the network", part("gallery", rows, "rows"), note, "wide")]
 

@@ -29,8 +29,7 @@ class View:
 
     def picture(self, x: Tensor, least: Tensor, most: Tensor) -> Markup:
         """From `least`, black, to `most`, white."""
-        frames = self._frames((x - least) / (most - least).clamp(min=1e-6))
-        return _row([pictures.rgb(frame) for frame in frames])
+        return _row(self._lit(x, least, most))
 
     def signed(self, x: Tensor) -> Markup:
         """Red above zero, blue below, white at zero."""
@@ -40,14 +39,11 @@ class View:
     def glowing(self, x: Tensor, strength: Tensor) -> Markup:
         """x, glowing by `strength` (*size), from 0 to 1; below, its largest value along the last axis, or, of a film,
         along time."""
-        least, most = x.aminmax()
-        frames = self._frames((x - least) / (most - least).clamp(min=1e-6))
         heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
-        shown = [film.glowing(pictures.rgb(f), h[0].numpy()) for f, h in zip(frames, heat, strict=True)]
-        along = (
-            strength.movedim(0 if x.ndim > 3 else -1, 0).reshape(strength.shape[0 if x.ndim > 3 else -1], -1).amax(1)
-        )
-        return Markup("{}{}").format(_row(shown), part("curve", along.tolist()))
+        lit = self._lit(x, *x.aminmax())
+        shown = [film.glowing(frame, share[0].numpy()) for frame, share in zip(lit, heat, strict=True)]
+        along = strength.movedim(0 if x.ndim > 3 else -1, 0)
+        return Markup("{}{}").format(_row(shown), part("curve", along.reshape(len(along), -1).amax(1).tolist()))
 
     def maps(self, y: Tensor) -> Markup:
         """Some maps of a layer, (maps, *places), from the smallest to the largest value; of a film the middle frame."""
@@ -60,6 +56,9 @@ class View:
         coloured = [(255 * colormaps["magma"](b)[..., :3]).astype(np.uint8) for b in bright]
         return png(beside([c.repeat(larger, 0).repeat(larger, 1) for c in coloured]))
 
+    def _lit(self, x: Tensor, least: Tensor, most: Tensor) -> list[np.ndarray]:
+        return [pictures.rgb(frame) for frame in self._frames((x - least) / (most - least).clamp(min=1e-6))]
+
     def _frames(self, x: Tensor) -> list[Tensor]:
         """Pictures (channels, height, width)."""
         if x.ndim < 4:
@@ -71,7 +70,8 @@ class View:
 
 
 def _row(each: list[np.ndarray]) -> Markup:
-    return Markup('<div class="{}">{}</div>').format("film" if len(each) > 1 else "one", png(beside(each)))
+    picture = png(beside(each))
+    return Markup('<div class="film">{}</div>').format(picture) if len(each) > 1 else picture
 
 
 def waves(signal: Tensor, deconvolved: Tensor, guided: Tensor) -> Markup:
