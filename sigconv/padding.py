@@ -24,11 +24,14 @@ def pad_constant(x: Tensor, padding: Pairs, value: float = 0.0) -> Tensor:
 
 def crop(x: Tensor, padding: Pairs) -> Tensor:
     """Cut the padding off again: the adjoint of zero padding. A copy, so that what is cut off is freed."""
-    if not any(map(any, padding)):
-        return x
+    return inside(x, padding).clone() if any(map(any, padding)) else x
+
+
+def inside(x: Tensor, padding: Pairs) -> Tensor:
+    """What is inside the padding, a view."""
     for axis, (before, after) in enumerate(padding, start=2):
         x = x.narrow(axis, before, x.shape[axis] - before - after)
-    return x.clone()
+    return x
 
 
 def pad(x: Tensor, padding: Pairs, modes: Sequence[str], owner: object = "pad") -> Tensor:

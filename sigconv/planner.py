@@ -28,11 +28,11 @@ from .kernels import (
     unfold,
     vendor,
 )
-from .kernels.problem import Problem, is_autocast, is_plain
+from .kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
 from .layout import is_channels_last
 from .names import named
 from .rules import RULES
-from .window import Geometry
+from .window import Geometry, PooledGeometry
 
 KERNELS: dict[str, Any] = {
     "vendor": vendor,
@@ -108,6 +108,15 @@ def has_fused_pool(geometry: Geometry, x: Tensor, channels: int) -> bool:
     seen = Problem.of("rectified_max_pool", geometry, (x,))
     problem = replace(seen, in_channels=channels, out_channels=channels, channels_last=True)
     return problem.inputs >= SMALL and choose(problem).kernel not in ("vendor", "reference")
+
+
+def has_gradients_of_winners(geometry: PooledGeometry, x: Tensor, w: Tensor) -> bool:
+    """Whether kernels take the errors of a pooled map through the convolution before it, in the wanted directions."""
+    if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
+        return False
+    seen = replace(Problem.of("forward", geometry, (x, w)), winners=torch.uint8)
+    wanted = ["grad_input"] * x.requires_grad + ["grad_weight"] * w.requires_grad
+    return all(choose(seen.turned(name + OF_WINNERS)).kernel not in ("vendor", "reference") for name in wanted)
 
 
 @contextmanager

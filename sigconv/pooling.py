@@ -50,6 +50,11 @@ def _selected(operation: str, winner: Tensor, values: Tensor, geometry: Geometry
     return function.call(operation, winner, values, geometry)
 
 
+def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Each error at the winner of its window: g (batch, channel, *output size) -> (batch, channel, *size)."""
+    return _selected("route", winner, g, geometry)
+
+
 class _MaxPool(Differentiable):
     @staticmethod
     def forward(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -64,7 +69,7 @@ class _MaxPool(Differentiable):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return _selected("route", ctx.saved_tensors[0], cotangent, ctx.geometry), None
+        return route(ctx.saved_tensors[0], cotangent, ctx.geometry), None
 
 
 class _MaxPoolWithForwardMode(_MaxPool):
@@ -81,8 +86,7 @@ class _RectifiedMaxPool(Differentiable):
 
     @staticmethod
     def forward(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-        kernel = planner.kernel("rectified_max_pool", geometry, (x,))
-        return kernel(x, torch.ones_like(shift), shift, geometry)
+        return rectified_and_winner(x, shift, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -94,8 +98,8 @@ class _RectifiedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         (winner,) = ctx.saved_tensors
-        gx = _selected("route", winner, cotangent, ctx.geometry) if ctx.needs_input_grad[0] else None
-        return gx, _alive_sum(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[1] else None, None
+        gx = route(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[0] else None
+        return gx, alive_sum(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
     def jvp(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:
@@ -109,7 +113,13 @@ class _RectifiedMaxPool(Differentiable):
         return torch.as_tensor(sum(terms)), None
 
 
-def _alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The maximum of relu(x + shift) in each window, and its winner; of neither is there a derivative."""
+    kernel = planner.kernel("rectified_max_pool", geometry, (x,))
+    return kernel(x, torch.ones_like(shift), shift, geometry)
+
+
+def alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """The sum of the errors of windows that have a winner, in each channel."""
     if not torch.is_grad_enabled():
         return planner.kernel("error_sums", geometry, (winner, g))(winner, g, None, geometry)[0]

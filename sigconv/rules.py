@@ -6,11 +6,15 @@ layout, from ``sigconv bench``; docs/performance.md has all figures, and the mac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from .backends import is_amd
-from .kernels.problem import Problem
+from .kernels.problem import OF_WINNERS, Problem
+from .window import PooledGeometry
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ def _is_separate(problem: Problem) -> bool:
     return problem.depthwise and problem.geometry.groups > 1
 
 
+def _winners_are_few(problem: Problem) -> bool:
+    """At most one in two of a pooled map's samples."""
+    assert isinstance(problem.geometry, PooledGeometry)
+    return 2 * math.prod(problem.output_size) <= math.prod(problem.geometry.pooling.size)
+
+
 def _has_small_fast_kernel(problem: Problem) -> bool:
     """The vendor has one for pictures and windows without gaps."""
     window = problem.geometry.window
@@ -49,6 +59,16 @@ RULES: tuple[Rule, ...] = (
         "numba",
         "winners are remembered in a byte, and pooling goes over channels that lie side by side (1.1 to 1.6 times)",
         lambda p: _on_cpu(p, "max_pool", "rectified_max_pool", "route", "routed_onto", "error_sums", "moments"),
+    ),
+    Rule(
+        "numba",
+        "only winners have an error, so the products of all others are left out (1.2 to 3 times)",
+        lambda p: (
+            _on_cpu(p, "grad_input" + OF_WINNERS, "grad_weight" + OF_WINNERS)
+            and _winners_are_few(p)
+            and p.in_channels * p.out_channels * p.geometry.window.places <= 1 << 18
+            and (p.operation.startswith("grad_weight") or p.batch >= torch.get_num_threads())  # a signal is a thread's
+        ),
     ),
     Rule(
         "fft",

@@ -225,6 +225,25 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class PooledGeometry(Geometry):
+    """That of a convolution, with the window that pools what it gives."""
+
+    pool: Window = field(kw_only=True)
+
+    @property
+    def convolution(self) -> Geometry:
+        return Geometry(self.window, self.size, self.groups)
+
+    @property
+    def pooling(self) -> Geometry:
+        return Geometry(self.pool, self.window.output_size(self.size))
+
+    @property
+    def output_size(self) -> Sizes:
+        return self.pooling.output_size
+
+
+@dataclass(frozen=True)
 class ReceptiveField:
     """What one place of a feature map sees of the network's input, per axis.
 

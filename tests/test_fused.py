@@ -10,6 +10,7 @@ from torch.testing import assert_close
 import sigconv
 from sigconv import planner
 from sigconv.blocks import ConvBlock, chain
+from sigconv.errors import UsageError
 from sigconv.kernels.numba import runtime
 from sigconv.layers import MaxPool
 
@@ -69,6 +70,24 @@ def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
     assert ("numba", "rectified_max_pool") in used
     for a, b in zip(found, _trained(apart, x), strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_only_winners_products_are_taken(first: bool) -> None:
+    block = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=None, pool=2)
+    x = torch.randn(4, 20, 30, 40)
+    parts, y = _one_by_one(block), x.clone().requires_grad_(not first)
+    with planner.observed() as used:
+        block(y).square().sum().backward()
+    assert ("numba", "grad_weight_of_winners") in used
+    assert (("numba", "grad_input_of_winners") in used) != first
+    for a, b in zip(_trained(block, x), _trained(parts, x), strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_wrong_channels_are_named() -> None:
+    with pytest.raises(UsageError, match="21 channels; the weight takes 20"):
+        ConvBlock(20, 24, 3, ndim=2, norm=None, pool=2)(torch.randn(4, 21, 30, 40))
 
 
 @NORMS

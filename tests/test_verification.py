@@ -27,6 +27,7 @@ PART = {
     "conv_transpose": {"vendor", "overlap_add", "unfold"},
     "max_pool": {"vendor", "numba"},
     "rectified_max_pool": {"numba"},
+    "convolved_max_pool": {"vendor", "numba"},
     "normalised_max_pool": {"numba"},
     "avg_pool": {"vendor"},
     "adaptive_max_pool": {"vendor"},

@@ -6,12 +6,13 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules import module as torch_module
 
+from .. import check, planner
 from .. import functional as F
-from .. import planner
 from ..layers import Conv, MaxPool
 from ..normalised import normalised_max_pool
+from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
-from ..window import Geometry
+from ..window import PooledGeometry
 from .norm import BatchNorm
 
 
@@ -24,18 +25,31 @@ def fused(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor | None:
         return None
     if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or _are_observed(block, pool):
         return None
-    geometry = Geometry(pool.window, conv.window.output_size(tuple(x.shape[2:])))
-    if not planner.has_fused_pool(geometry, x, conv.out_channels):
+    geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
+    if not planner.has_fused_pool(geometry.pooling, x, conv.out_channels):
         return None
     if norm is None:
-        y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.padding_mode, conv)
-        return rectified_max_pool(y, y.new_zeros(len(conv.weight)) if conv.bias is None else conv.bias, geometry)
-    if type(norm) is not BatchNorm or not norm.training or norm.weight is None or forward_ad._current_level >= 0:
+        return _rectified(conv, x, geometry)
+    if type(norm) is not BatchNorm or not norm.training or norm.weight is None or _is_forward_mode():
         return None
     z = conv(x)
-    y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry)
+    y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
     norm.track(mean, var, z.numel() // z.shape[1])
     return y
+
+
+def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
+    shift = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
+    if set(conv.padding_mode) == {"zeros"} and not _is_forward_mode():
+        check.convolution(conv, x, conv.weight, shift, conv.window.ndim, conv.groups)
+        if planner.has_gradients_of_winners(geometry, x, conv.weight):
+            return convolved_max_pool(x, conv.weight, shift, geometry)
+    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.padding_mode, conv)
+    return rectified_max_pool(y, shift, geometry.pooling)
+
+
+def _is_forward_mode() -> bool:
+    return forward_ad._current_level >= 0
 
 
 def _are_observed(block: nn.Module, pool: nn.Module) -> bool:

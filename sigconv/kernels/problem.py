@@ -17,6 +17,9 @@ from ..window import Geometry, Sizes
 NO_WINNER = 255
 """The place in a window that stands for none, in winners that are uint8."""
 
+OF_WINNERS = "_of_winners"
+"""Behind grad_input and grad_weight: from the errors of a map that was pooled and from who won, in its geometry."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -43,8 +46,10 @@ class Problem:
         tensors = [t for t in operands if t is not None]
         winner = next((t for t in tensors if not t.is_floating_point()), None)
         signal = next(t for t in tensors if t is not winner)
-        if operation in ("forward", "grad_input", "grad_weight"):
-            in_channels, out_channels, signal = _channels(operation, geometry, tensors)
+        convolution = operation.removesuffix(OF_WINNERS)
+        if convolution in ("forward", "grad_input", "grad_weight"):
+            signals = [t for t in tensors if t is not winner]
+            in_channels, out_channels, signal = _channels(convolution, geometry, signals)
         else:
             in_channels = out_channels = signal.shape[1]
         return cls(

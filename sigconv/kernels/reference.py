@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, einsum, isnan, where
 
 from ..padding import crop, pad_constant
-from ..window import Geometry, Sizes
+from ..window import Geometry, PooledGeometry, Sizes
 from .problem import NO_WINNER, Problem
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -108,6 +108,16 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     g = g.masked_fill(lost, 0)
     flat = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, index.flatten(2), g.flatten(2))
     return flat.reshape(*g.shape[:2], *geometry.size)
+
+
+def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
+    """grad_input of a convolution whose output was pooled, from the errors of the pooled map."""
+    return grad_input(w, route(winner, g, geometry.pooling), geometry.convolution)
+
+
+def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
+    """grad_weight of a convolution whose output was pooled, from the errors of the pooled map."""
+    return grad_weight(x, route(winner, g, geometry.pooling), geometry.convolution)
 
 
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:

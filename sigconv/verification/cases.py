@@ -12,8 +12,9 @@ from torch import Tensor
 
 from .. import functional as ours
 from ..normalised import normalised_max_pool
+from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
-from ..window import Geometry, Window
+from ..window import Geometry, PooledGeometry, Window
 
 BATCH, CHANNELS = 2, 2
 MANY = 17
@@ -184,6 +185,26 @@ def _rectified_cases(normalised: bool) -> Iterator[Case]:
             yield Case(name, function, torch_function, shapes, linear_in, polynomial=not normalised, beside=beside)
 
 
+def _convolved_cases() -> Iterator[Case]:
+    windows: tuple[dict[str, Any], ...] = ({}, {"padding": 1, "stride": 2}, {"padding": 2, "dilation": 2})
+    for ndim in RANKS:
+        for options, pool in zip(windows, MAX_POOL_WINDOWS, strict=False):
+            yield _convolved_case(ndim, options, pool)
+
+
+def _convolved_case(ndim: int, options: dict[str, Any], pool: dict[str, Any]) -> Case:
+    size, kernel = tuple(2 * n for n in SIZE[:ndim]), (2,) * ndim
+    pooling = Window.parse(pool["kernel_size"], pool.get("stride", 2), pool.get("padding", 0), ndim=ndim)
+    geometry = PooledGeometry(Window.parse(kernel, **options), size, pool=pooling)
+
+    def torch_function(x: Tensor, w: Tensor, shift: Tensor) -> Tensor:
+        return _torch("max_pool", ndim)(torch.relu(_torch("conv", ndim)(x, w, shift, **options)), **pool)
+
+    function = partial(convolved_max_pool, geometry=geometry)
+    shapes = ((1, MANY, *size), (2, MANY, *kernel), (2,))
+    return Case(f"{ndim}-D, {options}, {pool}", function, torch_function, shapes, ((1, 2),), beside=(0.0, 0.0, 0.5))
+
+
 def _pool_case(
     ndim: int,
     options: dict[str, Any],
@@ -212,6 +233,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     "max_pool": tuple(_max_pool_cases()),
     "avg_pool": tuple(_avg_pool_cases()),
     "rectified_max_pool": tuple(_rectified_cases(normalised=False)),
+    "convolved_max_pool": tuple(_convolved_cases()),
     "normalised_max_pool": tuple(_rectified_cases(normalised=True)),
     "adaptive_max_pool": tuple(_adaptive_cases("max")),
     "adaptive_avg_pool": tuple(_adaptive_cases("avg")),

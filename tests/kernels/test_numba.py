@@ -16,7 +16,7 @@ from sigconv.kernels import numba, reference
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.problem import NO_WINNER, Problem
 from sigconv.layout import channels_last, is_channels_last
-from sigconv.window import Geometry, Window
+from sigconv.window import Geometry, PooledGeometry, Window
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 
@@ -77,6 +77,30 @@ def test_pooling_is_the_definition(drawn: Drawn, channels: int, innermost: bool)
     assert torch.equal(numba.routed_onto(*onto), reference.routed_onto(*onto))
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    drawn_windows(), drawn_windows(half_padded=True), st.sampled_from((6, 16, 19)), st.integers(1, 20), st.booleans()
+)
+def test_gradients_of_winners_are_the_definition(
+    drawn: Drawn, pool: Drawn, in_channels: int, out_channels: int, innermost: bool
+) -> None:
+    convolved = drawn.window.output_size(drawn.size)
+    assume(len(pool.size) == len(convolved) and min(pool.window.output_size(convolved)) > 0)
+    geometry = PooledGeometry(drawn.window, drawn.size, pool=pool.window)
+    x = _laid_out(_whole(2, in_channels, *drawn.size), innermost)
+    w, shift = _whole(18, in_channels, *drawn.window.kernel), _whole(18)
+    y = reference.forward(x, w, None, geometry.convolution)
+    winner = reference.rectified_max_pool(y, torch.ones_like(shift), shift, geometry.pooling)[1]
+    winner, g = _laid_out(winner, innermost), _laid_out(_whole(*winner.shape), innermost)
+    for operation, operand in (("grad_input_of_winners", w), ("grad_weight_of_winners", x)):
+        if numba.supports(Problem.of(operation, geometry, (operand, winner, g))):
+            found = getattr(numba, operation)(operand, winner, g, geometry)
+            assert torch.equal(found, getattr(reference, operation)(operand, winner, g, geometry)), operation
+        else:
+            side_by_side = drawn.window.kernel[-1] if drawn.window.dilation[-1] == 1 else 1
+            assert in_channels * side_by_side < 16
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.integers(16, 40), st.integers(1, 200), st.booleans())
 def test_moments(batch: int, channels: int, places: int, innermost: bool) -> None:
@@ -112,13 +136,18 @@ def test_under_a_transform_it_is_left_alone() -> None:
 def test_same_bits_with_any_number_of_threads() -> None:
     geometry = Geometry(Window.parse((9,), 1, "same"), (200,), 32)
     x, g = channels_last(torch.randn(8, 32, 200)), channels_last(torch.randn(8, 32, 200))
+    pooled = PooledGeometry(Window.parse((3,), 1, 1), (400,), pool=Window.parse((2,), 2))
+    longer, w = channels_last(torch.randn(8, 16, 400)), torch.randn(32, 16, 3)
     before = torch.get_num_threads()
     found = []
     try:
         for threads in (1, 2, 2):
             torch.set_num_threads(threads)
-            sums = numba.error_sums(numba.max_pool(x, geometry)[1], g, x, geometry)
-            found.append((numba.grad_weight(x, g, geometry), *sums, *numba.moments(x)))
+            winner = numba.max_pool(x, geometry)[1]
+            sums = numba.error_sums(winner, g, x, geometry)
+            by_w = numba.grad_weight_of_winners(longer, winner % 2, g, pooled)
+            by_x = numba.grad_input_of_winners(w, winner % 2, g, pooled)
+            found.append((numba.grad_weight(x, g, geometry), by_w, by_x, *sums, *numba.moments(x)))
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:

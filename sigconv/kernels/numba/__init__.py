@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...window import Geometry
-from ..problem import NO_WINNER, Problem
+from ...layout import like
+from ...padding import crop
+from ...window import Geometry, PooledGeometry
+from ..problem import NO_WINNER, OF_WINNERS, Problem
 from . import runtime
-from .windows import empty_rows, laid_out_like, rows, windows
+from .patches import as_vectors, from_vectors, padded_rows, padded_size, patches, places_of_run
+from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
-LANES = 16
-"""So many channels are taken at a time, and must be there at least."""
 _POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto", "moments")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
@@ -25,6 +26,8 @@ _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 def supports(problem: Problem) -> bool:
     if problem.device != "cpu" or problem.dtype not in DTYPES or not problem.plain:
         return False
+    if problem.operation.endswith(OF_WINNERS):
+        return _has_patches(problem) and runtime.is_available()
     if problem.in_channels < LANES:
         return False
     if problem.operation in _POOLING:
@@ -33,6 +36,14 @@ def supports(problem: Problem) -> bool:
     if problem.operation not in _DEPTHWISE or not problem.depthwise or problem.out_channels != problem.in_channels:
         return False
     return (problem.operation != "grad_input" or problem.geometry.has_flipped) and runtime.is_available()
+
+
+def _has_patches(problem: Problem) -> bool:
+    geometry = problem.geometry
+    assert isinstance(geometry, PooledGeometry)
+    run = places_of_run(geometry) * problem.in_channels
+    small = geometry.pool.places < NO_WINNER
+    return geometry.groups == 1 and run >= LANES and small and problem.winners == torch.uint8
 
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -130,6 +141,28 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     parts = x.new_empty((depthwise.CHUNKS, geometry.window.places, blocks_of(channels), LANES))
     depthwise.grad_weight(rows(x), rows(g), parts.numpy(), *windows(geometry))
     return _joined(parts.sum(0), channels).t().reshape(channels, 1, *geometry.window.kernel)
+
+
+def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
+    from . import winners
+
+    runtime.use_torchs_threads()
+    found = patches(geometry, x.shape[1])
+    padded = padded_rows(x, geometry).reshape(len(x), -1)
+    parts = x.new_empty((winners.CHUNKS, g.shape[1], len(found.offset), LANES))
+    winners.grad_weight(padded, rows(g), rows(winner), parts.numpy(), *found.where)
+    return from_vectors(parts.sum(0), found, x.shape[1], geometry.window.kernel)
+
+
+def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
+    from . import winners
+
+    runtime.use_torchs_threads()
+    found = patches(geometry, w.shape[1])
+    gx, samples = empty_rows(g.shape[0], w.shape[1], padded_size(geometry), g.dtype)
+    vectors = as_vectors(w, found).numpy()
+    winners.grad_input(vectors, rows(g), rows(winner), samples.reshape(len(g), -1), *found.where)
+    return like(crop(gx, geometry.window.padding), g)
 
 
 def _joined(sums: Tensor, channels: int) -> Tensor:

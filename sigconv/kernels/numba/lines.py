@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from . import LANES
+from .windows import LANES
 
 
 @njit(inline="always")

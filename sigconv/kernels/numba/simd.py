@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from . import LANES
+from .windows import LANES
 
 _NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 _WHOLE = {types.int32: ir.IntType(32), types.boolean: ir.IntType(1)}
@@ -74,6 +74,17 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
     return types.void(array, types.intp, vector), generate
 
 
+@intrinsic
+def item(typing: Any, array: Any, index: Any) -> Any:
+    """array[index] of a contiguous array, of one axis, where the index is known not to count from the end."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = context.get_value_type(signature.return_type)
+        return builder.load(_pointer(context, builder, signature.args[0], arguments, kind))
+
+    return array.dtype(array, types.intp), generate
+
+
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
 
 
@@ -100,8 +111,8 @@ def store_places(typing: Any, array: Any, index: Any, places: Any) -> Any:
     return types.void(array, types.intp, places), generate
 
 
-def _spread(context: Any, builder: Any, vector: Vector, number: Any) -> Any:
-    kind = context.get_value_type(vector)
+def spread(builder: Any, kind: Any, number: Any) -> Any:
+    """The value of a vector all of whose lanes are one number."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.IntType(32)(0))
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), everywhere)
@@ -113,7 +124,7 @@ def place(typing: Any, number: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         narrow = context.cast(builder, arguments[0], types.intp, types.int32)
-        return _spread(context, builder, PLACES, narrow)
+        return spread(builder, context.get_value_type(PLACES), narrow)
 
     return PLACES(types.intp), generate
 
@@ -132,13 +143,15 @@ def zero(typing: Any, vector: Any) -> Any:
 def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c, rounded once."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = context.get_value_type(signature.return_type)
-        name = f"llvm.fma.v{LANES}f{signature.return_type.dtype.bitwidth}"
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
-        return builder.call(function, arguments)
+    return a(a, b, c), _instruction(fused_multiply_add)
 
-    return a(a, b, c), generate
+
+def fused_multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """The value of a b + c."""
+    suffix = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}[a.type.element]
+    kind = ir.FunctionType(a.type, [a.type] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}{suffix}")
+    return builder.call(function, (a, b, c))
 
 
 @intrinsic

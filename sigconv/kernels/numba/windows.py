@@ -17,6 +17,9 @@ from torch import Tensor
 from ...layout import is_channels_last
 from ...window import Geometry, Sizes
 
+LANES = 16
+"""Numbers that compiled loops take at a time, side by side in memory."""
+
 
 class Windows(NamedTuple):
     """Of a geometry with ``ndim`` axes and K places in a window: int64 arrays, the last (ndim, K), others (ndim,).

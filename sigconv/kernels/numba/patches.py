@@ -1,0 +1,98 @@
+"""What the windows of a pooled convolution see, as vectors at offsets in memory.
+
+The padded input is rows, (batch, place, channel), flattened; so is a window's weights, which lie in runs: all channels
+of places that are side by side along the last axis. A patch is the runs that one window sees, as vectors of LANES
+numbers. The last vector of a run overlaps the one before where its length is no multiple, so a run has LANES numbers
+at least.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...padding import inside
+from ...window import PooledGeometry, Sizes
+from .windows import LANES, empty_rows, rows
+
+
+class Patches(NamedTuple):
+    """Where patches begin in the padded input of one signal, and where their vectors are from there.
+
+    ``begin`` (pooled place,) is that of the first window that is pooled there, ``shift`` (place of the pooling window,)
+    how much later another's is, ``offset`` (vector,) where a patch has its vectors. ``weight`` (number of a window,)
+    is where each number is among the vectors', in the order places, channels.
+    """
+
+    begin: np.ndarray
+    shift: np.ndarray
+    offset: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def where(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.begin, self.shift, self.offset
+
+
+@functools.lru_cache(maxsize=256)
+def patches(geometry: PooledGeometry, channels: int) -> Patches:
+    window, pool = geometry.window, geometry.pool
+    steps = np.array([channels * math.prod(padded_size(geometry)[axis + 1 :]) for axis in range(window.ndim)])
+    jumps = steps * window.stride  # from a window to the next one
+    before = np.array([pair[0] for pair in pool.padding])
+    begin = _reached(geometry.output_size, jumps * pool.stride) - before @ jumps
+    shift = _reached(pool.kernel, jumps * pool.dilation)
+    side_by_side = places_of_run(geometry)
+    runs = _reached((*window.kernel[:-1], window.kernel[-1] // side_by_side), steps * window.dilation)
+    length = side_by_side * channels
+    starts = np.array([min(start, length - LANES) for start in range(0, length, LANES)])
+    number = np.arange(length)
+    in_run = number // LANES * LANES + number - starts[number // LANES]
+    weight = np.add.outer(np.arange(len(runs)) * len(starts) * LANES, in_run)
+    return Patches(begin, shift, np.add.outer(runs, starts).ravel(), weight.ravel())
+
+
+def places_of_run(geometry: PooledGeometry) -> int:
+    """How many places of the window lie side by side."""
+    return geometry.window.kernel[-1] if geometry.window.dilation[-1] == 1 else 1
+
+
+def padded_size(geometry: PooledGeometry) -> Sizes:
+    return tuple(before + n + after for n, (before, after) in zip(geometry.size, geometry.window.padding, strict=True))
+
+
+def padded_rows(x: Tensor, geometry: PooledGeometry) -> np.ndarray:
+    """x (batch, channel, *size), padded for the convolution, as (batch, place, channel)."""
+    padding = geometry.window.padding
+    if not any(map(any, padding)):
+        return rows(x)
+    signal, samples = empty_rows(x.shape[0], x.shape[1], padded_size(geometry), x.dtype)
+    samples.fill(0)
+    inside(signal, padding).copy_(x.detach())
+    return samples
+
+
+def as_vectors(w: Tensor, found: Patches) -> Tensor:
+    """w (out channels, in channels, *kernel) as (out channels, vector, LANES); zeros where vectors overlap."""
+    vectors = w.new_zeros((len(w), len(found.offset) * LANES))
+    vectors[:, torch.from_numpy(found.weight)] = w.detach().movedim(1, -1).flatten(1)
+    return vectors.unflatten(1, (-1, LANES))
+
+
+def from_vectors(vectors: Tensor, found: Patches, channels: int, kernel: Sizes) -> Tensor:
+    """The weights' part of (out channels, vector, LANES), in their own shape."""
+    numbers = vectors.flatten(1)[:, torch.from_numpy(found.weight)]
+    return numbers.unflatten(1, (*kernel, channels)).movedim(-1, 1)
+
+
+def _reached(counts: Sizes, jumps: np.ndarray) -> np.ndarray:
+    """What so many jumps along each axis lead to, in row-major order."""
+    reached = np.zeros(1, dtype=np.int64)
+    for count, jump in zip(counts, jumps, strict=True):
+        reached = np.add.outer(reached, np.arange(count) * jump).ravel()
+    return reached

@@ -1,0 +1,108 @@
+"""Loops of a pooled convolution's gradients, compiled. Only winners have an error, so only their products are taken.
+
+Of a map pooled by 2 x 2 that is one in four. Which they are differs from channel to channel, so there is no matrix
+product to be had of them; but what each one takes part in is whole patches (see :mod:`.patches`), vector by vector.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from ..problem import NO_WINNER
+from .products import AT_ONCE, add_products
+from .runtime import jit
+from .simd import LANES, item
+
+CHUNKS = 16
+"""Parts of the signals whose sums are taken apart, by as many threads as there are, and then added in this order."""
+
+TILE = 32
+"""Pooled places that are gone through for some vectors before the next: what they see stays near."""
+
+
+@njit(inline="always")
+def vectors_at_once(count):
+    """How many to take at a time, so that the last time there are about as many as before."""
+    times = (count + AT_ONCE - 1) // AT_ONCE
+    return (count + times - 1) // times
+
+
+@jit()
+def grad_weight(x, g, winner, parts, begin, shift, offset):
+    """parts (chunk, out channel, vector, lane), of each chunk of tiles; x (batch, number of the padded input)."""
+    batch, outputs, channels = g.shape
+    chunks, vectors = parts.shape[0], len(offset)
+    tiles, samples = (outputs + TILE - 1) // TILE, x.shape[1]
+    xs, gs, winners, sums = x.reshape(-1), g.reshape(-1), winner.reshape(-1), parts.reshape(-1)
+    side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
+    for chunk in prange(chunks):
+        parts[chunk] = 0
+        start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
+        for task in range(batch * tiles * chunk // chunks, batch * tiles * (chunk + 1) // chunks):
+            b, tile = task // tiles, task % tiles
+            for c in range(channels):
+                count = 0
+                for o in range(tile * TILE, min(outputs, (tile + 1) * TILE)):
+                    i = (b * outputs + o) * channels + c
+                    k = item(winners, i)
+                    if k != NO_WINNER:
+                        start[count] = b * samples + item(begin, o) + item(shift, k)
+                        error[count] = item(gs, i)
+                        count += 1
+                if count == 0:
+                    continue
+                to = (chunk * channels + c) * vectors * LANES
+                for v in range(0, vectors, step):
+                    many = min(step, vectors - v)
+                    add_products(sums, to, side_by_side, error, xs, start, offset, 0, count, v, many)
+
+
+@jit()
+def grad_input(w, g, winner, gx, begin, shift, offset):
+    """gx (batch, number of the padded input) from w (out channel, vector, lane)."""
+    batch, outputs, channels = g.shape
+    vectors, places, samples = len(offset), len(shift), gx.shape[1]
+    ws, gs, winners, out = w.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
+    side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
+    for b in prange(batch):
+        gx[b] = 0
+        # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
+        start, error = np.empty(TILE * channels, np.int64), np.empty(TILE * channels, g.dtype)
+        ends = np.empty((TILE, places + 1), np.int64)
+        for tile in range(0, outputs, TILE):
+            stop = min(outputs, tile + TILE)
+            for o in range(tile, stop):
+                i, end = (b * outputs + o) * channels, ends[o - tile]
+                sort_by_winner(winners, gs, i, channels, (o - tile) * channels, vectors * LANES, start, error, end)
+            for v in range(0, vectors, step):
+                many = min(step, vectors - v)
+                for o in range(tile, stop):
+                    first = (o - tile) * channels
+                    for k in range(places):
+                        end = ends[o - tile, k]
+                        if end > first:
+                            to = b * samples + begin[o] + shift[k]
+                            add_products(out, to, offset, error, ws, start, side_by_side, first, end, v, many)
+                        first = end
+
+
+@njit(inline="always")
+def sort_by_winner(winners, gs, i, channels, first, length, start, error, end):
+    """Put the channels' errors from index i on, and where each channel's weights begin, in the order of the winners.
+
+    From index ``first`` on; those without a winner are the last. ``end`` (place,) is where those of each place end.
+    """
+    last = len(end) - 1
+    end[:] = 0
+    for c in range(channels):
+        end[min(item(winners, i + c), last)] += 1
+    below = first
+    for k in range(last + 1):
+        below += end[k]
+        end[k] = below - end[k]
+    for c in range(channels):
+        k = min(item(winners, i + c), last)
+        place = item(end, k)
+        start[place], error[place] = c * length, item(gs, i + c)
+        end[k] = place + 1

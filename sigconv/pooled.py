@@ -1,0 +1,69 @@
+"""Convolution, ReLU and max pooling as one differentiable function.
+
+Only the sample that wins its window gets an error, and where ReLU is zero none does. So of the products that the
+convolution's gradients sum up only those of winners are taken: with windows of 2 x 2 one in four.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import planner
+from .differentiable import Differentiable
+from .pooling import alive_sum, rectified_and_winner, route
+from .trilinear import derivative
+from .window import PooledGeometry
+
+
+class _ConvolvedMaxPool(Differentiable):
+    """Of x, w and the shift, the maximum of relu(conv(x, w) + shift) in each window, and its winner."""
+
+    @staticmethod
+    def forward(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry) -> tuple[Tensor, Tensor]:
+        convolved = planner.kernel("forward", geometry.convolution, (x, w))(x, w, None, geometry.convolution)
+        return rectified_and_winner(convolved, shift, geometry.pooling)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        x, w, _, ctx.geometry = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(x, w, output[1])
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        x, w, winner = ctx.saved_tensors
+        by_x, by_w, by_shift, _ = ctx.needs_input_grad
+        gradients = _differentiable if torch.is_grad_enabled() else _of_winners
+        gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
+        return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None
+
+
+def convolved_max_pool(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry) -> Tensor:
+    """max_pool(relu(conv(x, w) + shift)): x (batch, in channels, *size), w (out channels, in channels, *kernel), shift
+    (out channels,) -> (batch, out channels, *output size)."""
+    return _ConvolvedMaxPool.call(x, w, shift, geometry)[0]
+
+
+def _of_winners(
+    x: Tensor | None, w: Tensor | None, winner: Tensor, g: Tensor, geometry: PooledGeometry
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradient by the input if there is w, and that by the weights if there is x."""
+    gx = gw = None
+    if w is not None:
+        gx = planner.kernel("grad_input_of_winners", geometry, (w, winner, g))(w, winner, g, geometry)
+    if x is not None:
+        gw = planner.kernel("grad_weight_of_winners", geometry, (x, winner, g))(x, winner, g, geometry)
+    return gx, gw
+
+
+def _differentiable(
+    x: Tensor | None, w: Tensor | None, winner: Tensor, g: Tensor, geometry: PooledGeometry
+) -> tuple[Tensor | None, Tensor | None]:
+    """The same, from which derivatives can be had in turn."""
+    errors = route(winner, g, geometry.pooling)
+    gx = None if w is None else derivative(None, w, errors, None, geometry.convolution)
+    gw = None if x is None else derivative(x, None, errors, None, geometry.convolution)
+    return gx, gw
