@@ -9,6 +9,8 @@ from __future__ import annotations
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
 
+from .window import Sizes
+
 _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
 
 
@@ -45,3 +47,8 @@ def is_channels_last(x: Tensor) -> bool:
 def like(x: Tensor, other: Tensor) -> Tensor:
     """x in the layout of ``other``."""
     return channels_last(x) if is_channels_last(other) else x.contiguous()
+
+
+def with_size(x: Tensor, size: Sizes) -> Tensor:
+    """x (batch, channel, \\*size) with another size of as many places."""
+    return x.reshape(*x.shape[:2], *size)

@@ -6,10 +6,11 @@ learning", 2016. Sizes are counted in samples of the axis that the window slides
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import torch
@@ -207,6 +208,25 @@ class Geometry:
         window = self.window
         lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
         return Geometry(lifted, (1, *self.size), self.groups)
+
+    @functools.cached_property
+    def merged(self) -> Geometry:
+        """The same with one axis for all neighbours along which the window is one place and moves by one.
+
+        A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels.
+        """
+        window, ndim = self.window, self.window.ndim
+        idle = [
+            k == s == 1 and not any(pair)
+            for k, s, pair in zip(window.kernel, window.stride, window.padding, strict=True)
+        ]
+        first = [axis for axis in range(ndim) if axis == 0 or not (idle[axis] and idle[axis - 1])]
+        kernel, stride, dilation = (
+            tuple(sizes[axis] for axis in first) for sizes in (window.kernel, window.stride, window.dilation)
+        )
+        padding = tuple(window.padding[axis] for axis in first)
+        size = tuple(math.prod(self.size[axis:end]) for axis, end in pairwise([*first, ndim]))
+        return Geometry(Window(kernel, stride, padding, dilation), size, self.groups)
 
     def index_of(self, place: Tensor) -> Tensor:
         """Which sample of the flattened unpadded input is at ``place`` of each window.

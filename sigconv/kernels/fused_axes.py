@@ -9,15 +9,12 @@ Shapes are those of :mod:`sigconv.kernels.reference`.
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
-from ..layout import like
+from ..layout import like, with_size
 from ..padding import pad_constant
-from ..window import Geometry, Sizes, Window
+from ..window import Geometry
 from . import vendor
 from .problem import Problem
 
@@ -26,48 +23,27 @@ DTYPES = (torch.float64, torch.float32)
 
 def supports(problem: Problem) -> bool:
     geometry = problem.geometry
-    fused = _fused(geometry).window.ndim
+    fused = geometry.merged.window.ndim
     convolution = problem.operation in ("forward", "grad_input", "grad_weight") and geometry.groups == 1
     return convolution and fused < geometry.window.ndim and fused in vendor.RANKS and problem.dtype in DTYPES
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    fused = _fused(geometry)
-    y = vendor.forward(_reshaped(x, fused.size), _reshaped(w, fused.window.kernel), bias, fused)
-    return like(_reshaped(y, geometry.output_size), x)
+    fused = geometry.merged
+    y = vendor.forward(with_size(x, fused.size), with_size(w, fused.window.kernel), bias, fused)
+    return like(with_size(y, geometry.output_size), x)
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    fused = _fused(geometry)
-    gx = vendor.grad_input(_reshaped(w, fused.window.kernel), _reshaped(g, fused.output_size), fused)
-    return like(_reshaped(gx, geometry.size), g)
+    fused = geometry.merged
+    gx = vendor.grad_input(with_size(w, fused.window.kernel), with_size(g, fused.output_size), fused)
+    return like(with_size(gx, geometry.size), g)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """For each place k of the window: gw[k] = sum over o of x[s*o + d*k] g[o]."""
-    fused = _fused(geometry)
-    padded, g_flat = pad_constant(_reshaped(x, fused.size), fused.window.padding), g.flatten(2)
+    fused = geometry.merged
+    padded, g_flat = pad_constant(with_size(x, fused.size), fused.window.padding), g.flatten(2)
     seen = (padded[fused.window.samples(k, fused.output_size)].flatten(2) for k in fused.window.offsets())
     gw = torch.stack([torch.matmul(g_flat, at_place.mT).sum(0) for at_place in seen], -1)
-    return like(_reshaped(gw, geometry.window.kernel), x)
-
-
-def _fused(geometry: Geometry) -> Geometry:
-    """The geometry with one axis for all idle ones that are neighbours: the first of them."""
-    window, ndim = geometry.window, geometry.window.ndim
-    idle = [
-        k == s == 1 and not any(pair) for k, s, pair in zip(window.kernel, window.stride, window.padding, strict=True)
-    ]
-    first = [axis for axis in range(ndim) if axis == 0 or not (idle[axis] and idle[axis - 1])]
-    kernel, stride, dilation = (_at(first, sizes) for sizes in (window.kernel, window.stride, window.dilation))
-    padding = tuple(window.padding[axis] for axis in first)
-    size = tuple(math.prod(geometry.size[axis:end]) for axis, end in pairwise([*first, ndim]))
-    return Geometry(Window(kernel, stride, padding, dilation), size, geometry.groups)
-
-
-def _at(axes: list[int], sizes: Sizes) -> Sizes:
-    return tuple(sizes[axis] for axis in axes)
-
-
-def _reshaped(x: Tensor, size: Sizes) -> Tensor:
-    return x.reshape(*x.shape[:2], *size)
+    return like(with_size(gw, geometry.window.kernel), x)

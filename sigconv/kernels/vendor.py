@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..layout import is_channels_last, like
+from ..layout import is_channels_last, like, with_size
 from ..padding import crop, pad_constant
 from ..window import Geometry
 from .problem import Problem
@@ -55,14 +55,16 @@ def _can_pool(geometry: Geometry) -> bool:
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    if _is_flat_picture(x):
-        return forward(x.unsqueeze(2), w.unsqueeze(2), bias, geometry.as_picture()).squeeze(2)
+    if other := _better_form(x, geometry):
+        y = forward(with_size(x, other.size), with_size(w, other.window.kernel), bias, other)
+        return with_size(y, geometry.output_size)
     return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *_arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    if _is_flat_picture(g):
-        return grad_input(w.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
+    if other := _better_form(g, geometry):
+        gx = grad_input(with_size(w, other.window.kernel), with_size(g, other.output_size), other)
+        return with_size(gx, geometry.size)
     rest = geometry.window.uneven_padding
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
     x = _shape_only(g, (g.shape[0], w.shape[1] * geometry.groups, *size))
@@ -70,8 +72,9 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    if _is_flat_picture(x):
-        return grad_weight(x.unsqueeze(2), g.unsqueeze(2), geometry.as_picture()).squeeze(2)
+    if other := _better_form(x, geometry):
+        gw = grad_weight(with_size(x, other.size), with_size(g, other.output_size), other)
+        return with_size(gw, geometry.window.kernel)
     if has_unsafe_grad_weight(geometry, x.shape[1], x.device.type):
         x, geometry = _seen_alone(x, geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
@@ -97,9 +100,18 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
     return like(seen, x), replace(geometry, window=side_by_side, size=geometry.output_size)
 
 
-def _is_flat_picture(x: Tensor) -> bool:
-    """Signals of one axis with their channels innermost: the vendor has that layout for pictures only."""
-    return x.ndim == 3 and is_channels_last(x)
+def _better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
+    """The same convolution for another number of axes, if the vendor has better kernels for it; of the same memory.
+
+    With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three, two of
+    which can be one: kernels for fewer are up to five times faster, most with one thread.
+    """
+    if signal.ndim not in (3, 5) or not is_channels_last(signal):
+        return None
+    if signal.ndim == 3:
+        return geometry.as_picture()
+    fewer = signal.device.type == "cpu" and geometry.merged.window.ndim < geometry.window.ndim
+    return geometry.merged if fewer else None
 
 
 def _arguments(geometry: Geometry) -> tuple:
