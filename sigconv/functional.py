@@ -18,12 +18,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from . import check
+from . import check, direct
 from .adaptive import AdaptiveSizes, even_windows, parse_sizes
 from .errors import UsageError
 from .kernels.problem import is_autocast
 from .padding import pad, pad_constant, parse_modes
 from .pooling import max_and_winner, window_mean, window_sum, winner_index
+from .remembered import remembered
 from .trilinear import convolution, derivative
 from .window import Geometry, Padding, PerAxis, Sizes, Window, per_axis
 
@@ -68,6 +69,9 @@ def convolve(
     owner: object,
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
+    form = direct.form(x, weight, bias, window, groups, modes)
+    if (arguments := direct.arguments(form)) is not None:
+        return torch.convolution(x, weight, bias, *arguments)
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
@@ -77,6 +81,8 @@ def convolve(
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
+    if batched is x:
+        direct.remember(form, x, weight, geometry)
     y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
@@ -311,8 +317,14 @@ def _pooled(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[
     size = tuple(batched.shape[2:])
     check.fits(owner, Geometry(window, size))
     geometry = Geometry(window.grown_to_ceil(size) if ceil_mode else window, size)
-    check.no_blind_window(owner, geometry)
+    if _has_blind_window(geometry):
+        check.no_blind_window(owner, geometry)
     return batched, geometry
+
+
+@remembered
+def _has_blind_window(geometry: Geometry) -> bool:
+    return geometry.window.blind_axis(geometry.size) is not None
 
 
 def _samples_counted(window: Window, geometry: Geometry, include_padding: bool, device: torch.device) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
 
+from .remembered import remembered
 from .window import Sizes
 
 _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
@@ -34,14 +35,20 @@ def preferred(x: Tensor) -> Tensor:
 
 def is_channels_last(x: Tensor) -> bool:
     """Whether :func:`channels_last` gave x its strides. Those of a single channel tell, too."""
-    if x.ndim not in (3, *_FORMATS) or x.stride(1) != 1:
+    return has_channels_last(x.shape, x.stride())
+
+
+@remembered
+def has_channels_last(shape: Sizes, strides: Sizes) -> bool:
+    """The same of a tensor of this shape and these strides."""
+    if len(shape) not in (3, *_FORMATS) or strides[1] != 1:
         return False
-    step = x.shape[1]
-    for size, stride in zip(x.shape[:1:-1], x.stride()[:1:-1], strict=True):
+    step = shape[1]
+    for size, stride in zip(shape[:1:-1], strides[:1:-1], strict=True):
         if stride != step and size != 1:
             return False
         step *= size
-    return x.stride(0) == step or x.shape[0] == 1
+    return strides[0] == step or shape[0] == 1
 
 
 def like(x: Tensor, other: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ applies and whose kernel can do it; else the vendor's kernel; else the definitio
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from .kernels import (
 from .kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
 from .layout import is_channels_last
 from .names import named
+from .remembered import remembered
 from .rules import RULES
 from .window import Geometry, PooledGeometry
 
@@ -70,8 +70,13 @@ def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ..
 
 
 def choose(problem: Problem) -> Choice:
-    """Sizes may be symbols while compiling, which cannot be remembered."""
-    return _remembered(problem, _forced) if problem.plain else _search(problem, _forced)
+    """The first of the rules that apply, or what is forced."""
+    return _search(problem, _forced)
+
+
+def is_forced() -> bool:
+    """Whether somebody has chosen a kernel for all."""
+    return _forced is not None
 
 
 def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
@@ -147,6 +152,7 @@ def observed() -> Iterator[set[tuple[str, str]]]:
 _observers: list[set[tuple[str, str]]] = []
 
 
+@remembered
 def _search(problem: Problem, forced: str | None) -> Choice:
     if forced is not None and KERNELS[forced].supports(problem):
         return Choice(forced, "it is forced")
@@ -159,10 +165,7 @@ def _search(problem: Problem, forced: str | None) -> Choice:
     return Choice("reference", "the vendor has no kernel for this")
 
 
-_remembered = functools.lru_cache(maxsize=4096)(_search)
-
-
-@functools.lru_cache(maxsize=4096)
+@remembered
 def _vendor_serves(geometry: Geometry, *form_and_wants: Any) -> bool:
     """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
     *form, by_input, by_weight = form_and_wants
@@ -171,11 +174,6 @@ def _vendor_serves(geometry: Geometry, *form_and_wants: Any) -> bool:
         return False
     wanted = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
     return all(choose(forward.turned(operation)).kernel == "vendor" for operation in wanted)
-
-
-if hasattr(os, "register_at_fork"):  # some kernels cannot be used there
-    os.register_at_fork(after_in_child=_remembered.cache_clear)
-    os.register_at_fork(after_in_child=_vendor_serves.cache_clear)
 
 
 def _checked(name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import sigconv
-from sigconv import planner, rules
+from sigconv import direct, planner, rules
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last
@@ -111,5 +111,39 @@ def test_on_amds_processors_channels_last_is_not_left_to_mkl(
     monkeypatch.setattr(rules, "is_amd", lambda: amd)
     geometry = Geometry(Window.parse((3, 1, 1)), (20, 14, 14))
     innermost = Problem("forward", geometry, 4, 64, 64, torch.float32, "cpu", True, True)
-    assert planner._search(innermost, None).kernel == kernel
-    assert planner._search(replace(innermost, channels_last=False), None).kernel == "fused_axes"
+    search = planner._search.__wrapped__  # type: ignore[attr-defined]  # what is remembered is this machine's
+    assert search(innermost, None).kernel == kernel
+    assert search(replace(innermost, channels_last=False), None).kernel == "fused_axes"
+
+
+def test_convolutions_that_are_torchs_are_known_by_their_form() -> None:
+    layer, x = sigconv.Conv2d(4, 6, 3), torch.randn(2, 4, 9, 9)
+    y = layer(x)
+    form = direct.form(x, layer.weight, layer.bias, layer.window, 1, layer.padding_mode)
+    assert direct.arguments(form) is not None
+    assert torch.equal(layer(x), y)  # the same the second time
+    with sigconv.use_kernel("reference"), planner.observed() as used:
+        torch.testing.assert_close(layer(x), y)
+    assert ("reference", "forward") in used
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    with pytest.raises(sigconv.UsageError, match="float64"):
+        layer(x.double())
+    assert torch.func.vmap(layer)(x[None]).shape == (1, 2, 6, 7, 7)
+    for other in (x[:, :, :2], x[:, :3]):
+        with pytest.raises(sigconv.UsageError):
+            layer(other)
+
+
+def test_what_is_not_torchs_alone_is_not_known() -> None:
+    for layer, x in (
+        (sigconv.Conv1d(4, 6, 3, padding=((1, 0),)), torch.randn(2, 4, 9)),
+        (sigconv.Conv1d(4, 6, 3, padding=1, padding_mode="reflect"), torch.randn(2, 4, 9)),
+        (sigconv.Conv1d(4, 6, 3), torch.randn(4, 9)),
+        (sigconv.Conv1d(64, 64, 9, groups=64), torch.randn(2, 64, 500)),
+    ):
+        layer(x)
+        assert (
+            direct.arguments(direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode))
+            is None
+        )

@@ -6,12 +6,14 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ..layout import is_channels_last
+from ..layout import has_channels_last
+from ..remembered import remembered
 from ..window import Geometry, Sizes
 
 NO_WINNER = 255
@@ -19,6 +21,15 @@ NO_WINNER = 255
 
 OF_WINNERS = "_of_winners"
 """Behind grad_input and grad_weight: from the errors of a map that was pooled and from who won, in its geometry."""
+
+
+class Form(NamedTuple):
+    """All of a tensor but its numbers."""
+
+    shape: Sizes
+    strides: Sizes
+    dtype: torch.dtype
+    device: str
 
 
 @dataclass(frozen=True)
@@ -44,30 +55,20 @@ class Problem:
     def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Problem:
         """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions."""
         tensors = [t for t in operands if t is not None]
-        winner = next((t for t in tensors if not t.is_floating_point()), None)
-        signal = next(t for t in tensors if t is not winner)
-        convolution = operation.removesuffix(OF_WINNERS)
-        if convolution in ("forward", "grad_input", "grad_weight"):
-            signals = [t for t in tensors if t is not winner]
-            in_channels, out_channels, signal = _channels(convolution, geometry, signals)
-        else:
-            in_channels = out_channels = signal.shape[1]
-        return cls(
-            operation,
-            geometry,
-            signal.shape[0],
-            in_channels,
-            out_channels,
-            signal.dtype,
-            signal.device.type,
-            is_channels_last(signal),
-            is_plain(tensors),
-            None if winner is None else winner.dtype,
-        )
+        # torch.compile cannot close a generator here.
+        forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
+        return _problem(operation, geometry, forms, is_plain(tensors))
 
     def turned(self, operation: str) -> Problem:
         """The same convolution in another direction."""
         return replace(self, operation=operation)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.operation, self.geometry, self.batch, self.in_channels, self.out_channels, self.dtype))
 
     @property
     def depthwise(self) -> bool:
@@ -93,17 +94,39 @@ class Problem:
         return self.outputs * self.in_channels // self.geometry.groups * self.geometry.window.places
 
 
+@remembered
+def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain: bool) -> Problem:
+    signals = [form for form in forms if form.dtype.is_floating_point]
+    winners = [form.dtype for form in forms if not form.dtype.is_floating_point]
+    in_channels, out_channels, signal = _channels(operation.removesuffix(OF_WINNERS), geometry, signals)
+    return Problem(
+        operation,
+        geometry,
+        signal.shape[0],
+        in_channels,
+        out_channels,
+        signal.dtype,
+        signal.device,
+        has_channels_last(signal.shape, signal.strides),
+        plain,
+        winners[0] if winners else None,
+    )
+
+
 def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory."""
     if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
         return False
-    return all(
-        type(t) in (Tensor, nn.Parameter) and not torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors
-    )
+    for t in tensors:  # a loop: any() and all() take as long as all else here
+        if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t):
+            return False
+    return True
 
 
 def is_autocast(x: Tensor) -> bool:
     """Whether torch chooses the dtype of convolutions of x."""
+    if not torch._C._is_any_autocast_enabled():
+        return False
     device = x.device.type
     return _has_autocast(device) and torch.is_autocast_enabled(device)
 
@@ -111,14 +134,14 @@ def is_autocast(x: Tensor) -> bool:
 _has_autocast = functools.cache(torch.amp.is_autocast_available)
 
 
-def _channels(operation: str, geometry: Geometry, tensors: list[Tensor]) -> tuple[int, int, Tensor]:
-    match operation:
-        case "forward":
-            x, w = tensors[:2]
+def _channels(operation: str, geometry: Geometry, signals: list[Form]) -> tuple[int, int, Form]:
+    """Those of the convolution, or of the signal that is pooled; and the signal by which to choose."""
+    match operation, signals:
+        case "forward", (x, w):
             return x.shape[1], w.shape[0], x
-        case "grad_input":
-            w, g = tensors
+        case "grad_input", (w, g):
             return w.shape[1] * geometry.groups, w.shape[0], g
-        case _:
-            x, g = tensors
+        case "grad_weight", (x, g):
             return x.shape[1], g.shape[1], x
+        case _:
+            return signals[0].shape[1], signals[0].shape[1], signals[0]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..layout import is_channels_last, like, with_size
 from ..padding import crop, pad_constant
+from ..remembered import remembered
 from ..window import Geometry
 from .problem import Problem
 
@@ -31,6 +32,7 @@ def supports(problem: Problem) -> bool:
     return problem.winners in (None, torch.int64) and supports_pooling(problem.operation, problem.geometry)
 
 
+@remembered
 def supports_pooling(operation: str, geometry: Geometry) -> bool:
     if geometry.window.ndim not in RANKS:
         return False
@@ -58,7 +60,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     if other := _better_form(x, geometry):
         y = forward(with_size(x, other.size), with_size(w, other.window.kernel), bias, other)
         return with_size(y, geometry.output_size)
-    return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *_arguments(geometry))
+    return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -100,6 +102,11 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
     return like(seen, x), replace(geometry, window=side_by_side, size=geometry.output_size)
 
 
+def takes_as_it_is(signal: Tensor, geometry: Geometry) -> bool:
+    """Whether torch's convolution can be called without anything done before or behind."""
+    return _better_form(signal, geometry) is None and not any(map(any, geometry.window.uneven_padding))
+
+
 def _better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
     """The same convolution for another number of axes, if the vendor has better kernels for it; of the same memory.
 
@@ -114,7 +121,8 @@ def _better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
     return geometry.merged if fewer else None
 
 
-def _arguments(geometry: Geometry) -> tuple:
+def arguments(geometry: Geometry) -> tuple:
+    """Those of torch's convolution behind its operands."""
     window = geometry.window
     return (window.stride, window.even_padding, window.dilation, False, [0] * window.ndim, geometry.groups)
 
@@ -135,7 +143,7 @@ def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _backward(
     g: Tensor, x: Tensor, w: Tensor, geometry: Geometry, wanted: tuple[bool, bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.ops.aten.convolution_backward(g, x, w, None, *_arguments(geometry), wanted)
+    return torch.ops.aten.convolution_backward(g, x, w, None, *arguments(geometry), wanted)
 
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -169,6 +177,7 @@ def spread(g: Tensor, geometry: Geometry) -> Tensor:
     return _pool_operator("avg_pool{}d_backward", geometry)(g, x, kernel, stride, padding, ceil_mode, True, 1)
 
 
+@remembered
 def _pool_arguments(geometry: Geometry) -> tuple:
     """Kernel, stride, padding, dilation, ceil_mode in the vendor's form."""
     window = geometry.window

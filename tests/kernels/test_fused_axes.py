@@ -9,7 +9,7 @@ from geometries import Drawn, drawn_windows
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sigconv.kernels import fused_axes
+from sigconv.kernels import fused_axes, vendor
 from sigconv.window import Geometry, Window
 
 
@@ -38,6 +38,8 @@ def test_is_the_definition(geometry: Geometry, in_channels: int, out_channels: i
     assume(all(m >= 1 for m in geometry.output_size))
     assert supported(fused_axes, geometry, in_channels, out_channels) == set(OPERATIONS)
     assert_is_definition(fused_axes, geometry, in_channels, out_channels, innermost)
+    if geometry.window.ndim == 3:  # there the vendor's part merges axes, too
+        assert_is_definition(vendor, geometry, in_channels, out_channels, innermost)
 
 
 @pytest.mark.parametrize(
