@@ -6,7 +6,8 @@ would take longer than a small convolution itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,10 +16,12 @@ from . import planner
 from .kernels.problem import is_autocast, is_plain
 from .window import Geometry, Window
 
+Direct = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
 MOST = 4096
 """Forms that are remembered."""
 
-_arguments: dict[Hashable, tuple] = {}
+_known: dict[Hashable, Direct] = {}
 
 
 def form(
@@ -34,15 +37,29 @@ def form(
     return window, groups, modes, wanted, x.stride(), *forms
 
 
-def arguments(form: Hashable) -> tuple | None:
-    """Those of torch's operator behind its tensors, if a convolution of this form is known to be its."""
-    return _arguments.get(form)
+def known(form: Hashable) -> Direct | None:
+    """The function of x, w and bias that computes a convolution of this form, if that is torch's operator."""
+    return _known.get(form)
 
 
 def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry) -> None:
     """Note the form of a convolution whose checks held, if torch's operator takes it as it is."""
-    if form is None or not planner.is_native(geometry, x, w) or not planner.vendor.takes_as_it_is(x, geometry):
+    if form is None or not planner.is_native(geometry, x, w):
         return
-    if len(_arguments) >= MOST:
-        _arguments.clear()
-    _arguments[form] = planner.vendor.arguments(geometry)
+    other = planner.vendor.better_form(x, geometry)
+    as_picture = other is not None and x.ndim == 3
+    if any(map(any, geometry.window.uneven_padding)) or not (other is None or as_picture):
+        return
+    if len(_known) >= MOST:
+        _known.clear()
+    _known[form] = partial(
+        _convolve_as_picture if as_picture else _convolve, planner.vendor.arguments(other or geometry)
+    )
+
+
+def _convolve(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    return torch.convolution(x, w, b, *arguments)
+
+
+def _convolve_as_picture(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    return torch.convolution(x.unsqueeze(2), w.unsqueeze(2), b, *arguments).squeeze(2)

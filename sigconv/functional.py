@@ -70,8 +70,8 @@ def convolve(
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
     form = direct.form(x, weight, bias, window, groups, modes)
-    if (arguments := direct.arguments(form)) is not None:
-        return torch.convolution(x, weight, bias, *arguments)
+    if (convolution_of_torch := direct.known(form)) is not None:
+        return convolution_of_torch(x, weight, bias)
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)

@@ -57,5 +57,8 @@ def like(x: Tensor, other: Tensor) -> Tensor:
 
 
 def with_size(x: Tensor, size: Sizes) -> Tensor:
-    """x (batch, channel, \\*size) with another size of as many places."""
-    return x.reshape(*x.shape[:2], *size)
+    """x (batch, channel, \\*size) with another size of as many places, in its layout."""
+    if not is_channels_last(x):
+        return x.reshape(*x.shape[:2], *size)
+    # Not by one reshape: a single channel would lose its strides.
+    return x.movedim(1, -1).reshape(x.shape[0], *size, x.shape[1]).movedim(-1, 1)

@@ -26,10 +26,8 @@ class _NormalisedMaxPool(Differentiable):
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        mean, var = planner.kernel("moments", geometry, (x,))(x)
-        scale = weight * (var + eps).rsqrt()
-        shift = (bias - scale * mean).to(x.dtype)
-        y, winner = planner.kernel("rectified_max_pool", geometry, (x,))(x, scale.to(x.dtype), shift, geometry)
+        scale, shift, mean, var = planner.kernel("normalisation", geometry, (x,))(x, weight, bias, eps)
+        y, winner = planner.kernel("rectified_max_pool", geometry, (x,))(x, scale, shift, geometry)
         return y, mean, var, winner
 
     @staticmethod

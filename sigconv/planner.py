@@ -53,6 +53,10 @@ One whose results are not exact on whole numbers has ``EXACT = False``."""
 SMALL = 1 << 13
 """No rule applies to signals of fewer numbers: there, the time is that of the calls."""
 
+FEW = 1 << 17
+"""Pooling of fewer numbers is left to the vendor, block or not, where it is fast: what would be saved is less than a
+Function of ours costs."""
+
 ENVIRONMENT = "SIGCONV_KERNEL"
 
 
@@ -99,29 +103,42 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
     """The same for pooling."""
     if _forced is not None:
         return False
-    if not torch.compiler.is_compiling() and x.numel() >= SMALL:
+    if not torch.compiler.is_compiling() and x.numel() >= (FEW if is_channels_last(x) else SMALL):
         return choose(Problem.of(operation, geometry, (x,))).kernel == "vendor"
     return vendor.supports_pooling(operation, geometry)
 
 
 def has_fused_pool(geometry: Geometry, x: Tensor, channels: int) -> bool:
     """Whether a kernel does ReLU and maximum pooling at once, on what a convolution of x to ``channels`` gives."""
-    if torch.compiler.is_compiling() or min(geometry.output_size) < 1 or is_autocast(x):
+    if torch.compiler.is_compiling() or is_autocast(x):
         return False
-    if geometry.window.blind_axis(geometry.size) is not None:
+    return _fuses(Problem.of("rectified_max_pool", geometry, (x,)), channels, _forced)
+
+
+@remembered
+def _fuses(seen: Problem, channels: int, forced: str | None) -> bool:
+    geometry = seen.geometry
+    if min(geometry.output_size) < 1 or geometry.window.blind_axis(geometry.size) is not None:
         return False
-    seen = Problem.of("rectified_max_pool", geometry, (x,))
     problem = replace(seen, in_channels=channels, out_channels=channels, channels_last=True)
-    return problem.inputs >= SMALL and choose(problem).kernel not in ("vendor", "reference")
+    return (problem.inputs >= FEW or forced is not None) and _is_ours(problem, forced)
 
 
 def has_gradients_of_winners(geometry: PooledGeometry, x: Tensor, w: Tensor) -> bool:
     """Whether kernels take the errors of a pooled map through the convolution before it, in the wanted directions."""
     if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
         return False
-    seen = replace(Problem.of("forward", geometry, (x, w)), winners=torch.uint8)
-    wanted = ["grad_input"] * x.requires_grad + ["grad_weight"] * w.requires_grad
-    return all(choose(seen.turned(name + OF_WINNERS)).kernel not in ("vendor", "reference") for name in wanted)
+    return _takes_winners(Problem.of("forward", geometry, (x, w)), x.requires_grad, w.requires_grad, _forced)
+
+
+@remembered
+def _takes_winners(seen: Problem, by_input: bool, by_weight: bool, forced: str | None) -> bool:
+    wanted = ["grad_input"] * by_input + ["grad_weight"] * by_weight
+    return all(_is_ours(replace(seen, operation=name + OF_WINNERS, winners=torch.uint8), forced) for name in wanted)
+
+
+def _is_ours(problem: Problem, forced: str | None) -> bool:
+    return _search(problem, forced).kernel not in ("vendor", "reference")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "numba",
         "winners are remembered in a byte, and pooling goes over channels that lie side by side (1.1 to 1.6 times)",
-        lambda p: _on_cpu(p, "max_pool", "rectified_max_pool", "route", "routed_onto", "error_sums", "moments"),
+        lambda p: _on_cpu(p, "max_pool", "rectified_max_pool", "route", "routed_onto", "error_sums", "normalisation"),
     ),
     Rule(
         "numba",

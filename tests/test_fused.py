@@ -16,7 +16,7 @@ from sigconv.layers import MaxPool
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 
-SIZE = {1: (600,), 2: (30, 40), 3: (8, 14, 14)}
+SIZE = {1: (900,), 2: (30, 40), 3: (8, 14, 14)}
 RANKS = pytest.mark.parametrize("ndim", SIZE)
 NORMS = pytest.mark.parametrize("norm", [None, "batch"])
 
@@ -48,7 +48,7 @@ def _trained(block: nn.Module, x: Tensor) -> list[Tensor]:
 @NORMS
 def test_equals_its_parts(ndim: int, norm: str | None) -> None:
     block = _block(ndim, norm).double()
-    parts, x = _one_by_one(block), torch.randn(4, 3, *SIZE[ndim], dtype=torch.float64)
+    parts, x = _one_by_one(block), torch.randn(8, 3, *SIZE[ndim], dtype=torch.float64)
     with planner.observed() as used:
         found = _trained(block, x)
     assert ("numba", "rectified_max_pool") in used
@@ -63,7 +63,7 @@ def test_equals_its_parts(ndim: int, norm: str | None) -> None:
 def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
     block = _block(2, norm)
     del block.pool
-    network, x = chain(block=block, pool=MaxPool(2, ndim=2)), torch.randn(4, 3, 30, 40)
+    network, x = chain(block=block, pool=MaxPool(2, ndim=2)), torch.randn(8, 3, 30, 40)
     apart = nn.Sequential(*copy.deepcopy(network))
     with planner.observed() as used:
         found = _trained(network, x)
@@ -75,7 +75,7 @@ def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
 @pytest.mark.parametrize("first", [False, True])
 def test_only_winners_products_are_taken(first: bool) -> None:
     block = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=None, pool=2)
-    x = torch.randn(4, 20, 30, 40)
+    x = torch.randn(8, 20, 30, 40)
     parts, y = _one_by_one(block), x.clone().requires_grad_(not first)
     with planner.observed() as used:
         block(y).square().sum().backward()
@@ -93,7 +93,7 @@ def test_wrong_channels_are_named() -> None:
 @NORMS
 def test_second_derivatives(norm: str | None) -> None:
     block = _block(1, norm).double()
-    x = torch.randn(2, 3, 300, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, 3400, dtype=torch.float64, requires_grad=True)
     with planner.observed() as used:
         torch.autograd.gradgradcheck(block, x, fast_mode=True)
     assert ("numba", "rectified_max_pool") in used
@@ -101,8 +101,8 @@ def test_second_derivatives(norm: str | None) -> None:
 
 @NORMS
 def test_less_is_kept_for_the_backward_pass(norm: str | None) -> None:
-    block, x = _block(2, norm), torch.randn(4, 3, 30, 40)
-    convolved = 4 * 20 * 30 * 40 * 4
+    block, x = _block(2, norm), torch.randn(8, 3, 30, 40)
+    convolved = 8 * 20 * 30 * 40 * 4
     kept = _kept(block, x) / convolved
     assert kept < (0.4 if norm is None else 1.4)  # the input, a byte for each window, and what is normalised
     assert _kept(_one_by_one(block), x) / convolved > kept + 0.9
@@ -125,7 +125,7 @@ def test_hooks_see_every_part() -> None:
     block, seen = _block(2, "batch"), []
     for part in block.children():
         part.register_forward_hook(lambda module, *_: seen.append(type(module).__name__))
-    block(torch.randn(4, 3, 30, 40))
+    block(torch.randn(8, 3, 30, 40))
     assert seen == ["Conv", "BatchNorm", "ReLU", "MaxPool"]
 
 
@@ -135,18 +135,18 @@ def test_running_statistics_without_momentum_and_evaluation() -> None:
     block.norm.momentum = None
     parts = _one_by_one(block)
     for _ in range(3):
-        x = torch.randn(4, 3, 30, 40)
+        x = torch.randn(8, 3, 30, 40)
         assert_close(block(x), parts(x), rtol=1e-4, atol=1e-4)
     for a, b in zip(block.buffers(), parts.buffers(), strict=True):
-        assert_close(a, b)
+        assert_close(a, b, rtol=1e-5, atol=1e-5)  # torch sums variances up in float32
     assert_close(block.eval()(x), parts.eval()(x), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("options", "x"),
     [
-        ({"activation": "gelu"}, torch.randn(4, 3, 30, 40)),
-        ({}, torch.randn(4, 3, 30, 40, dtype=torch.bfloat16)),
+        ({"activation": "gelu"}, torch.randn(8, 3, 30, 40)),
+        ({}, torch.randn(8, 3, 30, 40, dtype=torch.bfloat16)),
     ],
     ids=["another activation", "bfloat16"],
 )
@@ -163,7 +163,7 @@ def test_windows_that_do_not_fit_are_named() -> None:
 
 
 def test_autocast_is_honoured() -> None:
-    block, x = _block(2, "batch"), torch.randn(4, 3, 30, 40)
+    block, x = _block(2, "batch"), torch.randn(8, 3, 30, 40)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert block.conv(x).dtype == torch.bfloat16
-        assert block(x).shape == (4, 20, 15, 20)
+        assert block(x).shape == (8, 20, 15, 20)

@@ -78,7 +78,7 @@ def test_training_is_the_same_with_the_vendors_kernels(name: str) -> None:
     def network() -> tuple[nn.Module, torch.Tensor]:
         torch.manual_seed(0)
         if name == "M5":
-            return dainet((1, 4000), 5, width=16), torch.randn(8, 1, 4000)
+            return dainet((1, 4000), 5, width=16), torch.randn(16, 1, 4000)
         if name == "lips":
             layers = "16C3x5x5/1x2x2-MP1x2x2-32C3-MP2-N"
             net = build(layers, (1, 8, 24, 32), classes=5, norm="batch", padding="same")
@@ -117,10 +117,12 @@ def test_on_amds_processors_channels_last_is_not_left_to_mkl(
 
 
 def test_convolutions_that_are_torchs_are_known_by_their_form() -> None:
+    along, signal = sigconv.Conv1d(4, 6, 3), channels_last(torch.randn(2, 4, 9))
+    assert torch.equal(along(signal), along(signal))  # as a picture
     layer, x = sigconv.Conv2d(4, 6, 3), torch.randn(2, 4, 9, 9)
     y = layer(x)
     form = direct.form(x, layer.weight, layer.bias, layer.window, 1, layer.padding_mode)
-    assert direct.arguments(form) is not None
+    assert direct.known(form) is not None
     assert torch.equal(layer(x), y)  # the same the second time
     with sigconv.use_kernel("reference"), planner.observed() as used:
         torch.testing.assert_close(layer(x), y)
@@ -144,6 +146,6 @@ def test_what_is_not_torchs_alone_is_not_known() -> None:
     ):
         layer(x)
         assert (
-            direct.arguments(direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode))
+            direct.known(direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode))
             is None
         )

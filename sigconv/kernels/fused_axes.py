@@ -30,13 +30,13 @@ def supports(problem: Problem) -> bool:
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     fused = geometry.merged
-    y = vendor.forward(with_size(x, fused.size), with_size(w, fused.window.kernel), bias, fused)
+    y = vendor.forward(with_size(x, fused.size), w.reshape(*w.shape[:2], *fused.window.kernel), bias, fused)
     return like(with_size(y, geometry.output_size), x)
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     fused = geometry.merged
-    gx = vendor.grad_input(with_size(w, fused.window.kernel), with_size(g, fused.output_size), fused)
+    gx = vendor.grad_input(w.reshape(*w.shape[:2], *fused.window.kernel), with_size(g, fused.output_size), fused)
     return like(with_size(gx, geometry.size), g)
 
 
@@ -46,4 +46,4 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     padded, g_flat = pad_constant(with_size(x, fused.size), fused.window.padding), g.flatten(2)
     seen = (padded[fused.window.samples(k, fused.output_size)].flatten(2) for k in fused.window.offsets())
     gw = torch.stack([torch.matmul(g_flat, at_place.mT).sum(0) for at_place in seen], -1)
-    return like(with_size(gw, geometry.window.kernel), x)
+    return like(gw.reshape(*gw.shape[:2], *geometry.window.kernel), x)

@@ -143,10 +143,14 @@ def routed_onto(
     return slope * x + base + route(winner, scale * g, geometry)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of each channel of x (batch, channel, *size), float64."""
+def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The scale and the shift that normalise each channel of x (batch, channel, *size), and its mean and variance.
+
+    With a = weight / sqrt(var + eps) these are a and bias - a mean, in x's dtype; mean and (biased) variance float64.
+    """
     var, mean = torch.var_mean(x.double(), [d for d in range(x.ndim) if d != 1], correction=0)
-    return mean, var
+    scale = weight * (var + eps).rsqrt()
+    return scale.to(x.dtype), (bias - scale * mean).to(x.dtype), mean, var
 
 
 def _index_and_lost(winner: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:

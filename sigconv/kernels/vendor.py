@@ -57,15 +57,15 @@ def _can_pool(geometry: Geometry) -> bool:
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    if other := _better_form(x, geometry):
-        y = forward(with_size(x, other.size), with_size(w, other.window.kernel), bias, other)
+    if other := better_form(x, geometry):
+        y = forward(with_size(x, other.size), w.reshape(*w.shape[:2], *other.window.kernel), bias, other)
         return with_size(y, geometry.output_size)
     return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    if other := _better_form(g, geometry):
-        gx = grad_input(with_size(w, other.window.kernel), with_size(g, other.output_size), other)
+    if other := better_form(g, geometry):
+        gx = grad_input(w.reshape(*w.shape[:2], *other.window.kernel), with_size(g, other.output_size), other)
         return with_size(gx, geometry.size)
     rest = geometry.window.uneven_padding
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
@@ -74,9 +74,9 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    if other := _better_form(x, geometry):
+    if other := better_form(x, geometry):
         gw = grad_weight(with_size(x, other.size), with_size(g, other.output_size), other)
-        return with_size(gw, geometry.window.kernel)
+        return gw.reshape(*gw.shape[:2], *geometry.window.kernel)
     if has_unsafe_grad_weight(geometry, x.shape[1], x.device.type):
         x, geometry = _seen_alone(x, geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
@@ -102,12 +102,7 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
     return like(seen, x), replace(geometry, window=side_by_side, size=geometry.output_size)
 
 
-def takes_as_it_is(signal: Tensor, geometry: Geometry) -> bool:
-    """Whether torch's convolution can be called without anything done before or behind."""
-    return _better_form(signal, geometry) is None and not any(map(any, geometry.window.uneven_padding))
-
-
-def _better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
+def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
     """The same convolution for another number of axes, if the vendor has better kernels for it; of the same memory.
 
     With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three, two of
@@ -115,10 +110,15 @@ def _better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
     """
     if signal.ndim not in (3, 5) or not is_channels_last(signal):
         return None
-    if signal.ndim == 3:
+    return _with_other_axes(geometry) if signal.ndim == 3 or signal.device.type == "cpu" else None
+
+
+@remembered
+def _with_other_axes(geometry: Geometry) -> Geometry | None:
+    """Two in place of one, and as few as can be in place of three."""
+    if geometry.window.ndim == 1:
         return geometry.as_picture()
-    fewer = signal.device.type == "cpu" and geometry.merged.window.ndim < geometry.window.ndim
-    return geometry.merged if fewer else None
+    return geometry.merged if geometry.merged.window.ndim < geometry.window.ndim else None
 
 
 def arguments(geometry: Geometry) -> tuple:

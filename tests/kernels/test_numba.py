@@ -106,9 +106,12 @@ def test_gradients_of_winners_are_the_definition(
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.integers(16, 40), st.integers(1, 200), st.booleans())
-def test_moments(batch: int, channels: int, places: int, innermost: bool) -> None:
+def test_normalisation(batch: int, channels: int, places: int, innermost: bool) -> None:
     x = _laid_out(100 + torch.randn(batch, channels, places), innermost)
-    for found, expected in zip(numba.moments(x), reference.moments(x), strict=True):
+    weight, bias = torch.randn(channels), torch.randn(channels)
+    both = (kernel.normalisation(x, weight, bias, 1e-3) for kernel in (numba, reference))
+    for found, expected in zip(*both, strict=True):
+        assert found.dtype == expected.dtype
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -150,7 +153,15 @@ def test_same_bits_with_any_number_of_threads() -> None:
             sums = numba.error_sums(winner, g, x, geometry)
             by_w = numba.grad_weight_of_winners(longer, winner % 2, g, pooled)
             by_x = numba.grad_input_of_winners(w, winner % 2, g, pooled)
-            found.append((numba.grad_weight(x, g, geometry), by_w, by_x, *sums, *numba.moments(x)))
+            found.append(
+                (
+                    numba.grad_weight(x, g, geometry),
+                    by_w,
+                    by_x,
+                    *sums,
+                    *numba.normalisation(x, g[0, :, 0], g[0, :, 1], 1e-5),
+                )
+            )
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:

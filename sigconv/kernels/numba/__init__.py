@@ -15,11 +15,11 @@ from ...padding import crop
 from ...window import Geometry, PooledGeometry
 from ..problem import NO_WINNER, OF_WINNERS, Problem
 from . import runtime
-from .patches import as_vectors, from_vectors, padded_rows, padded_size, patches, places_of_run
+from .patches import padded_rows, padded_size, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
-_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto", "moments")
+_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto", "normalisation")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
 
@@ -53,9 +53,10 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """relu(scale x + shift): its maximum in each window, and the winner's place, or NO_WINNER where that is zero."""
-    falls = scale.detach() < 0  # the maximum of a falling function is at the minimum
-    sign = torch.where(falls, -1.0, 1.0).to(x.dtype).numpy() if falls.any() else None
-    return _max_pool(x, sign, (scale.detach().numpy(), shift.detach().numpy()), geometry)
+    scales, shifts = scale.detach().numpy(), shift.detach().numpy()
+    falls = scales < 0  # the maximum of a falling function is at the minimum
+    sign = np.where(falls, -1, 1).astype(scales.dtype) if falls.any() else None
+    return _max_pool(x, sign, (scales, shifts), geometry)
 
 
 def _max_pool(
@@ -96,26 +97,22 @@ def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) 
     from . import pooling
 
     runtime.use_torchs_threads()
-    channels = g.shape[1]
-    sums = g.new_empty((2, pooling.CHUNKS, blocks_of(channels), LANES))
-    seen = None if x is None else rows(x)
-    pooling.error_sums(rows(g), rows(winner), seen, sums.numpy(), *windows(geometry))
-    errors, products = _joined(sums.sum(1), channels)
-    return errors, products
+    errors = rows(g)
+    alive, products = np.empty((2, g.shape[1]), errors.dtype)
+    pooling.error_sums(errors, rows(winner), None if x is None else rows(x), alive, products, *windows(geometry))
+    return torch.from_numpy(alive), torch.from_numpy(products)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of each channel of x (batch, channel, *size), float64."""
+def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The scale and the shift that normalise each channel of x, and its mean and (biased) variance, float64."""
     from . import statistics
 
     runtime.use_torchs_threads()
     seen = rows(x).reshape(-1, x.shape[1])
-    counts = x.new_empty(statistics.CHUNKS, dtype=torch.float64)
-    means, squares = (x.new_empty((statistics.CHUNKS, x.shape[1]), dtype=torch.float64) for _ in range(2))
-    statistics.moments(seen, counts.numpy(), means.numpy(), squares.numpy())
-    share = (counts / len(seen))[:, None]
-    mean = (share * means).sum(0)
-    return mean, squares.sum(0) / len(seen) + (share * (means - mean) ** 2).sum(0)
+    factors, moments = np.empty((2, x.shape[1]), seen.dtype), np.empty((2, x.shape[1]))
+    statistics.normalisation(seen, weight.detach().numpy(), bias.detach().numpy(), eps, factors, moments)
+    scale, shift, mean, var = (torch.from_numpy(numbers) for numbers in (*factors, *moments))
+    return scale, shift, mean, var
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -147,21 +144,20 @@ def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: Poole
     from . import winners
 
     runtime.use_torchs_threads()
-    found = patches(geometry, x.shape[1])
-    padded = padded_rows(x, geometry).reshape(len(x), -1)
-    parts = x.new_empty((winners.CHUNKS, g.shape[1], len(found.offset), LANES))
-    winners.grad_weight(padded, rows(g), rows(winner), parts.numpy(), *found.where)
-    return from_vectors(parts.sum(0), found, x.shape[1], geometry.window.kernel)
+    found, padded = patches(geometry, x.shape[1]), padded_rows(x, geometry).reshape(len(x), -1)
+    gw = np.empty((g.shape[1], len(found.weight)), padded.dtype)
+    parts = g.new_empty((winners.CHUNKS, g.shape[1], len(found.offset) * LANES)).numpy()
+    winners.grad_weight(padded, rows(g), rows(winner), parts, gw, *found)
+    return torch.from_numpy(gw).unflatten(1, (*geometry.window.kernel, x.shape[1])).movedim(-1, 1)
 
 
 def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
     from . import winners
 
     runtime.use_torchs_threads()
-    found = patches(geometry, w.shape[1])
+    found, by_place = patches(geometry, w.shape[1]), w.detach().movedim(1, -1).flatten(1).numpy()
     gx, samples = empty_rows(g.shape[0], w.shape[1], padded_size(geometry), g.dtype)
-    vectors = as_vectors(w, found).numpy()
-    winners.grad_input(vectors, rows(g), rows(winner), samples.reshape(len(g), -1), *found.where)
+    winners.grad_input(by_place, rows(g), rows(winner), samples.reshape(len(g), -1), *found)
     return like(crop(gx, geometry.window.padding), g)
 
 

@@ -13,7 +13,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...padding import inside
@@ -33,10 +32,6 @@ class Patches(NamedTuple):
     shift: np.ndarray
     offset: np.ndarray
     weight: np.ndarray
-
-    @property
-    def where(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.begin, self.shift, self.offset
 
 
 @functools.lru_cache(maxsize=256)
@@ -75,19 +70,6 @@ def padded_rows(x: Tensor, geometry: PooledGeometry) -> np.ndarray:
     samples.fill(0)
     inside(signal, padding).copy_(x.detach())
     return samples
-
-
-def as_vectors(w: Tensor, found: Patches) -> Tensor:
-    """w (out channels, in channels, *kernel) as (out channels, vector, LANES); zeros where vectors overlap."""
-    vectors = w.new_zeros((len(w), len(found.offset) * LANES))
-    vectors[:, torch.from_numpy(found.weight)] = w.detach().movedim(1, -1).flatten(1)
-    return vectors.unflatten(1, (-1, LANES))
-
-
-def from_vectors(vectors: Tensor, found: Patches, channels: int, kernel: Sizes) -> Tensor:
-    """The weights' part of (out channels, vector, LANES), in their own shape."""
-    numbers = vectors.flatten(1)[:, torch.from_numpy(found.weight)]
-    return numbers.unflatten(1, (*kernel, channels)).movedim(-1, 1)
 
 
 def _reached(counts: Sizes, jumps: np.ndarray) -> np.ndarray:

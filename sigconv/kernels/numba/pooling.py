@@ -144,26 +144,24 @@ def fill(base, out, i, channels):
 
 
 @jit(reorder=True)
-def error_sums(g, winner, x, sums, size, output_size, extent, stride, before, offset, distance):
-    """sums (2, chunk, block, lane): over the lines of each chunk, of g where there is a winner, and of g times it.
-
-    Without x the latter are left out.
-    """
+def error_sums(g, winner, x, alive, products, size, output_size, extent, stride, before, offset, distance):
+    """Of each channel the sums of g where there is a winner, and of g times it; zeros without x."""
     batch, outputs, channels = g.shape
     last, width = len(size) - 1, output_size[-1]
-    lines, blocks, chunks = outputs // width, blocks_of(channels), sums.shape[1]
+    lines, blocks = outputs // width, blocks_of(channels)
+    sums = np.empty((2, CHUNKS, blocks * LANES), g.dtype)
     gs, winners, nobody = g.reshape(-1), winner.reshape(-1), place(NO_WINNER)
-    for chunk in prange(chunks):
-        errors, products = sums[0, chunk].reshape(-1), sums[1, chunk].reshape(-1)
-        errors[:], products[:] = 0, 0
+    for chunk in prange(CHUNKS):
+        errors, errors_times_won = sums[0, chunk], sums[1, chunk]
+        errors[:], errors_times_won[:] = 0, 0
         first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
-        for task in range(batch * lines * chunk // chunks, batch * lines * (chunk + 1) // chunks):
+        for task in range(batch * lines * chunk // CHUNKS, batch * lines * (chunk + 1) // CHUNKS):
             b, line = task // lines, task % lines
             first_sample(line * width, output_size, stride, before, first)
             count, left = places_seen(first, distance, size, seen), first[last]
             for block in range(blocks):
                 c = block_start(block, channels)
-                error_sum, product_sum = load(errors, block * LANES), load(products, block * LANES)
+                error_sum, product_sum = load(errors, block * LANES), load(errors_times_won, block * LANES)
                 for o in range(width):
                     there = (b * outputs + line * width + o) * channels + c
                     error, who = load(gs, there), load_places(winners, there)
@@ -180,4 +178,11 @@ def error_sums(g, winner, x, sums, size, output_size, extent, stride, before, of
                             won = where(equal(who, place(k)), value, won)
                     product_sum = multiply_add(error, won, product_sum)
                 store(errors, block * LANES, error_sum)
-                store(products, block * LANES, product_sum)
+                store(errors_times_won, block * LANES, product_sum)
+    alive[:], products[:] = 0, 0
+    for c in range(channels):
+        block = c // LANES
+        lane = block * LANES + c - block_start(block, channels)
+        for chunk in range(CHUNKS):
+            alive[c] += sums[0, chunk, lane]
+            products[c] += sums[1, chunk, lane]

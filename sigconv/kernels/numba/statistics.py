@@ -1,4 +1,4 @@
-"""Mean and variance of each channel, compiled."""
+"""Batch normalisation's factors, compiled."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ BLOCK = 64
 
 
 @jit(reorder=True)
-def moments(x, counts, means, squares):
-    """Of each chunk of the rows x (row, channel): how many, their means and the sums of squared distances from these.
+def normalisation(x, weight, bias, eps, factors, moments):
+    """factors (scale and shift, channel) and moments (mean and variance, channel) of rows x (row, channel).
 
-    counts (chunk,), means and squares (chunk, channel) are float64. Blocks are joined as in Chan, Golub & LeVeque,
-    "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+    Of each chunk of rows the mean and the sum of squared distances from it, float64, are taken by themselves. Blocks,
+    and then chunks, are joined as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing
+    sample variances", 1979.
     """
     rows, channels = x.shape
-    chunks = len(counts)
-    for chunk in prange(chunks):
-        begin, end = rows * chunk // chunks, rows * (chunk + 1) // chunks
+    means, squares = np.empty((CHUNKS, channels)), np.empty((CHUNKS, channels))
+    for chunk in prange(CHUNKS):
+        begin, end = rows * chunk // CHUNKS, rows * (chunk + 1) // CHUNKS
         mean, square = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
         means[chunk] = 0
         squares[chunk] = 0
@@ -46,4 +47,14 @@ def moments(x, counts, means, squares):
                 apart = mean[c] - means[chunk, c]
                 means[chunk, c] += apart * share
                 squares[chunk, c] += square[c] + apart * apart * before * share
-        counts[chunk] = end - begin
+    for c in range(channels):
+        mean = square = 0.0
+        for chunk in range(CHUNKS):
+            count = rows * (chunk + 1) // CHUNKS - rows * chunk // CHUNKS
+            mean += means[chunk, c] * count / rows
+        for chunk in range(CHUNKS):
+            count = rows * (chunk + 1) // CHUNKS - rows * chunk // CHUNKS
+            square += squares[chunk, c] + count * (means[chunk, c] - mean) ** 2
+        scale = weight[c] / np.sqrt(square / rows + eps)
+        moments[0, c], moments[1, c] = mean, square / rows
+        factors[0, c], factors[1, c] = scale, bias[c] - scale * mean

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...layout import is_channels_last
+from ...remembered import remembered
 from ...window import Geometry, Sizes
 
 LANES = 16
@@ -58,13 +59,32 @@ def windows(geometry: Geometry) -> Windows:
 
 def rows(x: Tensor) -> np.ndarray:
     """x (batch, channel, *size) as (batch, place, channel); copied where its channels are not innermost."""
-    return x.detach().movedim(1, -1).contiguous().flatten(1, -2).numpy()
+    x = x.detach()
+    if not is_channels_last(x):
+        return x.movedim(1, -1).contiguous().flatten(1, -2).numpy()
+    return _as_rows(x)
 
 
 def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tuple[Tensor, np.ndarray]:
     """A new channels-last signal, and its memory as rows."""
-    memory = torch.empty((batch, *size, channels), dtype=dtype)
-    return memory.movedim(-1, 1), memory.flatten(1, -2).numpy()
+    shape = (batch, channels, *size)
+    signal = torch.empty_strided(shape, _strides(shape), dtype=dtype)
+    return signal, _as_rows(signal)
+
+
+def _as_rows(signal: Tensor) -> np.ndarray:
+    """By NumPy's views, which take half the time of torch's."""
+    batch, channels, *size = signal.shape
+    innermost = signal.numpy().transpose(0, *range(2, signal.ndim), 1)
+    return innermost.reshape(batch, math.prod(size), channels)
+
+
+@remembered
+def _strides(shape: Sizes) -> Sizes:
+    """Those of channels-last, for any number of axes."""
+    _, channels, *size = shape
+    steps = [channels * math.prod(size[axis + 1 :]) for axis in range(len(size))]
+    return (channels * math.prod(size), 1, *steps)
 
 
 def laid_out_like(x: Tensor, signal: Tensor) -> Tensor:

@@ -29,17 +29,19 @@ def vectors_at_once(count):
 
 
 @jit()
-def grad_weight(x, g, winner, parts, begin, shift, offset):
-    """parts (chunk, out channel, vector, lane), of each chunk of tiles; x (batch, number of the padded input)."""
+def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
+    """gw (out channel, number of a window) from x (batch, number of the padded input).
+
+    parts (chunk, out channel, number of the vectors) has room for the sums of each chunk of tiles.
+    """
     batch, outputs, channels = g.shape
-    chunks, vectors = parts.shape[0], len(offset)
-    tiles, samples = (outputs + TILE - 1) // TILE, x.shape[1]
+    vectors, tiles, samples = len(offset), (outputs + TILE - 1) // TILE, x.shape[1]
     xs, gs, winners, sums = x.reshape(-1), g.reshape(-1), winner.reshape(-1), parts.reshape(-1)
     side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
-    for chunk in prange(chunks):
+    for chunk in prange(CHUNKS):
         parts[chunk] = 0
         start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
-        for task in range(batch * tiles * chunk // chunks, batch * tiles * (chunk + 1) // chunks):
+        for task in range(batch * tiles * chunk // CHUNKS, batch * tiles * (chunk + 1) // CHUNKS):
             b, tile = task // tiles, task % tiles
             for c in range(channels):
                 count = 0
@@ -56,14 +58,23 @@ def grad_weight(x, g, winner, parts, begin, shift, offset):
                 for v in range(0, vectors, step):
                     many = min(step, vectors - v)
                     add_products(sums, to, side_by_side, error, xs, start, offset, 0, count, v, many)
+    for c in prange(channels):
+        for chunk in range(1, CHUNKS):
+            parts[0, c] += parts[chunk, c]
+        for i in range(len(weight)):
+            gw[c, i] = parts[0, c, weight[i]]
 
 
 @jit()
-def grad_input(w, g, winner, gx, begin, shift, offset):
-    """gx (batch, number of the padded input) from w (out channel, vector, lane)."""
+def grad_input(w, g, winner, gx, begin, shift, offset, weight):
+    """gx (batch, number of the padded input) from w (out channel, number of a window)."""
     batch, outputs, channels = g.shape
     vectors, places, samples = len(offset), len(shift), gx.shape[1]
-    ws, gs, winners, out = w.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
+    spread = np.zeros((channels, vectors * LANES), w.dtype)
+    for c in range(channels):
+        for i in range(len(weight)):
+            spread[c, weight[i]] = w[c, i]
+    ws, gs, winners, out = spread.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
     side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
     for b in prange(batch):
         gx[b] = 0
