@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max pooling as one differentiable function.
+"""Convolution and max pooling, with ReLU between them or without, as one differentiable function.
 
 Only the sample that wins its window gets an error, and where ReLU is zero none does. So of the products that the
 convolution's gradients sum up only those of winners are taken: with windows of 2 x 2 one in four.
@@ -19,32 +19,40 @@ from .window import PooledGeometry
 
 
 class _ConvolvedMaxPool(Differentiable):
-    """Of x, w and the shift, the maximum of relu(conv(x, w) + shift) in each window, and its winner."""
+    """The maximum of conv(x, w) + shift in each window, or of its ReLU, and the winner."""
 
     @staticmethod
-    def forward(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry) -> tuple[Tensor, Tensor]:
+    def forward(
+        x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry, rectified: bool
+    ) -> tuple[Tensor, Tensor]:
         convolved = planner.kernel("forward", geometry.convolution, (x, w))(x, w, None, geometry.convolution)
-        return rectified_and_winner(convolved, shift, geometry.pooling)
+        if rectified:
+            return rectified_and_winner(convolved, shift, geometry.pooling)
+        best, winner = planner.kernel("max_pool", geometry.pooling, (convolved,))(convolved, geometry.pooling)
+        return best + shift.reshape(-1, *[1] * geometry.window.ndim), winner
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        x, w, _, ctx.geometry = inputs
+        x, w, _, ctx.geometry, _ = inputs
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(x, w, output[1])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         x, w, winner = ctx.saved_tensors
-        by_x, by_w, by_shift, _ = ctx.needs_input_grad
+        by_x, by_w, by_shift, *_ = ctx.needs_input_grad
         gradients = _differentiable if torch.is_grad_enabled() else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
-        return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None
+        return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None, None
 
 
-def convolved_max_pool(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry) -> Tensor:
-    """max_pool(relu(conv(x, w) + shift)): x (batch, in channels, *size), w (out channels, in channels, *kernel), shift
-    (out channels,) -> (batch, out channels, *output size)."""
-    return _ConvolvedMaxPool.call(x, w, shift, geometry)[0]
+def convolved_max_pool(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeometry, *, rectified: bool) -> Tensor:
+    """max_pool(conv(x, w) + shift), or max_pool(relu(conv(x, w) + shift)) if ``rectified``.
+
+    x (batch, in channels, *size), w (out channels, in channels, *kernel), shift (out channels,) -> (batch, out
+    channels, *output size).
+    """
+    return _ConvolvedMaxPool.call(x, w, shift, geometry, rectified)[0]
 
 
 def _of_winners(

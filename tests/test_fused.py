@@ -85,6 +85,29 @@ def test_only_winners_products_are_taken(first: bool) -> None:
         assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "scaled_tanh", None])
+@NORMS
+@pytest.mark.parametrize("size", [(30, 40), (5, 6)])
+def test_the_maximum_comes_before_an_activation_that_rises(
+    activation: str | None, norm: str | None, size: tuple[int, int]
+) -> None:
+    block = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=norm, activation=activation, pool=2).double()
+    parts, x = _one_by_one(block), torch.randn(8, 20, *size, dtype=torch.float64)
+    with planner.observed() as used:
+        found = _trained(block, x)
+    assert (("numba", "grad_weight_of_winners") in used) == (norm is None and size[0] == 30)
+    for a, b in zip(found, _trained(parts, x), strict=True):
+        assert_close(a, b, rtol=1e-9, atol=1e-9)
+    if norm is None:
+        torch.autograd.gradgradcheck(block, x[:, :, :6].requires_grad_(), fast_mode=True)
+
+
+def test_an_activation_that_falls_somewhere_comes_first() -> None:
+    block = ConvBlock(3, 4, 3, ndim=2, norm=None, activation="gelu", pool=2)
+    x = torch.randn(8, 3, 30, 40)
+    assert_close(block(x), block.pool(block.activation(block.conv(x))))
+
+
 def test_wrong_channels_are_named() -> None:
     with pytest.raises(UsageError, match="21 channels; the weight takes 20"):
         ConvBlock(20, 24, 3, ndim=2, norm=None, pool=2)(torch.randn(4, 21, 30, 40))

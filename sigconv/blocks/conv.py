@@ -13,14 +13,15 @@ from ..layout import preferred
 from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
-from .fused import fused
+from .fused import are_observed, pooled
 from .norm import make_norm
 
 
 class ConvBlock(nn.Module):
     """Convolution, normalisation, activation and pooling, in this order, for any number of axes.
 
-    On a CPU the output is channels-last. Where a kernel can, normalisation, ReLU and maximum pooling are one operation.
+    On a CPU the output is channels-last. Maximum pooling comes before an activation that never falls, as it gives the
+    same so, and where a kernel can, several of the parts are one operation; not if hooks want to see them.
 
     ([batch,] in_channels, *size) -> ([batch,] out_channels, *size); batch normalisation needs the batch axis. The
     convolution has a bias only where no normalisation follows, which would take it out again.
@@ -77,22 +78,20 @@ class ConvBlock(nn.Module):
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
         x = self._laid_out(x)
         pool = self._modules.get("pool")
-        y = fused(self, pool, x) if type(pool) is MaxPool else None
-        return self._one_by_one(x) if y is None else y
-
-    def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
-        """``pool(self(x))``, as one operation where that can be done."""
-        x = self._laid_out(x)
-        y = fused(self, pool, x) if "pool" not in self._modules else None
-        return pool(self(x)) if y is None else y
-
-    def _laid_out(self, x: Tensor) -> Tensor:
-        return preferred(x) if x.ndim == self.conv.window.ndim + 2 else x
-
-    def _one_by_one(self, x: Tensor) -> Tensor:
+        if type(pool) is MaxPool and not are_observed(self, pool):
+            return pooled(self, pool, x)
         for part in self.children():
             x = part(x)
         return x
+
+    def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
+        """``pool(self(x))``, with less than both would take where that can be done."""
+        if "pool" in self._modules or are_observed(self, pool):
+            return pool(self(x))
+        return pooled(self, pool, self._laid_out(x))
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return preferred(x) if x.ndim == self.conv.window.ndim + 2 else x
 
 
 def separable(

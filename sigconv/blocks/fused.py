@@ -1,4 +1,4 @@
-"""Normalisation, ReLU and maximum pooling behind a convolution as one operation, where a kernel can do that."""
+"""Convolution, normalisation, activation and maximum pooling with less than each by itself would take."""
 
 from __future__ import annotations
 
@@ -13,24 +13,66 @@ from ..normalised import normalised_max_pool
 from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
 from ..window import PooledGeometry
+from .activation import ScaledTanh
 from .norm import BatchNorm
 
+RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
+"""Activations that never fall, so that the largest of what they give is what they give of the largest."""
 
-def fused(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor | None:
-    """``pool`` of what the block makes of x, or None where its parts and ``pool`` are to be done one by one."""
-    parts = block._modules
-    conv, norm = parts["conv"], parts.get("norm")
+
+def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
+    """``pool`` of what a block of convolution, normalisation and activation makes of x, some or all of it at once.
+
+    The maximum is taken before an activation that rises, which then has less to do. Nobody sees what is in between:
+    ask :func:`are_observed` first.
+    """
+    conv, norm, activation = (block._modules.get(name) for name in ("conv", "norm", "activation"))
     assert isinstance(conv, Conv)
-    if type(parts.get("activation")) is not nn.ReLU or pool.return_indices or pool.ceil_mode:
-        return None
-    if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or _are_observed(block, pool):
+    parts = [conv, norm, activation, pool]
+    rises = activation is None or type(activation) in RISING
+    if rises and not pool.return_indices:
+        y = _fused(conv, norm, activation, pool, x)
+        if y is not None:
+            return y
+        parts = [conv, norm, pool, activation]
+    for part in parts:
+        x = x if part is None else part(x)
+    return x
+
+
+def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
+    """The same by one operation for several parts, if there is one."""
+    if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or pool.ceil_mode:
         return None
     geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
     if not planner.has_fused_pool(geometry.pooling, x, conv.out_channels):
         return None
+    rectifies = type(activation) is nn.ReLU
     if norm is None:
-        return _rectified(conv, x, geometry)
-    if type(norm) is not BatchNorm or not norm.training or norm.weight is None or _is_forward_mode():
+        y = _of_winners(conv, rectifies, x, geometry)
+        if y is None:
+            return _rectified(conv, x, geometry) if rectifies else None
+        return y if rectifies or activation is None else activation(y)
+    return _normalised(conv, norm, x, geometry) if rectifies and type(norm) is BatchNorm else None
+
+
+def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
+    """Convolution and pooling, if kernels take the errors of winners alone to what is convolved."""
+    if set(conv.padding_mode) != {"zeros"} or _is_forward_mode():
+        return None
+    check.convolution(conv, x, conv.weight, conv.bias, conv.window.ndim, conv.groups)
+    if not planner.has_gradients_of_winners(geometry, x, conv.weight):
+        return None
+    return convolved_max_pool(x, conv.weight, _shift(conv), geometry, rectified=rectifies)
+
+
+def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
+    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.padding_mode, conv)
+    return rectified_max_pool(y, _shift(conv), geometry.pooling)
+
+
+def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
+    if not norm.training or norm.weight is None or _is_forward_mode():
         return None
     z = conv(x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
@@ -38,21 +80,15 @@ def fused(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor | None:
     return y
 
 
-def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
-    shift = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
-    if set(conv.padding_mode) == {"zeros"} and not _is_forward_mode():
-        check.convolution(conv, x, conv.weight, shift, conv.window.ndim, conv.groups)
-        if planner.has_gradients_of_winners(geometry, x, conv.weight):
-            return convolved_max_pool(x, conv.weight, shift, geometry)
-    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.padding_mode, conv)
-    return rectified_max_pool(y, shift, geometry.pooling)
+def _shift(conv: Conv) -> Tensor:
+    return conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
 
 
 def _is_forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
-def _are_observed(block: nn.Module, pool: nn.Module) -> bool:
+def are_observed(block: nn.Module, pool: nn.Module) -> bool:
     """Whether anybody wants to see what goes into the modules or their parts, or comes out of them."""
     return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks) or any(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks

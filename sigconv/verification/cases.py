@@ -200,7 +200,7 @@ def _convolved_case(ndim: int, options: dict[str, Any], pool: dict[str, Any]) ->
     def torch_function(x: Tensor, w: Tensor, shift: Tensor) -> Tensor:
         return _torch("max_pool", ndim)(torch.relu(_torch("conv", ndim)(x, w, shift, **options)), **pool)
 
-    function = partial(convolved_max_pool, geometry=geometry)
+    function = partial(convolved_max_pool, geometry=geometry, rectified=True)
     shapes = ((1, MANY, *size), (2, MANY, *kernel), (2,))
     return Case(f"{ndim}-D, {options}, {pool}", function, torch_function, shapes, ((1, 2),), beside=(0.0, 0.0, 0.5))
 
