@@ -88,8 +88,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "numba",
-        "the vendor convolves each channel by itself slowly if the window has gaps (5 times)",
-        lambda p: _on_cpu(p, "forward", "grad_input") and _is_separate(p) and max(p.geometry.window.dilation) > 1,
+        "the vendor convolves each channel by itself slowly if the window has gaps, and copies what is padded unevenly",
+        lambda p: (
+            _on_cpu(p, "forward", "grad_input")
+            and _is_separate(p)
+            and (max(p.geometry.window.dilation) > 1 or any(map(any, p.geometry.window.uneven_padding)))
+        ),
     ),
     Rule(
         "flipped",
