@@ -46,10 +46,9 @@ class Residual(nn.Module):
         super().__init__()
         self.body = body
         self.shortcut = nn.Identity() if shortcut is None else shortcut
-        # Nobody else has the sum, so ReLU needs no memory of its own.
-        self.activation = (
-            nn.ReLU(inplace=True) if activation == "relu" else make_activation(activation) or nn.Identity()
-        )
+        self.activation = make_activation(activation) or nn.Identity()
+        if isinstance(self.activation, nn.ReLU):
+            self.activation.inplace = True  # nobody else has the sum
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.body(x) + self.shortcut(x))

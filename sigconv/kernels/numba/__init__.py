@@ -148,16 +148,16 @@ def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: Poole
     gw = np.empty((g.shape[1], len(found.weight)), padded.dtype)
     parts = g.new_empty((winners.CHUNKS, g.shape[1], len(found.offset) * LANES)).numpy()
     winners.grad_weight(padded, rows(g), rows(winner), parts, gw, *found)
-    return torch.from_numpy(gw).unflatten(1, (*geometry.window.kernel, x.shape[1])).movedim(-1, 1)
+    return torch.from_numpy(gw).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
 
 
 def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
     from . import winners
 
     runtime.use_torchs_threads()
-    found, by_place = patches(geometry, w.shape[1]), w.detach().movedim(1, -1).flatten(1).numpy()
+    found, weights = patches(geometry, w.shape[1]), w.detach().flatten(1).numpy()
     gx, samples = empty_rows(g.shape[0], w.shape[1], padded_size(geometry), g.dtype)
-    winners.grad_input(by_place, rows(g), rows(winner), samples.reshape(len(g), -1), *found)
+    winners.grad_input(weights, rows(g), rows(winner), samples.reshape(len(g), -1), *found)
     return like(crop(gx, geometry.window.padding), g)
 
 

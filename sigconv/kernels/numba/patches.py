@@ -25,7 +25,7 @@ class Patches(NamedTuple):
 
     ``begin`` (pooled place,) is that of the first window that is pooled there, ``shift`` (place of the pooling window,)
     how much later another's is, ``offset`` (vector,) where a patch has its vectors. ``weight`` (number of a window,)
-    is where each number is among the vectors', in the order places, channels.
+    is where each of a window's weights, in their own order, is among the vectors' numbers.
     """
 
     begin: np.ndarray
@@ -48,8 +48,8 @@ def patches(geometry: PooledGeometry, channels: int) -> Patches:
     starts = np.array([min(start, length - LANES) for start in range(0, length, LANES)])
     number = np.arange(length)
     in_run = number // LANES * LANES + number - starts[number // LANES]
-    weight = np.add.outer(np.arange(len(runs)) * len(starts) * LANES, in_run)
-    return Patches(begin, shift, np.add.outer(runs, starts).ravel(), weight.ravel())
+    by_place = np.add.outer(np.arange(len(runs)) * len(starts) * LANES, in_run).reshape(-1, channels)
+    return Patches(begin, shift, np.add.outer(runs, starts).ravel(), by_place.T.ravel())
 
 
 def places_of_run(geometry: PooledGeometry) -> int:
