@@ -12,9 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..layout import like, with_size
+from ..layout import like
 from ..padding import pad_constant
-from ..window import Geometry
+from ..window import Geometry, Sizes
 from . import vendor
 from .problem import Problem
 
@@ -30,20 +30,24 @@ def supports(problem: Problem) -> bool:
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     fused = geometry.merged
-    y = vendor.forward(with_size(x, fused.size), w.reshape(*w.shape[:2], *fused.window.kernel), bias, fused)
-    return like(with_size(y, geometry.output_size), x)
+    y = vendor.forward(_reshaped(x, fused.size), _reshaped(w, fused.window.kernel), bias, fused)
+    return like(_reshaped(y, geometry.output_size), x)
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     fused = geometry.merged
-    gx = vendor.grad_input(w.reshape(*w.shape[:2], *fused.window.kernel), with_size(g, fused.output_size), fused)
-    return like(with_size(gx, geometry.size), g)
+    gx = vendor.grad_input(_reshaped(w, fused.window.kernel), _reshaped(g, fused.output_size), fused)
+    return like(_reshaped(gx, geometry.size), g)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """For each place k of the window: gw[k] = sum over o of x[s*o + d*k] g[o]."""
     fused = geometry.merged
-    padded, g_flat = pad_constant(with_size(x, fused.size), fused.window.padding), g.flatten(2)
+    padded, g_flat = pad_constant(_reshaped(x, fused.size), fused.window.padding), g.flatten(2)
     seen = (padded[fused.window.samples(k, fused.output_size)].flatten(2) for k in fused.window.offsets())
     gw = torch.stack([torch.matmul(g_flat, at_place.mT).sum(0) for at_place in seen], -1)
-    return like(gw.reshape(*gw.shape[:2], *geometry.window.kernel), x)
+    return like(_reshaped(gw, geometry.window.kernel), x)
+
+
+def _reshaped(x: Tensor, size: Sizes) -> Tensor:
+    return x.reshape(*x.shape[:2], *size)

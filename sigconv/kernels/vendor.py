@@ -58,14 +58,14 @@ def _can_pool(geometry: Geometry) -> bool:
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     if other := better_form(x, geometry):
-        y = forward(with_size(x, other.size), w.reshape(*w.shape[:2], *other.window.kernel), bias, other)
+        y = forward(with_size(x, other.size), with_size(w, other.window.kernel), bias, other)
         return with_size(y, geometry.output_size)
     return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if other := better_form(g, geometry):
-        gx = grad_input(w.reshape(*w.shape[:2], *other.window.kernel), with_size(g, other.output_size), other)
+        gx = grad_input(with_size(w, other.window.kernel), with_size(g, other.output_size), other)
         return with_size(gx, geometry.size)
     rest = geometry.window.uneven_padding
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
@@ -76,7 +76,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if other := better_form(x, geometry):
         gw = grad_weight(with_size(x, other.size), with_size(g, other.output_size), other)
-        return gw.reshape(*gw.shape[:2], *geometry.window.kernel)
+        return with_size(gw, geometry.window.kernel)
     if has_unsafe_grad_weight(geometry, x.shape[1], x.device.type):
         x, geometry = _seen_alone(x, geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
