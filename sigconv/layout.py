@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
+from torch._C._functorch import is_batchedtensor
 
 from .remembered import remembered
 from .window import Sizes
@@ -29,8 +30,8 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def preferred(x: Tensor) -> Tensor:
-    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU; elsewhere as it is."""
-    return channels_last(x) if x.device.type == "cpu" else x
+    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU unless under vmap; else as it is."""
+    return channels_last(x) if x.device.type == "cpu" and not is_batchedtensor(x) else x
 
 
 def is_channels_last(x: Tensor) -> bool:

@@ -17,6 +17,7 @@ from torch.nn import functional as T
 
 from . import planner
 from .differentiable import Differentiable
+from .kernels.problem import is_batched
 from .pooling import max_and_winner
 from .window import Geometry
 
@@ -39,9 +40,10 @@ class _NormalisedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var, winner = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody wants derivatives of this, too
-            y = _plain(x, weight, bias, ctx.eps, ctx.geometry)
-            return (*torch.autograd.grad(y, (x, weight, bias), g, create_graph=True), None, None)
+        if (again := torch.is_grad_enabled()) or is_batched(g):  # derivatives of this are wanted, or many at once
+            with torch.enable_grad():
+                y = _plain(x, weight, bias, ctx.eps, ctx.geometry)
+            return (*torch.autograd.grad(y, (x, weight, bias), g, create_graph=again), None, None)
         count = x.numel() // x.shape[1]
         invstd = (var + ctx.eps).rsqrt()
         sums = planner.kernel("error_sums", ctx.geometry, (winner, g))(winner, g, x, ctx.geometry)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from . import planner
 from .differentiable import Differentiable
+from .kernels.problem import is_batched
 from .pooling import alive_sum, rectified_and_winner, route
 from .trilinear import derivative
 from .window import PooledGeometry
@@ -41,7 +42,7 @@ class _ConvolvedMaxPool(Differentiable):
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         x, w, winner = ctx.saved_tensors
         by_x, by_w, by_shift, *_ = ctx.needs_input_grad
-        gradients = _differentiable if torch.is_grad_enabled() else _of_winners
+        gradients = _differentiable if torch.is_grad_enabled() or is_batched(g) else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
         return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None, None
 

@@ -108,6 +108,25 @@ def test_an_activation_that_falls_somewhere_comes_first() -> None:
     assert_close(block(x), block.pool(block.activation(block.conv(x))))
 
 
+@NORMS
+def test_many_gradients_at_once(norm: str | None) -> None:
+    block, x = ConvBlock(20, 24, 3, ndim=2, norm=norm, pool=2), torch.randn(8, 20, 30, 40, requires_grad=True)
+    y = block(x)
+    errors = torch.randn(2, *y.shape)
+    leaves = [x, *block.parameters()]
+    many = torch.autograd.grad(y, leaves, errors, is_grads_batched=True, retain_graph=True)
+    for i, error in enumerate(errors):
+        for a, b in zip(many, torch.autograd.grad(y, leaves, error, retain_graph=True), strict=True):
+            assert_close(a[i], b, rtol=1e-3, atol=1e-3)
+
+
+def test_gradients_of_each_sample() -> None:
+    block, x = ConvBlock(3, 4, 3, ndim=2, norm=None, pool=2), torch.randn(5, 8, 3, 9, 9)
+    together = torch.func.vmap(block)(x)
+    for found, one in zip(together, x, strict=True):
+        assert_close(found, block(one))
+
+
 def test_wrong_channels_are_named() -> None:
     with pytest.raises(UsageError, match="21 channels; the weight takes 20"):
         ConvBlock(20, 24, 3, ndim=2, norm=None, pool=2)(torch.randn(4, 21, 30, 40))

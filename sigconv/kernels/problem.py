@@ -57,7 +57,8 @@ class Problem:
         tensors = [t for t in operands if t is not None]
         # torch.compile cannot close a generator here.
         forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
-        return _problem(operation, geometry, forms, is_plain(tensors))
+        plain = is_plain(tensors) and not any(map(is_batched, tensors))
+        return _problem(operation, geometry, forms, plain)
 
     def turned(self, operation: str) -> Problem:
         """The same convolution in another direction."""
@@ -121,6 +122,14 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
         if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t):
             return False
     return True
+
+
+def is_batched(t: Tensor) -> bool:
+    """Whether it is one of those that autograd makes for ``is_grads_batched``, as for a vectorised Jacobian."""
+    return torch._C._dispatch_keys(t).has(_BATCHED)
+
+
+_BATCHED = torch._C._dispatch_key_parse("Batched")
 
 
 def is_autocast(x: Tensor) -> bool:

@@ -106,8 +106,9 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gx[j] = sum over all o whose winner is j of g[o]: the error goes to the winner."""
     index, lost = _index_and_lost(winner, geometry)
     g = g.masked_fill(lost, 0)
-    flat = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, index.flatten(2), g.flatten(2))
-    return flat.reshape(*g.shape[:2], *geometry.size)
+    index, flat = (t.reshape(*t.shape[:2], -1) for t in (index, g))
+    gx = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, index, flat)
+    return gx.reshape(*g.shape[:2], *geometry.size)
 
 
 def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
