@@ -13,6 +13,14 @@ torch.set_num_threads(1)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
 
+COMPILING = ("test_numba.py", "test_fused.py", "test_planner.py", "test_verification.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First, and so on one worker, what compiles most kernels: others find them on disk."""
+    items.sort(key=lambda item: item.path.name not in COMPILING)
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     return request.param
