@@ -31,7 +31,8 @@ class Case:
     ``linear_in`` are the groups of operands in which the function is linear (for max pooling: homogeneous), and
     ``divisor`` a multiple of all that it divides by. A function that is not ``polynomial`` piece by piece is exact on
     no numbers, and its differences need small steps. ``beside`` is added to the operands' whole numbers where it has
-    a kink there.
+    a kink there. One that picks ``winners_of_sums`` is compared to torch where these are exact: rounded in another
+    way, sums that are nearly equal have other winners, rightly.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     divisor: int = 1
     polynomial: bool = True
     beside: tuple[float, ...] = (0.0, 0.0, 0.0)
+    winners_of_sums: bool = False
 
 
 def _torch(name: str, ndim: int) -> Callable[..., Any]:
@@ -201,8 +203,9 @@ def _convolved_case(ndim: int, options: dict[str, Any], pool: dict[str, Any]) ->
         return _torch("max_pool", ndim)(torch.relu(_torch("conv", ndim)(x, w, shift, **options)), **pool)
 
     function = partial(convolved_max_pool, geometry=geometry, rectified=True)
-    shapes = ((1, MANY, *size), (2, MANY, *kernel), (2,))
-    return Case(f"{ndim}-D, {options}, {pool}", function, torch_function, shapes, ((1, 2),), beside=(0.0, 0.0, 0.5))
+    shapes, name = ((1, MANY, *size), (2, MANY, *kernel), (2,)), f"{ndim}-D, {options}, {pool}"
+    beside = (0.0, 0.0, 0.5)
+    return Case(name, function, torch_function, shapes, ((1, 2),), beside=beside, winners_of_sums=True)
 
 
 def _pool_case(

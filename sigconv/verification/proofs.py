@@ -66,7 +66,7 @@ def exact(cases: Sequence[Case], kernel: str, dtype: torch.dtype, device: torch.
     errors = {}
     rounds = not getattr(planner.KERNELS[kernel], "EXACT", True)
     for case in (case for case in cases if case.polynomial and not rounds):
-        inputs = [torch.randint(-1, 2, shape, device=device).to(dtype) for shape in case.shapes]
+        inputs = [_whole(shape, device=device).to(dtype) for shape in case.shapes]
         with planner.use_kernel("reference"):
             expected = output_and_gradients(case.function, inputs, case.divisor)
         with planner.use_kernel(kernel):
@@ -91,7 +91,8 @@ def identity(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) ->
 def autograd(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) -> Proof | None:
     errors = {}
     for case in cases:
-        inputs = [torch.randn(shape, device=device).to(dtype) for shape in case.shapes]
+        draw = _whole if case.winners_of_sums else torch.randn
+        inputs = [draw(shape, device=device).to(dtype) for shape in case.shapes]
         # The same sums of absolute values: what rounding is in proportion to, however much of a sum cancels.
         whole = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
         scales = [x.max().item() for x in whole]
@@ -183,6 +184,11 @@ def _cotangent(y: Tensor) -> Tensor:
     """-1, 0 and 1 in a fixed disorder, so that other implementations can be given the same."""
     places = torch.arange(y.numel(), device=y.device)
     return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
+
+
+def _whole(shape: Sequence[int], device: torch.device) -> Tensor:
+    """-1, 0 and 1, whose sums are exact in every dtype."""
+    return torch.randint(-1, 2, tuple(shape), device=device)
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
