@@ -21,7 +21,7 @@ Direct = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 MOST = 4096
 """Forms that are remembered."""
 
-_known: dict[Hashable, Direct] = {}
+_known: dict[Hashable, Direct | None] = {}
 
 
 def form(
@@ -43,18 +43,23 @@ def known(form: Hashable) -> Direct | None:
 
 
 def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry) -> None:
-    """Note the form of a convolution whose checks held, if torch's operator takes it as it is."""
-    if form is None or not planner.is_native(geometry, x, w):
-        return
-    other = planner.vendor.better_form(x, geometry)
-    as_picture = other is not None and x.ndim == 3
-    if any(map(any, geometry.window.uneven_padding)) or not (other is None or as_picture):
+    """Note of a form whose checks held whether torch's operator takes such a convolution as it is."""
+    if form is None or form in _known:
         return
     if len(_known) >= MOST:
         _known.clear()
-    _known[form] = partial(
-        _convolve_as_picture if as_picture else _convolve, planner.vendor.arguments(other or geometry)
-    )
+    _known[form] = _direct(x, w, geometry)
+
+
+def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct | None:
+    if not planner.is_native(geometry, x, w):
+        return None
+    other = planner.vendor.better_form(x, geometry)
+    as_picture = other is not None and x.ndim == 3
+    if any(map(any, geometry.window.uneven_padding)) or not (other is None or as_picture):
+        return None
+    function = _convolve_as_picture if as_picture else _convolve
+    return partial(function, planner.vendor.arguments(other or geometry))
 
 
 def _convolve(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:

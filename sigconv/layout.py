@@ -6,6 +6,8 @@ faster in it, pooling several times. A layer gives its output in the layout of i
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
 from torch._C._functorch import is_batchedtensor
@@ -50,6 +52,14 @@ def has_channels_last(shape: Sizes, strides: Sizes) -> bool:
             return False
         step *= size
     return strides[0] == step or shape[0] == 1
+
+
+@remembered
+def channels_last_strides(shape: Sizes) -> Sizes:
+    """Those of such a tensor of this shape, for any number of axes."""
+    _, channels, *size = shape
+    steps = [channels * math.prod(size[axis + 1 :]) for axis in range(len(size))]
+    return (channels * math.prod(size), 1, *steps)
 
 
 def like(x: Tensor, other: Tensor) -> Tensor:

@@ -188,6 +188,11 @@ class Geometry:
         return self.window.output_size(self.size)
 
     @property
+    def padded_size(self) -> Sizes:
+        """That of the input with its padding."""
+        return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
+
+    @property
     def has_flipped(self) -> bool:
         """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
         window = self.window

@@ -74,6 +74,6 @@ def _axes(geometry: Geometry) -> tuple[int, ...]:
 
 def _periods(geometry: Geometry) -> Sizes:
     """For each axis a period that holds the padded signal and has small prime factors: 9 to 16 times a power of two."""
-    padded = [before + n + after for n, (before, after) in zip(geometry.size, geometry.window.padding, strict=True)]
+    padded = geometry.padded_size
     units = [1 << max(0, (n - 1).bit_length() - 4) for n in padded]
     return tuple(-(-n // unit) * unit for n, unit in zip(padded, units, strict=True))

@@ -200,9 +200,8 @@ def _scatter(term: Callable[[Sizes], Tensor], geometry: Geometry) -> Tensor:
     window, out = geometry.window, geometry.output_size
     terms = {k: term(k) for k in window.offsets()}
     batch_and_channels = terms[(0,) * window.ndim].shape[:2]
-    padded_size = [before + n + after for n, (before, after) in zip(geometry.size, window.padding, strict=True)]
     # Made from a term, so that it is batched under vmap wherever a term is.
-    padded = terms[(0,) * window.ndim].new_zeros((*batch_and_channels, *padded_size))
+    padded = terms[(0,) * window.ndim].new_zeros((*batch_and_channels, *geometry.padded_size))
     for k, values in terms.items():
         padded[window.samples(k, out)] += values
     return crop(padded, window.padding)

@@ -5,14 +5,13 @@ The vendor pads alike on both sides of an axis; what is more on one side is padd
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..layout import is_channels_last, like, with_size
+from ..layout import channels_last_strides, is_channels_last, like, with_size
 from ..padding import crop, pad_constant
 from ..remembered import remembered
 from ..window import Geometry
@@ -136,8 +135,7 @@ def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(like.ndim)
     if layout is None or like.is_contiguous() or not like.is_contiguous(memory_format=layout):
         return like.new_empty(1).expand(shape)
-    strides = [math.prod(shape[1:]), 1, *(shape[1] * math.prod(shape[d + 1 :]) for d in range(2, len(shape)))]
-    return like.new_empty_strided(shape, strides)
+    return like.new_empty_strided(shape, channels_last_strides(shape))
 
 
 def _backward(

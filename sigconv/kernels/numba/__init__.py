@@ -15,7 +15,7 @@ from ...padding import crop
 from ...window import Geometry, PooledGeometry
 from ..problem import NO_WINNER, OF_WINNERS, Problem
 from . import runtime
-from .patches import padded_rows, padded_size, patches, places_of_run
+from .patches import padded_rows, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
@@ -156,7 +156,7 @@ def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: Pooled
 
     runtime.use_torchs_threads()
     found, weights = patches(geometry, w.shape[1]), w.detach().flatten(1).numpy()
-    gx, samples = empty_rows(g.shape[0], w.shape[1], padded_size(geometry), g.dtype)
+    gx, samples = empty_rows(g.shape[0], w.shape[1], geometry.padded_size, g.dtype)
     winners.grad_input(weights, rows(g), rows(winner), samples.reshape(len(g), -1), *found)
     return like(crop(gx, geometry.window.padding), g)
 

@@ -36,8 +36,8 @@ class Patches(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def patches(geometry: PooledGeometry, channels: int) -> Patches:
-    window, pool = geometry.window, geometry.pool
-    steps = np.array([channels * math.prod(padded_size(geometry)[axis + 1 :]) for axis in range(window.ndim)])
+    window, pool, padded = geometry.window, geometry.pool, geometry.padded_size
+    steps = np.array([channels * math.prod(padded[axis + 1 :]) for axis in range(window.ndim)])
     jumps = steps * window.stride  # from a window to the next one
     before = np.array([pair[0] for pair in pool.padding])
     begin = _reached(geometry.output_size, jumps * pool.stride) - before @ jumps
@@ -57,16 +57,12 @@ def places_of_run(geometry: PooledGeometry) -> int:
     return geometry.window.kernel[-1] if geometry.window.dilation[-1] == 1 else 1
 
 
-def padded_size(geometry: PooledGeometry) -> Sizes:
-    return tuple(before + n + after for n, (before, after) in zip(geometry.size, geometry.window.padding, strict=True))
-
-
 def padded_rows(x: Tensor, geometry: PooledGeometry) -> np.ndarray:
     """x (batch, channel, *size), padded for the convolution, as (batch, place, channel)."""
     padding = geometry.window.padding
     if not any(map(any, padding)):
         return rows(x)
-    signal, samples = empty_rows(x.shape[0], x.shape[1], padded_size(geometry), x.dtype)
+    signal, samples = empty_rows(x.shape[0], x.shape[1], geometry.padded_size, x.dtype)
     samples.fill(0)
     inside(signal, padding).copy_(x.detach())
     return samples

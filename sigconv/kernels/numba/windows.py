@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...layout import is_channels_last
-from ...remembered import remembered
+from ...layout import channels_last_strides, is_channels_last
 from ...window import Geometry, Sizes
 
 LANES = 16
@@ -68,7 +67,7 @@ def rows(x: Tensor) -> np.ndarray:
 def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tuple[Tensor, np.ndarray]:
     """A new channels-last signal, and its memory as rows."""
     shape = (batch, channels, *size)
-    signal = torch.empty_strided(shape, _strides(shape), dtype=dtype)
+    signal = torch.empty_strided(shape, channels_last_strides(shape), dtype=dtype)
     return signal, _as_rows(signal)
 
 
@@ -77,14 +76,6 @@ def _as_rows(signal: Tensor) -> np.ndarray:
     batch, channels, *size = signal.shape
     innermost = signal.numpy().transpose(0, *range(2, signal.ndim), 1)
     return innermost.reshape(batch, math.prod(size), channels)
-
-
-@remembered
-def _strides(shape: Sizes) -> Sizes:
-    """Those of channels-last, for any number of axes."""
-    _, channels, *size = shape
-    steps = [channels * math.prod(size[axis + 1 :]) for axis in range(len(size))]
-    return (channels * math.prod(size), 1, *steps)
 
 
 def laid_out_like(x: Tensor, signal: Tensor) -> Tensor:

@@ -39,8 +39,7 @@ def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
     xs, gs, winners, sums = x.reshape(-1), g.reshape(-1), winner.reshape(-1), parts.reshape(-1)
     side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
     for chunk in prange(CHUNKS):
-        for i in range(chunk * channels * vectors * LANES, (chunk + 1) * channels * vectors * LANES):
-            sums[i] = 0
+        parts[chunk] = 0
         start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
         for task in range(batch * tiles * chunk // CHUNKS, batch * tiles * (chunk + 1) // CHUNKS):
             b, tile = task // tiles, task % tiles
@@ -61,8 +60,7 @@ def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
                     add_products(sums, to, side_by_side, error, xs, start, offset, 0, count, v, many)
     for c in prange(channels):
         for chunk in range(1, CHUNKS):
-            for i in range(vectors * LANES):
-                parts[0, c, i] += parts[chunk, c, i]
+            parts[0, c] += parts[chunk, c]
         for i in range(len(weight)):
             gw[c, i] = parts[0, c, weight[i]]
 
@@ -79,8 +77,7 @@ def grad_input(w, g, winner, gx, begin, shift, offset, weight):
     ws, gs, winners, out = spread.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
     side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
     for b in prange(batch):
-        for i in range(samples):
-            gx[b, i] = 0
+        gx[b] = 0
         # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
         start, error = np.empty(TILE * channels, np.int64), np.empty(TILE * channels, g.dtype)
         ends = np.empty((TILE, places + 1), np.int64)
