@@ -39,7 +39,8 @@ def form(
 
 def known(form: Hashable) -> Direct | None:
     """The function of x, w and bias that computes a convolution of this form, if that is torch's operator."""
-    return _known.get(form)
+    # A compiler, for which nothing has a form, would go through all that is remembered.
+    return None if form is None else _known.get(form)
 
 
 def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry) -> None:

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 
 import sigconv
 import sigconv.functional as F
+from sigconv import direct
 
 SIZE = (6, 5, 4)
 RANKS = (1, 2, 3)
@@ -124,6 +125,12 @@ def test_network_compiles_whole(backend: str, dynamic: bool, sizes: list[tuple[i
         x = torch.randn(size)
         found, expected = (torch.autograd.grad(f(x).sum(), list(net.parameters())) for f in (compiled, net))
         assert_close(found, expected)
+
+
+def test_a_compiler_does_not_go_through_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_known", None)
+    torch.compiler.reset()
+    torch.compile(sigconv.Conv2d(1, 4, 3), fullgraph=True, backend="aot_eager")(torch.randn(2, 1, 12, 12))
 
 
 @every_rank
