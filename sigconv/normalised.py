@@ -1,4 +1,6 @@
-"""Batch normalisation, ReLU and max pooling as one differentiable function.
+"""Batch normalisation as a differentiable function: of bands, or with ReLU and max pooling behind it.
+
+Bands are equal parts of the first axis behind the channels, each of which is normalised by itself. With pooling
 
     y[o] = max over k of relu(a x[s*o + d*k] + b)   with a = weight / deviation, b = bias - a mean
 
@@ -9,6 +11,8 @@ normalised nor what ReLU gives ever is in memory.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,7 +23,46 @@ from . import planner
 from .differentiable import Differentiable
 from .kernels.problem import is_batched
 from .pooling import max_and_winner
-from .window import Geometry
+from .window import Geometry, Sizes, Window
+
+
+class _Normalised(Differentiable):
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        return planner.kernel("normalise", _places(x.shape[2:]), (x,))(x, weight, bias, eps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        x, weight, bias, ctx.eps = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(x, weight, bias, *output[1:])
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, mean, var = ctx.saved_tensors
+        if torch.is_grad_enabled() or is_batched(g):
+            return (*_by_autograd(_plain, (x, weight, bias), g, ctx.eps), None)
+        kernel = planner.kernel("grad_normalise", _places(x.shape[2:]), (x, g))
+        return (*kernel(x, g, weight, mean, var, ctx.eps), None)
+
+
+def normalises(x: Tensor) -> bool:
+    """Whether a kernel of ours normalises signals like x (batch, channel, *size)."""
+    return planner.is_ours("normalise", _places(x.shape[2:]), x)
+
+
+def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x, each band of each channel normalised by its own statistics, and these: mean and biased variance, float64.
+
+    x (batch, channel, *size); weight, bias, mean and variance (channel x band,) -> like x.
+    """
+    return _Normalised.call(x, weight, bias, eps)
+
+
+@functools.lru_cache(maxsize=1024)
+def _places(size: Sizes) -> Geometry:
+    """Each place by itself: normalisation has no window."""
+    return Geometry(Window.parse((1,) * len(size)), size)
 
 
 class _NormalisedMaxPool(Differentiable):
@@ -40,10 +83,8 @@ class _NormalisedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var, winner = ctx.saved_tensors
-        if (again := torch.is_grad_enabled()) or is_batched(g):  # derivatives of this are wanted, or many at once
-            with torch.enable_grad():
-                y = _plain(x, weight, bias, ctx.eps, ctx.geometry)
-            return (*torch.autograd.grad(y, (x, weight, bias), g, create_graph=again), None, None)
+        if torch.is_grad_enabled() or is_batched(g):
+            return (*_by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
         count = x.numel() // x.shape[1]
         invstd = (var + ctx.eps).rsqrt()
         sums = planner.kernel("error_sums", ctx.geometry, (winner, g))(winner, g, x, ctx.geometry)
@@ -68,6 +109,21 @@ def normalised_max_pool(
     return y, mean, var
 
 
-def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry) -> Tensor:
-    normalised = T.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
-    return max_and_winner(torch.relu(normalised), geometry)[0]
+def _by_autograd(
+    function: Callable[..., Tensor], operands: tuple[Tensor, ...], g: Tensor, *settings: Any
+) -> tuple[Tensor, ...]:
+    """The gradients by the operands, of which derivatives can be had in turn, and for many g at once."""
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        y = function(*operands, *settings)
+    return torch.autograd.grad(y, operands, g, create_graph=again)
+
+
+def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """By torch's operation, to which bands are channels."""
+    bands = x.reshape(len(x), len(weight), -1)
+    return T.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
+
+
+def _plain_and_pooled(x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry) -> Tensor:
+    return max_and_winner(torch.relu(_plain(x, weight, bias, eps)), geometry)[0]

@@ -108,6 +108,13 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
     return vendor.supports_pooling(operation, geometry)
 
 
+def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
+    """Whether a kernel other than the vendor's and the definition computes an operation of x."""
+    if torch.compiler.is_compiling() or is_autocast(x):
+        return False
+    return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
+
+
 def has_fused_pool(geometry: Geometry, x: Tensor, channels: int) -> bool:
     """Whether a kernel does ReLU and maximum pooling at once, on what a convolution of x to ``channels`` gives."""
     if torch.compiler.is_compiling() or is_autocast(x):

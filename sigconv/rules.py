@@ -62,6 +62,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "numba",
+        "torch has no kernel for bands of channels-last signals, and would copy them (1.2 times)",
+        lambda p: _on_cpu(p, "normalise", "grad_normalise") and p.channels_last,
+    ),
+    Rule(
+        "numba",
         "only winners have an error, so the products of all others are left out (1.2 to 3 times)",
         lambda p: (
             _on_cpu(p, "grad_input" + OF_WINNERS, "grad_weight" + OF_WINNERS)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import sigconv
+from sigconv import planner
 from sigconv.blocks import (
     ACTIVATIONS,
     BatchNorm,
@@ -30,7 +31,9 @@ from sigconv.blocks import (
 )
 from sigconv.blocks.conv import middle_maps
 from sigconv.errors import UsageError
+from sigconv.kernels.numba import runtime
 from sigconv.layers import AvgPool, Conv
+from sigconv.layout import channels_last, is_channels_last
 from sigconv.verification import verify
 
 RANKS = (1, 2, 3)
@@ -212,6 +215,56 @@ def test_sub_spectral_norm_is_batch_norm_of_each_band(size):
     parts = [BatchNorm(3).double()(part) for part in x.split(3, dim=2)]
     torch.testing.assert_close(norm(x), torch.cat(parts, 2))
     assert norm.norm.num_features == 6
+
+
+def _twice(norm, x):
+    """Output, gradients, derivatives of these, and buffers."""
+    x = x.detach().requires_grad_()
+    y = norm(x)
+    leaves = [x, *norm.parameters()]
+    plain = torch.autograd.grad(y, leaves, y.detach().sin(), retain_graph=True)
+    gradients = torch.autograd.grad(y, leaves, y.detach().sin(), create_graph=True)
+    second = torch.autograd.grad(gradients[0].square().sum(), leaves[:2])
+    return [y, *plain, *gradients, *second, *(b.clone() for b in norm.buffers())]
+
+
+@pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
+@pytest.mark.parametrize("size", [(5,), (5, 3)])
+@pytest.mark.parametrize("channels", [3, 20])
+def test_sub_spectral_norm_in_channels_last(size, channels):
+    norm = SubSpectralNorm(channels, 2).double()
+    with torch.no_grad():
+        for weight in norm.parameters():
+            weight.copy_(torch.randn_like(weight))
+    x = 3 + 2 * torch.randn(4, channels, 6, *size, dtype=torch.float64)
+    apart = copy.deepcopy(norm)
+    with planner.observed() as used:
+        found = _twice(norm, channels_last(x))
+    assert used >= {("numba", "normalise"), ("numba", "grad_normalise")}
+    assert all(map(is_channels_last, found[:2]))
+    for a, b in zip(found, _twice(apart, x), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+class _Counted(BatchNorm):
+    """In place of what a norm has, as SyncBatchNorm is."""
+
+    calls = 0
+
+    def forward(self, input):
+        self.calls += 1
+        return super().forward(input)
+
+
+def test_what_a_sub_spectral_norm_was_given_or_is_watched_by_is_called():
+    norm, x, seen = SubSpectralNorm(3, 2), channels_last(torch.randn(4, 3, 6, 5)), []
+    hook = norm.norm.register_forward_hook(lambda *_: seen.append(1))
+    norm(x)
+    assert seen
+    hook.remove()
+    norm.norm = _Counted(6)
+    norm(x)
+    assert norm.norm.calls == 1
 
 
 def test_sub_spectral_norm_needs_equal_bands():

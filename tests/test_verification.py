@@ -28,6 +28,7 @@ PART = {
     "max_pool": {"vendor", "numba"},
     "rectified_max_pool": {"numba"},
     "convolved_max_pool": {"vendor", "numba"},
+    "normalised": {"numba"},
     "normalised_max_pool": {"numba"},
     "avg_pool": {"vendor"},
     "adaptive_max_pool": {"vendor"},

@@ -13,8 +13,9 @@ from ..layout import preferred
 from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
-from .fused import are_observed, pooled
+from .fused import pooled
 from .norm import make_norm
+from .observed import are_observed
 
 
 class ConvBlock(nn.Module):
@@ -78,7 +79,7 @@ class ConvBlock(nn.Module):
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
         x = self._laid_out(x)
         pool = self._modules.get("pool")
-        if type(pool) is MaxPool and not are_observed(self, pool):
+        if type(pool) is MaxPool and not are_observed(self, *self.children()):
             return pooled(self, pool, x)
         for part in self.children():
             x = part(x)
@@ -86,7 +87,7 @@ class ConvBlock(nn.Module):
 
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
         """``pool(self(x))``, with less than both would take where that can be done."""
-        if "pool" in self._modules or are_observed(self, pool):
+        if "pool" in self._modules or are_observed(self, pool, *self.children()):
             return pool(self(x))
         return pooled(self, pool, self._laid_out(x))
 

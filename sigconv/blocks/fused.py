@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.nn.modules import module as torch_module
 
 from .. import check, planner
 from .. import functional as F
@@ -24,7 +23,7 @@ def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
     """``pool`` of what a block of convolution, normalisation and activation makes of x, some or all of it at once.
 
     The maximum is taken before an activation that rises, which then has less to do. Nobody sees what is in between:
-    ask :func:`are_observed` first.
+    ask :func:`.observed.are_observed` first.
     """
     conv, norm, activation = (block._modules.get(name) for name in ("conv", "norm", "activation"))
     assert isinstance(conv, Conv)
@@ -86,11 +85,3 @@ def _shift(conv: Conv) -> Tensor:
 
 def _is_forward_mode() -> bool:
     return forward_ad._current_level >= 0
-
-
-def are_observed(block: nn.Module, pool: nn.Module) -> bool:
-    """Whether anybody wants to see what goes into the modules or their parts, or comes out of them."""
-    return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks) or any(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-        for module in (block, pool, *block.children())
-    )

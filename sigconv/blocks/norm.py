@@ -11,6 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import UsageError
 from ..layout import is_channels_last
 from ..names import named
+from ..normalised import normalised, normalises
+from .observed import are_observed
 
 
 class BatchNorm(_BatchNorm):
@@ -40,7 +42,7 @@ class BatchNorm(_BatchNorm):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         with torch.no_grad():
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)
             share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
             self.running_var.lerp_((var * (count / (count - 1))).to(self.running_var.dtype), share)
@@ -68,8 +70,16 @@ class SubSpectralNorm(nn.Module):
         batch, channels, height, *size = x.shape
         if height % self.sub_bands:
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
+        if is_channels_last(x) and self._is_plain() and normalises(x):
+            y, mean, var = normalised(x, self.norm.weight, self.norm.bias, self.norm.eps)
+            self.norm.track(mean, var, x.numel() // len(mean))
+            return y
         bands = x.reshape(batch, channels * self.sub_bands, height // self.sub_bands, *size)
         return self.norm(bands).reshape(x.shape)
+
+    def _is_plain(self) -> bool:
+        """Whether what the norm does is known: it may have been replaced by one that works across processes, say."""
+        return type(self.norm) is BatchNorm and self.norm.training and not are_observed(self.norm)
 
 
 # From a number of channels to what normalises them. One group is layer normalisation: over all channels and places.

@@ -154,6 +154,37 @@ def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[
     return scale.to(x.dtype), (bias - scale * mean).to(x.dtype), mean, var
 
 
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x (batch, channel, *size), normalised, and mean and variance as above.
+
+    weight and bias are (channel x band,), and so are these: the first axis behind the channels is cut into as many
+    equal bands, and each is normalised by itself.
+    """
+    seen = _in_bands(x, weight)
+    scale, shift, mean, var = normalisation(seen, weight, bias, eps)
+    return (seen * scale[:, None] + shift[:, None]).reshape(x.shape), mean, var
+
+
+def grad_normalise(
+    x: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalise` by x, weight and bias, from its errors g.
+
+    With z = (x - mean) / sqrt(var + eps) that by the weight is the sum of g z, that by the bias the sum of g; and that
+    by x is weight / sqrt(var + eps) (g - the mean of g - z times the mean of g z).
+    """
+    errors, invstd = _in_bands(g, weight), (var + eps).rsqrt()
+    z = (_in_bands(x, weight) - mean[:, None]) * invstd[:, None]
+    gx = errors - errors.mean((0, 2), keepdim=True) - z * (errors * z).mean((0, 2), keepdim=True)
+    gx *= (weight * invstd)[:, None]
+    return gx.reshape(x.shape).to(x.dtype), (errors * z).sum((0, 2)).to(x.dtype), errors.sum((0, 2))
+
+
+def _in_bands(x: Tensor, weight: Tensor) -> Tensor:
+    """x (batch, channel, *size) as (batch, channel x band, place)."""
+    return x.reshape(len(x), len(weight), -1)
+
+
 def _index_and_lost(winner: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """Winners as indices, and which windows have none."""
     if winner.dtype != torch.uint8:

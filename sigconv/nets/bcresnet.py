@@ -45,7 +45,7 @@ class BroadcastedBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.frequency(x)
         y = y + self.time(y.mean(2, keepdim=True))
-        return F.relu(y + x if self.keeps_shape else y, inplace=True)
+        return F.relu(y.add_(x) if self.keeps_shape else y, inplace=True)
 
 
 def bcresnet(

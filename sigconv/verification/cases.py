@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import functional as ours
-from ..normalised import normalised_max_pool
+from ..normalised import normalised, normalised_max_pool
 from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
 from ..window import Geometry, PooledGeometry, Window
@@ -187,6 +187,24 @@ def _rectified_cases(normalised: bool) -> Iterator[Case]:
             yield Case(name, function, torch_function, shapes, linear_in, polynomial=not normalised, beside=beside)
 
 
+def _normalised_cases() -> Iterator[Case]:
+    size = (4, 3, 3)
+    for ndim in RANKS:
+        for bands in (1, 2):
+            shape, factors = (BATCH, CHANNELS, *size[:ndim]), (CHANNELS * bands,)
+
+            def torch_function(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                apart = x.reshape(len(x), len(weight), -1)
+                y = torch.nn.functional.batch_norm(apart, None, None, weight=weight, bias=bias, training=True)
+                return y.reshape(x.shape)
+
+            def function(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                return normalised(x, weight, bias, 1e-5)[0]
+
+            name, shapes = f"{ndim}-D, {bands} bands", (shape, factors, factors)
+            yield Case(name, function, torch_function, shapes, ((1, 2),), polynomial=False, beside=(0.0, 0.3, 0.7))
+
+
 def _convolved_cases() -> Iterator[Case]:
     windows: tuple[dict[str, Any], ...] = ({}, {"padding": 1, "stride": 2}, {"padding": 2, "dilation": 2})
     for ndim in RANKS:
@@ -237,6 +255,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     "avg_pool": tuple(_avg_pool_cases()),
     "rectified_max_pool": tuple(_rectified_cases(normalised=False)),
     "convolved_max_pool": tuple(_convolved_cases()),
+    "normalised": tuple(_normalised_cases()),
     "normalised_max_pool": tuple(_rectified_cases(normalised=True)),
     "adaptive_max_pool": tuple(_adaptive_cases("max")),
     "adaptive_avg_pool": tuple(_adaptive_cases("avg")),

@@ -115,6 +115,28 @@ def test_normalisation(batch: int, channels: int, places: int, innermost: bool) 
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 5),
+    st.integers(1, 40),
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 4), st.integers(1, 100)),
+    st.booleans(),
+)
+def test_bands_are_normalised_by_themselves(
+    batch: int, channels: int, bands: int, size: tuple[int, int], innermost: bool
+) -> None:
+    shape = (batch, channels, bands * size[0], size[1])
+    assume(batch * math.prod(size) > 1)
+    x, g = (_laid_out(mean + torch.randn(shape), innermost) for mean in (100, 0))
+    weight, bias = torch.randn(2, channels * bands)
+    found, expected = (kernel.normalise(x, weight, bias, 1e-3) for kernel in (numba, reference))
+    gradients = (kernel.grad_normalise(x, g, weight, *expected[1:], 1e-3) for kernel in (numba, reference))
+    for a, b in (*zip(found, expected, strict=True), *zip(*gradients, strict=True)):
+        assert a.dtype == b.dtype
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-4)
+
+
 def _problem_of(x: Tensor) -> Problem:
     return Problem.of("max_pool", Geometry(Window.parse((2,), 2), tuple(x.shape[2:])), (x,))
 

@@ -19,7 +19,8 @@ from .patches import padded_rows, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
-_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto", "normalisation")
+_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto")
+_NORMALISATION = ("normalisation", "normalise", "grad_normalise")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
 
@@ -28,6 +29,8 @@ def supports(problem: Problem) -> bool:
         return False
     if problem.operation.endswith(OF_WINNERS):
         return _has_patches(problem) and runtime.is_available()
+    if problem.operation in _NORMALISATION:
+        return runtime.is_available()
     if problem.in_channels < LANES:
         return False
     if problem.operation in _POOLING:
@@ -105,14 +108,57 @@ def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) 
 
 def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The scale and the shift that normalise each channel of x, and its mean and (biased) variance, float64."""
+    scale, shift, mean, var = _factors(_in_bands(x, weight), weight, bias, eps)
+    return torch.from_numpy(scale.reshape(-1)), torch.from_numpy(shift.reshape(-1)), mean, var
+
+
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x, normalised by bands, and mean and variance as above of each."""
+    from . import statistics
+
+    seen = _in_bands(x, weight)
+    scale, shift, mean, var = _factors(seen, weight, bias, eps)
+    y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
+    statistics.scaled(seen, scale, shift, out.reshape(seen.shape))
+    return laid_out_like(y, x), mean, var
+
+
+def grad_normalise(
+    x: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalise` by x, weight and bias."""
     from . import statistics
 
     runtime.use_torchs_threads()
-    seen = rows(x).reshape(-1, x.shape[1])
-    factors, moments = np.empty((2, x.shape[1]), seen.dtype), np.empty((2, x.shape[1]))
-    statistics.normalisation(seen, weight.detach().numpy(), bias.detach().numpy(), eps, factors, moments)
-    scale, shift, mean, var = (torch.from_numpy(numbers) for numbers in (*factors, *moments))
+    seen, errors = _in_bands(x, weight), _in_bands(g, weight)
+    gx, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
+    gw, gb = np.empty((2, x.shape[1], seen.shape[1]), seen.dtype)
+    w, m, v = (t.detach().numpy().reshape(gw.shape) for t in (weight, mean, var))
+    statistics.gradients(seen, errors, w, m, v, eps, out.reshape(seen.shape), gw, gb)
+    return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
+
+
+def _factors(
+    seen: np.ndarray, weight: Tensor, bias: Tensor, eps: float
+) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]:
+    """Scale and shift (band, channel), and mean and variance (channel x band,), float64."""
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    _, bands, _, channels = seen.shape
+    scale, shift = np.empty((2, bands, channels), seen.dtype)
+    moments = np.empty((2, channels, bands))
+    weights, biases = (t.detach().numpy().reshape(channels, bands) for t in (weight, bias))
+    statistics.factors(seen, weights, biases, eps, scale, shift, moments)
+    mean, var = torch.from_numpy(moments.reshape(2, -1))
     return scale, shift, mean, var
+
+
+def _in_bands(x: Tensor, weight: Tensor) -> np.ndarray:
+    """x (batch, channel, *size) as (signal, band, place, channel); with one band all signals are a long one."""
+    seen, channels = rows(x), x.shape[1]
+    bands = len(weight) // channels
+    return seen.reshape(1 if bands == 1 else len(seen), bands, -1, channels)
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
