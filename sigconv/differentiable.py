@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 
@@ -30,4 +32,19 @@ class Differentiable(Function):
 def _nothing_is_recorded() -> bool:
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
         return False
-    return forward_ad._current_level < 0 and not torch._C._are_functorch_transforms_active()
+    return not is_forward_mode() and not torch._C._are_functorch_transforms_active()
+
+
+def is_forward_mode() -> bool:
+    """Whether derivatives are taken along with values; not all functions here can."""
+    return forward_ad._current_level >= 0
+
+
+def by_autograd(
+    function: Callable[..., Any], operands: tuple[Tensor, ...], g: Tensor | tuple[Tensor, ...], *settings: Any
+) -> tuple[Tensor, ...]:
+    """The gradients of a function by its operands, of which derivatives can be had in turn, and for many g at once."""
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        y = function(*operands, *settings)
+    return torch.autograd.grad(y, operands, g, create_graph=again)

@@ -11,8 +11,6 @@ normalised nor what ReLU gives ever is in memory.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,16 +18,16 @@ from torch import Tensor
 from torch.nn import functional as T
 
 from . import planner
-from .differentiable import Differentiable
+from .differentiable import Differentiable, by_autograd
 from .kernels.problem import is_batched
 from .pooling import max_and_winner
-from .window import Geometry, Sizes, Window
+from .window import Geometry, each_place
 
 
 class _Normalised(Differentiable):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        return planner.kernel("normalise", _places(x.shape[2:]), (x,))(x, weight, bias, eps)
+        return planner.kernel("normalise", each_place(x.shape[2:]), (x,))(x, weight, bias, eps)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -41,14 +39,14 @@ class _Normalised(Differentiable):
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var = ctx.saved_tensors
         if torch.is_grad_enabled() or is_batched(g):
-            return (*_by_autograd(_plain, (x, weight, bias), g, ctx.eps), None)
-        kernel = planner.kernel("grad_normalise", _places(x.shape[2:]), (x, g))
+            return (*by_autograd(_plain, (x, weight, bias), g, ctx.eps), None)
+        kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
         return (*kernel(x, g, weight, mean, var, ctx.eps), None)
 
 
 def normalises(x: Tensor) -> bool:
     """Whether a kernel of ours normalises signals like x (batch, channel, *size)."""
-    return planner.is_ours("normalise", _places(x.shape[2:]), x)
+    return planner.is_ours("normalise", each_place(x.shape[2:]), x)
 
 
 def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,12 +55,6 @@ def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Ten
     x (batch, channel, *size); weight, bias, mean and variance (channel x band,) -> like x.
     """
     return _Normalised.call(x, weight, bias, eps)
-
-
-@functools.lru_cache(maxsize=1024)
-def _places(size: Sizes) -> Geometry:
-    """Each place by itself: normalisation has no window."""
-    return Geometry(Window.parse((1,) * len(size)), size)
 
 
 class _NormalisedMaxPool(Differentiable):
@@ -84,7 +76,7 @@ class _NormalisedMaxPool(Differentiable):
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var, winner = ctx.saved_tensors
         if torch.is_grad_enabled() or is_batched(g):
-            return (*_by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
+            return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
         count = x.numel() // x.shape[1]
         invstd = (var + ctx.eps).rsqrt()
         sums = planner.kernel("error_sums", ctx.geometry, (winner, g))(winner, g, x, ctx.geometry)
@@ -107,16 +99,6 @@ def normalised_max_pool(
     """
     y, mean, var, _ = _NormalisedMaxPool.call(x, weight, bias, eps, geometry)
     return y, mean, var
-
-
-def _by_autograd(
-    function: Callable[..., Tensor], operands: tuple[Tensor, ...], g: Tensor, *settings: Any
-) -> tuple[Tensor, ...]:
-    """The gradients by the operands, of which derivatives can be had in turn, and for many g at once."""
-    again = torch.is_grad_enabled()
-    with torch.enable_grad():
-        y = function(*operands, *settings)
-    return torch.autograd.grad(y, operands, g, create_graph=again)
 
 
 def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

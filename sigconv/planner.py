@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .differentiable import is_forward_mode
 from .kernels import (
     fft,
     flipped,
@@ -109,8 +110,8 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 
 def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
-    """Whether a kernel other than the vendor's and the definition computes an operation of x."""
-    if torch.compiler.is_compiling() or is_autocast(x):
+    """Whether a kernel other than the vendor's and the definition computes an operation of x, which has no jvp."""
+    if torch.compiler.is_compiling() or is_autocast(x) or is_forward_mode():
         return False
     return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
 

@@ -294,6 +294,12 @@ class ReceptiveField:
         )
 
 
+@functools.lru_cache(maxsize=1024)
+def each_place(size: Sizes) -> Geometry:
+    """The geometry of what is done at each place by itself."""
+    return Geometry(Window.parse((1,) * len(size)), tuple(size))
+
+
 def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) -> Sizes:
     """``value`` as ``ndim`` integers, none under ``least``."""
     values = (value,) * ndim if isinstance(value, int) else tuple(value)

@@ -7,10 +7,11 @@ from collections import OrderedDict
 from functools import singledispatch
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..blocks import BatchNorm, Chain, ConvBlock, Linear, Preferred
+from ..blocks import BatchNorm, Chain, ConvBlock, Linear, Preferred, StatisticsPooling
 from ..layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Conv, MaxPool
 from ..window import Window
 from .swap import swapped
@@ -21,6 +22,14 @@ class PlainBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Any) -> None:
         pass
+
+
+class PlainStatisticsPooling(nn.Module):
+    """As one writes it with torch's operations."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x.flatten(2), 2, correction=0)
+        return torch.cat([mean, variance.clamp(min=1e-10).sqrt()], 1)
 
 
 def torch_twin(network: nn.Module) -> nn.Module:
@@ -84,6 +93,11 @@ def _(module: BatchNorm) -> nn.Module:
     twin = PlainBatchNorm(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
     twin.load_state_dict(module.state_dict())
     return twin
+
+
+@_of_torch.register
+def _(module: StatisticsPooling) -> nn.Module:
+    return PlainStatisticsPooling()
 
 
 @_of_torch.register

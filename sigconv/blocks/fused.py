@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 from .. import check, planner
 from .. import functional as F
+from ..differentiable import is_forward_mode
 from ..layers import Conv, MaxPool
 from ..normalised import normalised_max_pool
 from ..pooled import convolved_max_pool
@@ -57,7 +57,7 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
 
 def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     """Convolution and pooling, if kernels take the errors of winners alone to what is convolved."""
-    if set(conv.padding_mode) != {"zeros"} or _is_forward_mode():
+    if set(conv.padding_mode) != {"zeros"} or is_forward_mode():
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window.ndim, conv.groups)
     if not planner.has_gradients_of_winners(geometry, x, conv.weight):
@@ -71,7 +71,7 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
-    if not norm.training or norm.weight is None or _is_forward_mode():
+    if not norm.training or norm.weight is None or is_forward_mode():
         return None
     z = conv(x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
@@ -81,7 +81,3 @@ def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry
 
 def _shift(conv: Conv) -> Tensor:
     return conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
-
-
-def _is_forward_mode() -> bool:
-    return forward_ad._current_level >= 0

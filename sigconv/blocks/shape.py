@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..layout import preferred
+from ..moments import moments
 from ..window import Sizes
 
 
@@ -87,6 +88,5 @@ class StatisticsPooling(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        places = x.flatten(2).to(torch.promote_types(x.dtype, torch.float32))
-        variance, mean = torch.var_mean(places, 2, correction=0)
+        mean, variance = moments(x.to(torch.promote_types(x.dtype, torch.float32)))
         return torch.cat([mean, variance.clamp(min=1e-10).sqrt()], 1).to(x.dtype)

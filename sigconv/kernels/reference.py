@@ -144,6 +144,17 @@ def routed_onto(
     return slope * x + base + route(winner, scale * g, geometry)
 
 
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance of each map of each signal: x (batch, channel, *size) -> (batch, channel), float64."""
+    var, mean = torch.var_mean(x.flatten(2).double(), 2, correction=0)
+    return mean, var
+
+
+def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """scale x + shift: x (batch, channel, *size), factors (batch, channel)."""
+    return (x.flatten(2) * scale[:, :, None] + shift[:, :, None]).reshape(x.shape)
+
+
 def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The scale and the shift that normalise each channel of x (batch, channel, *size), and its mean and variance.
 

@@ -20,7 +20,7 @@ from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
 _POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto")
-_NORMALISATION = ("normalisation", "normalise", "grad_normalise")
+_STATISTICS = ("moments", "scaled", "normalisation", "normalise", "grad_normalise")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
 
@@ -29,7 +29,7 @@ def supports(problem: Problem) -> bool:
         return False
     if problem.operation.endswith(OF_WINNERS):
         return _has_patches(problem) and runtime.is_available()
-    if problem.operation in _NORMALISATION:
+    if problem.operation in _STATISTICS:
         return runtime.is_available()
     if problem.in_channels < LANES:
         return False
@@ -106,21 +106,30 @@ def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) 
     return torch.from_numpy(alive), torch.from_numpy(products)
 
 
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance of each map of each signal, (batch, channel), float64."""
+    mean, var = _moments(rows(x)[None])
+    return torch.from_numpy(mean), torch.from_numpy(var)
+
+
+def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """scale x + shift, by factors (batch, channel)."""
+    return _scaled(x, rows(x)[None], scale.numpy(), shift.numpy())
+
+
 def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The scale and the shift that normalise each channel of x, and its mean and (biased) variance, float64."""
-    scale, shift, mean, var = _factors(_in_bands(x, weight), weight, bias, eps)
-    return torch.from_numpy(scale.reshape(-1)), torch.from_numpy(shift.reshape(-1)), mean, var
+    scale, shift, mean, var = (
+        numbers.reshape(-1) for numbers in _normalisation(_in_bands(x, weight), weight, bias, eps)
+    )
+    return torch.from_numpy(scale), torch.from_numpy(shift), torch.from_numpy(mean), torch.from_numpy(var)
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """x, normalised by bands, and mean and variance as above of each."""
-    from . import statistics
-
     seen = _in_bands(x, weight)
-    scale, shift, mean, var = _factors(seen, weight, bias, eps)
-    y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(seen, scale, shift, out.reshape(seen.shape))
-    return laid_out_like(y, x), mean, var
+    scale, shift, mean, var = _normalisation(seen, weight, bias, eps)
+    return _scaled(x, seen, scale, shift), torch.from_numpy(mean.T.ravel()), torch.from_numpy(var.T.ravel())
 
 
 def grad_normalise(
@@ -138,20 +147,32 @@ def grad_normalise(
     return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
-def _factors(
-    seen: np.ndarray, weight: Tensor, bias: Tensor, eps: float
-) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]:
-    """Scale and shift (band, channel), and mean and variance (channel x band,), float64."""
+def _normalisation(seen: np.ndarray, weight: Tensor, bias: Tensor, eps: float) -> tuple[np.ndarray, ...]:
+    """Scale and shift, and mean and variance in float64, each (band, channel)."""
+    mean, var = _moments(seen)
+    by_band = mean.shape[::-1]
+    scale = weight.detach().numpy().reshape(by_band).T / np.sqrt(var + eps)
+    shift = bias.detach().numpy().reshape(by_band).T - scale * mean
+    return scale.astype(seen.dtype), shift.astype(seen.dtype), mean, var
+
+
+def _moments(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from . import statistics
 
     runtime.use_torchs_threads()
     _, bands, _, channels = seen.shape
-    scale, shift = np.empty((2, bands, channels), seen.dtype)
-    moments = np.empty((2, channels, bands))
-    weights, biases = (t.detach().numpy().reshape(channels, bands) for t in (weight, bias))
-    statistics.factors(seen, weights, biases, eps, scale, shift, moments)
-    mean, var = torch.from_numpy(moments.reshape(2, -1))
-    return scale, shift, mean, var
+    mean, var = np.empty((bands, channels)), np.empty((bands, channels))
+    statistics.moments(seen, mean, var)
+    return mean, var
+
+
+def _scaled(x: Tensor, seen: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> Tensor:
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
+    statistics.scaled(seen, np.ascontiguousarray(scale), np.ascontiguousarray(shift), out.reshape(seen.shape))
+    return laid_out_like(y, x)
 
 
 def _in_bands(x: Tensor, weight: Tensor) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""Loops of batch normalisation, compiled.
+"""Loops over what is normalised or summed up as mean and variance, compiled.
 
-A batch is (signal, band, row, channel), and each band is normalised by itself, over signals and rows. Sums over all of
-them are taken in chunks, by as many threads as there are, and these are added in their order. What a layer keeps of
-each channel is (channel, band); factors in the loops are (band, channel).
+A batch is (signal, band, row, channel), and statistics are of each band and channel, over signals and rows. Sums over
+all of them are taken in chunks, by as many threads as there are, and these are added in their order.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ def rows_of(tile, rows):
 
 
 @jit(reorder=True)
-def factors(x, weight, bias, eps, scale, shift, moments):
-    """scale and shift (band, channel) of x, and its moments, mean and variance (2, channel, band), float64.
+def moments(x, mean, var):
+    """mean and (biased) variance of x, each (band, channel), float64.
 
     Of each chunk the mean and the sum of squared distances from it, float64, are taken by themselves. Tiles, and then
     chunks, are joined as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample
@@ -45,38 +44,37 @@ def factors(x, weight, bias, eps, scale, shift, moments):
     means, squares = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        mean, square = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        middle, square = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
-            mean[:] = 0
+            middle[:] = 0
             square[:] = 0
             for row in range(begin, end):
                 seen = x[signal, band, row]
                 for c in range(channels):
-                    mean[c] += seen[c]
+                    middle[c] += seen[c]
             for c in range(channels):
-                mean[c] /= end - begin
+                middle[c] /= end - begin
             for row in range(begin, end):
                 seen = x[signal, band, row]
                 for c in range(channels):
-                    square[c] += (seen[c] - mean[c]) ** 2
+                    square[c] += (seen[c] - middle[c]) ** 2
             before, here = counts[task], end - begin
             share = here / (before + here)
             for c in range(channels):
-                apart = mean[c] - means[task, c]
+                apart = middle[c] - means[task, c]
                 means[task, c] += apart * share
                 squares[task, c] += square[c] + apart * apart * before * share
             counts[task] += here
+    mean[:], var[:] = 0, 0
     for band in range(bands):
-        for c in range(channels):
-            mean = square = 0.0
-            for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-                mean += means[task, c] * counts[task] / count
-            for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-                square += squares[task, c] + counts[task] * (means[task, c] - mean) ** 2
-            moments[0, c, band], moments[1, c, band] = mean, square / count
-            scale[band, c] = weight[c, band] / np.sqrt(square / count + eps)
-            shift[band, c] = bias[c, band] - scale[band, c] * mean
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for c in range(channels):
+                mean[band, c] += means[task, c] * counts[task] / count
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for c in range(channels):
+                apart = means[task, c] - mean[band, c]
+                var[band, c] += (squares[task, c] + counts[task] * apart * apart) / count
 
 
 @jit(reorder=True)
@@ -96,7 +94,7 @@ def scaled(x, scale, shift, y):
 
 @jit(reorder=True)
 def gradients(x, g, weight, mean, var, eps, gx, gw, gb):
-    """gx like x, and gw and gb (channel, band), from the errors g."""
+    """gx like x, and gw and gb, from the errors g; all of each band and channel are (channel, band)."""
     signals, bands, rows, channels = x.shape
     tiles, count = signals * tiles_of(rows), signals * rows
     middle = np.ascontiguousarray(mean.T).astype(x.dtype)

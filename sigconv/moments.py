@@ -1,0 +1,47 @@
+"""Mean and variance of each map of each signal as a differentiable function.
+
+With n places, gx = g_mean / n + 2 g_var (x - mean) / n: one factor and one summand for each map.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import planner
+from .differentiable import Differentiable, by_autograd
+from .kernels.problem import is_batched
+from .window import each_place
+
+
+class _Moments(Differentiable):
+    @staticmethod
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, var = planner.kernel("moments", each_place(x.shape[2:]), (x,))(x)
+        return mean.to(x.dtype), var.to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(inputs[0], output[0])
+
+    @staticmethod
+    def backward(ctx: Any, g_mean: Tensor, g_var: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors
+        if torch.is_grad_enabled() or is_batched(g_mean) or is_batched(g_var):
+            return by_autograd(_of_torch, (x,), (g_mean, g_var))[0]
+        count = x.shape[2:].numel()
+        slope = g_var * (2 / count)
+        return planner.kernel("scaled", each_place(x.shape[2:]), (x,))(x, slope, g_mean / count - slope * mean)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance over places: x (batch, channel, *size) -> two (batch, channel)."""
+    is_ours = planner.is_ours("moments", each_place(x.shape[2:]), x)
+    return _Moments.call(x) if is_ours else _of_torch(x)
+
+
+def _of_torch(x: Tensor) -> tuple[Tensor, Tensor]:
+    var, mean = torch.var_mean(x.flatten(2), 2, correction=0)
+    return mean, var
