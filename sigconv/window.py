@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
+from .remembered import remembered
 
 Sizes = tuple[int, ...]
 PerAxis = int | Sequence[int]
@@ -294,7 +295,7 @@ class ReceptiveField:
         )
 
 
-@functools.lru_cache(maxsize=1024)
+@remembered
 def each_place(size: Sizes) -> Geometry:
     """The geometry of what is done at each place by itself."""
     return Geometry(Window.parse((1,) * len(size)), tuple(size))

@@ -137,6 +137,18 @@ def test_bands_are_normalised_by_themselves(
         torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-4)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 200), st.booleans())
+def test_moments_and_what_sends_errors_back_through_them(
+    batch: int, channels: int, places: int, innermost: bool
+) -> None:
+    x = _laid_out(100 + torch.randn(batch, channels, places), innermost)
+    for a, b in zip(numba.moments(x), reference.moments(x), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    scale, shift = torch.randn(2, batch, channels)
+    torch.testing.assert_close(numba.scaled(x, scale, shift), reference.scaled(x, scale, shift))
+
+
 def _problem_of(x: Tensor) -> Problem:
     return Problem.of("max_pool", Geometry(Window.parse((2,), 2), tuple(x.shape[2:])), (x,))
 

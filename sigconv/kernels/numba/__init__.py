@@ -6,6 +6,8 @@ nor Numba imported, before the first problem that is theirs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -108,28 +110,50 @@ def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and (biased) variance of each map of each signal, (batch, channel), float64."""
-    mean, var = _moments(rows(x)[None])
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    mean, var = np.empty(x.shape[:2]), np.empty(x.shape[:2])
+    statistics.moments(rows(x)[None], mean, var)
     return torch.from_numpy(mean), torch.from_numpy(var)
 
 
 def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """scale x + shift, by factors (batch, channel)."""
-    return _scaled(x, rows(x)[None], scale.numpy(), shift.numpy())
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
+    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), out[None])
+    return laid_out_like(y, x)
 
 
 def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The scale and the shift that normalise each channel of x, and its mean and (biased) variance, float64."""
-    scale, shift, mean, var = (
-        numbers.reshape(-1) for numbers in _normalisation(_in_bands(x, weight), weight, bias, eps)
-    )
-    return torch.from_numpy(scale), torch.from_numpy(shift), torch.from_numpy(mean), torch.from_numpy(var)
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    seen, channels = _in_bands(x, 1), x.shape[1]
+    scale, shift = np.empty((2, 1, channels), seen.dtype)
+    mean, var = np.empty((2, channels, 1))
+    w, b = _by_channel(channels, weight, bias)
+    statistics.normalisation(seen, w, b, eps, scale, shift, mean, var)
+    of_scale, of_shift, of_mean, of_var = (torch.from_numpy(t.reshape(-1)) for t in (scale, shift, mean, var))
+    return of_scale, of_shift, of_mean, of_var
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """x, normalised by bands, and mean and variance as above of each."""
-    seen = _in_bands(x, weight)
-    scale, shift, mean, var = _normalisation(seen, weight, bias, eps)
-    return _scaled(x, seen, scale, shift), torch.from_numpy(mean.T.ravel()), torch.from_numpy(var.T.ravel())
+    from . import statistics
+
+    runtime.use_torchs_threads()
+    channels = x.shape[1]
+    seen = _in_bands(x, len(weight) // channels)
+    y, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
+    mean, var = np.empty((2, channels, seen.shape[1]))
+    w, b = _by_channel(channels, weight, bias)
+    statistics.normalise(seen, w, b, eps, out.reshape(seen.shape), mean, var)
+    return laid_out_like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
 def grad_normalise(
@@ -139,47 +163,24 @@ def grad_normalise(
     from . import statistics
 
     runtime.use_torchs_threads()
-    seen, errors = _in_bands(x, weight), _in_bands(g, weight)
-    gx, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    gw, gb = np.empty((2, x.shape[1], seen.shape[1]), seen.dtype)
-    w, m, v = (t.detach().numpy().reshape(gw.shape) for t in (weight, mean, var))
-    statistics.gradients(seen, errors, w, m, v, eps, out.reshape(seen.shape), gw, gb)
+    channels, bands = x.shape[1], len(weight) // x.shape[1]
+    seen, errors = _in_bands(x, bands), _in_bands(g, bands)
+    gx, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
+    gw, gb = np.empty((2, channels, bands), seen.dtype)
+    w, m, v = _by_channel(channels, weight, mean, var)
+    statistics.grad_normalise(seen, errors, w, m, v, eps, out.reshape(seen.shape), gw, gb)
     return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
-def _normalisation(seen: np.ndarray, weight: Tensor, bias: Tensor, eps: float) -> tuple[np.ndarray, ...]:
-    """Scale and shift, and mean and variance in float64, each (band, channel)."""
-    mean, var = _moments(seen)
-    by_band = mean.shape[::-1]
-    scale = weight.detach().numpy().reshape(by_band).T / np.sqrt(var + eps)
-    shift = bias.detach().numpy().reshape(by_band).T - scale * mean
-    return scale.astype(seen.dtype), shift.astype(seen.dtype), mean, var
+def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
+    """Each (channel x band,) as (channel, band)."""
+    return (factor.detach().numpy().reshape(channels, -1) for factor in factors)
 
 
-def _moments(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from . import statistics
-
-    runtime.use_torchs_threads()
-    _, bands, _, channels = seen.shape
-    mean, var = np.empty((bands, channels)), np.empty((bands, channels))
-    statistics.moments(seen, mean, var)
-    return mean, var
-
-
-def _scaled(x: Tensor, seen: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> Tensor:
-    from . import statistics
-
-    runtime.use_torchs_threads()
-    y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(seen, np.ascontiguousarray(scale), np.ascontiguousarray(shift), out.reshape(seen.shape))
-    return laid_out_like(y, x)
-
-
-def _in_bands(x: Tensor, weight: Tensor) -> np.ndarray:
+def _in_bands(x: Tensor, bands: int) -> np.ndarray:
     """x (batch, channel, *size) as (signal, band, place, channel); with one band all signals are a long one."""
-    seen, channels = rows(x), x.shape[1]
-    bands = len(weight) // channels
-    return seen.reshape(1 if bands == 1 else len(seen), bands, -1, channels)
+    seen = rows(x)
+    return seen.reshape(1 if bands == 1 else len(seen), bands, -1, seen.shape[-1])
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:

@@ -44,15 +44,16 @@ def use_torchs_threads() -> None:
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
-def jit(*, reorder: bool = False) -> Callable[[F], F]:
-    """Compile a function that runs in parallel, once for each dtype; the result is kept on disk.
+def jit(*, parallel: bool = True, reorder: bool = False) -> Callable[[F], F]:
+    """Compile a function, once for each dtype; the result is kept on disk.
 
     Args:
+        parallel: whether it has loops of its own that run in parallel.
         reorder: whether sums may be taken in another order and with fused multiply-adds.
     """
     import numba
 
-    options: dict[str, Any] = {"parallel": True, "nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
     if reorder:
         options["fastmath"] = {"contract"}
 

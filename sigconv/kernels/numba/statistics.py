@@ -1,7 +1,8 @@
 """Loops over what is normalised or summed up as mean and variance, compiled.
 
 A batch is (signal, band, row, channel), and statistics are of each band and channel, over signals and rows. Sums over
-all of them are taken in chunks, by as many threads as there are, and these are added in their order.
+all of them are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops
+are (band, channel), what layers keep is (channel, band).
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def moments(x, mean, var):
 
 @jit(reorder=True)
 def scaled(x, scale, shift, y):
-    """y = scale x + shift."""
+    """y = scale x + shift; scale and shift are (band, channel)."""
     signals, bands, rows, channels = x.shape
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
@@ -93,12 +94,11 @@ def scaled(x, scale, shift, y):
 
 
 @jit(reorder=True)
-def gradients(x, g, weight, mean, var, eps, gx, gw, gb):
-    """gx like x, and gw and gb, from the errors g; all of each band and channel are (channel, band)."""
+def error_sums(x, g, middle, errors, products):
+    """The sums of g, and of g (x - middle), each (band, channel), float64."""
     signals, bands, rows, channels = x.shape
-    tiles, count = signals * tiles_of(rows), signals * rows
-    middle = np.ascontiguousarray(mean.T).astype(x.dtype)
-    errors, products = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
+    tiles = signals * tiles_of(rows)
+    error_sums, product_sums = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
         near, error_sum, product_sum = middle[band], np.empty(channels, x.dtype), np.empty(channels, x.dtype)
@@ -112,22 +112,21 @@ def gradients(x, g, weight, mean, var, eps, gx, gw, gb):
                     error_sum[c] += error[c]
                     product_sum[c] += error[c] * (seen[c] - near[c])
             for c in range(channels):
-                errors[task, c] += error_sum[c]
-                products[task, c] += product_sum[c]
-    scale, slope = np.empty((bands, channels), x.dtype), np.empty((bands, channels), x.dtype)
-    base = np.empty((bands, channels), x.dtype)
+                error_sums[task, c] += error_sum[c]
+                product_sums[task, c] += product_sum[c]
+    errors[:], products[:] = 0, 0
     for band in range(bands):
-        for c in range(channels):
-            error = product = 0.0
-            for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-                error += errors[task, c]
-                product += products[task, c]
-            product += error * (middle[band, c] - mean[c, band])  # what the mean lost when it was rounded
-            invstd = 1 / np.sqrt(var[c, band] + eps)
-            gw[c, band], gb[c, band] = invstd * product, error
-            scale[band, c] = weight[c, band] * invstd
-            slope[band, c] = -scale[band, c] * invstd**2 * product / count
-            base[band, c] = -scale[band, c] * error / count - slope[band, c] * mean[c, band]
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for c in range(channels):
+                errors[band, c] += error_sums[task, c]
+                products[band, c] += product_sums[task, c]
+
+
+@jit(reorder=True)
+def combined(x, g, scale, slope, base, gx):
+    """gx = scale g + slope x + base; factors are (band, channel)."""
+    signals, bands, rows, channels = x.shape
+    tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
@@ -136,3 +135,48 @@ def gradients(x, g, weight, mean, var, eps, gx, gw, gb):
             seen, error, out = x[signal, band, row], g[signal, band, row], gx[signal, band, row]
             for c in range(channels):
                 out[c] = by[c] * error[c] + (along[c] * seen[c] + on[c])
+
+
+@jit(parallel=False)
+def normalisation(x, weight, bias, eps, scale, shift, mean, var):
+    """The scale and shift (band, channel) that normalise x, and mean and variance (channel, band)."""
+    bands, channels = scale.shape
+    means, variances = np.empty((bands, channels)), np.empty((bands, channels))
+    moments(x, means, variances)
+    for band in range(bands):
+        for c in range(channels):
+            factor = weight[c, band] / np.sqrt(variances[band, c] + eps)
+            scale[band, c], shift[band, c] = factor, bias[c, band] - factor * means[band, c]
+            mean[c, band], var[c, band] = means[band, c], variances[band, c]
+
+
+@jit(parallel=False)
+def normalise(x, weight, bias, eps, y, mean, var):
+    """y, x normalised, and mean and variance."""
+    shape = (x.shape[1], x.shape[3])
+    scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    normalisation(x, weight, bias, eps, scale, shift, mean, var)
+    scaled(x, scale, shift, y)
+
+
+@jit(parallel=False)
+def grad_normalise(x, g, weight, mean, var, eps, gx, gw, gb):
+    """The gradients of :func:`normalise` from the errors g."""
+    signals, bands, rows, channels = x.shape
+    shape, count = (bands, channels), signals * rows
+    middle, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    slope, base = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    errors, products = np.empty(shape), np.empty(shape)
+    for band in range(bands):
+        for c in range(channels):
+            middle[band, c] = mean[c, band]
+    error_sums(x, g, middle, errors, products)
+    for band in range(bands):
+        for c in range(channels):
+            invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
+            lost = error * (middle[band, c] - mean[c, band])  # when the mean was rounded
+            gw[c, band], gb[c, band] = invstd * (products[band, c] + lost), error
+            scale[band, c] = weight[c, band] * invstd
+            slope[band, c] = -scale[band, c] * invstd * gw[c, band] / count
+            base[band, c] = -scale[band, c] * error / count - slope[band, c] * mean[c, band]
+    combined(x, g, scale, slope, base, gx)
