@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from .kernels.problem import is_batched, is_plain
+from .layout import channels_last
+
 
 class Differentiable(Function):
     """A torch.autograd.Function whose ``call`` is its ``apply``; with gradients switched off, just its ``forward``.
@@ -48,3 +51,8 @@ def by_autograd(
     with torch.enable_grad():
         y = function(*operands, *settings)
     return torch.autograd.grad(y, operands, g, create_graph=again)
+
+
+def errors_of(g: Tensor, innermost: bool) -> Tensor:
+    """Errors in channels-last if what they are the errors of was: so a backward pass stays in one layout."""
+    return channels_last(g) if innermost and is_plain((g,)) and not is_batched(g) else g

@@ -7,6 +7,7 @@ faster in it, pooling several times. A layer gives its output in the layout of i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
@@ -65,6 +66,16 @@ def channels_last_strides(shape: Sizes) -> Sizes:
 def like(x: Tensor, other: Tensor) -> Tensor:
     """x in the layout of ``other``."""
     return channels_last(x) if is_channels_last(other) else x.contiguous()
+
+
+def mean(x: Tensor, axes: Sequence[int]) -> Tensor:
+    """The mean of x (batch, channel, \*size) over axes behind the channels, which become 1.
+
+    In the order in which numbers lie in memory: that is faster than torch's, and so are x's gradients laid out.
+    """
+    if not is_channels_last(x):
+        return x.mean(tuple(axes), keepdim=True)
+    return x.movedim(1, -1).mean([axis - 1 for axis in axes], keepdim=True).movedim(-1, 1)
 
 
 def with_size(x: Tensor, size: Sizes) -> Tensor:

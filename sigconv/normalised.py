@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn import functional as T
 
 from . import planner
-from .differentiable import Differentiable, by_autograd
+from .differentiable import Differentiable, by_autograd, errors_of
 from .kernels.problem import is_batched
+from .layout import is_channels_last
 from .pooling import max_and_winner
 from .window import Geometry, each_place
 
@@ -75,6 +76,7 @@ class _NormalisedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var, winner = ctx.saved_tensors
+        g = errors_of(g, is_channels_last(x))
         if torch.is_grad_enabled() or is_batched(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
         count = x.numel() // x.shape[1]

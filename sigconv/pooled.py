@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from . import planner
-from .differentiable import Differentiable
+from .differentiable import Differentiable, errors_of
 from .kernels.problem import is_batched
+from .layout import is_channels_last
 from .pooling import alive_sum, rectified_and_winner, route
 from .trilinear import derivative
 from .window import PooledGeometry
@@ -35,12 +36,13 @@ class _ConvolvedMaxPool(Differentiable):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         x, w, _, ctx.geometry, _ = inputs
+        ctx.innermost = is_channels_last(x)
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(x, w, output[1])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, winner = ctx.saved_tensors
+        (x, w, winner), g = ctx.saved_tensors, errors_of(g, ctx.innermost)
         by_x, by_w, by_shift, *_ = ctx.needs_input_grad
         gradients = _differentiable if torch.is_grad_enabled() or is_batched(g) else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from . import planner
-from .differentiable import Differentiable
+from .differentiable import Differentiable, errors_of
 from .kernels.problem import NO_WINNER
+from .layout import is_channels_last
 from .window import Geometry
 
 
@@ -62,14 +63,14 @@ class _MaxPool(Differentiable):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.geometry = inputs[1]
+        ctx.geometry, ctx.innermost = inputs[1], is_channels_last(inputs[0])
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(output[1])
         ctx.save_for_forward(output[1])
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return route(ctx.saved_tensors[0], cotangent, ctx.geometry), None
+        return route(ctx.saved_tensors[0], errors_of(cotangent, ctx.innermost), ctx.geometry), None
 
 
 class _MaxPoolWithForwardMode(_MaxPool):
@@ -90,16 +91,16 @@ class _RectifiedMaxPool(Differentiable):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.geometry = inputs[2]
+        ctx.geometry, ctx.innermost = inputs[2], is_channels_last(inputs[0])
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(output[1])
         ctx.save_for_forward(output[1])
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        (winner,) = ctx.saved_tensors
-        gx = route(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[0] else None
-        return gx, alive_sum(winner, cotangent, ctx.geometry) if ctx.needs_input_grad[1] else None, None
+        (winner,), g = ctx.saved_tensors, errors_of(cotangent, ctx.innermost)
+        gx = route(winner, g, ctx.geometry) if ctx.needs_input_grad[0] else None
+        return gx, alive_sum(winner, g, ctx.geometry) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
     def jvp(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:

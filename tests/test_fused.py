@@ -13,6 +13,7 @@ from sigconv.blocks import ConvBlock, chain
 from sigconv.errors import UsageError
 from sigconv.kernels.numba import runtime
 from sigconv.layers import MaxPool
+from sigconv.layout import channels_last, is_channels_last
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 
@@ -106,6 +107,16 @@ def test_an_activation_that_falls_somewhere_comes_first() -> None:
     block = ConvBlock(3, 4, 3, ndim=2, norm=None, activation="gelu", pool=2)
     x = torch.randn(8, 3, 30, 40)
     assert_close(block(x), block.pool(block.activation(block.conv(x))))
+
+
+@RANKS
+@pytest.mark.parametrize("part", ["block", "pool"])
+def test_a_backward_pass_stays_in_channels_last(ndim: int, part: str) -> None:
+    """Though what flattens sends its errors in the other layout."""
+    block = ConvBlock(20, 24, 3, ndim=ndim, norm=None, pool=2)
+    x = channels_last(torch.randn(16, 20, *SIZE[ndim])).requires_grad_()
+    (block if part == "block" else block.pool)(x).flatten(1).square().sum().backward()
+    assert is_channels_last(x.grad)
 
 
 @NORMS

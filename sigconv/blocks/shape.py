@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..layout import preferred
+from ..layout import mean, preferred
 from ..moments import moments
 from ..window import Sizes
 
@@ -75,7 +75,7 @@ class GlobalAvgPool(nn.Module):
     """The mean of each map, (batch, channels, \\*size) -> (batch, channels), for any number of axes and any size."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(2).mean(2)
+        return mean(x, range(2, x.ndim)).flatten(1)
 
 
 class StatisticsPooling(nn.Module):
@@ -88,5 +88,5 @@ class StatisticsPooling(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        mean, variance = moments(x.to(torch.promote_types(x.dtype, torch.float32)))
-        return torch.cat([mean, variance.clamp(min=1e-10).sqrt()], 1).to(x.dtype)
+        middle, variance = moments(x.to(torch.promote_types(x.dtype, torch.float32)))
+        return torch.cat([middle, variance.clamp(min=1e-10).sqrt()], 1).to(x.dtype)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..layers import Conv
+from ..layout import mean
 
 
 class SqueezeExcitation(nn.Module):
@@ -26,5 +27,5 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = Conv(squeezed, channels, 1, ndim=ndim)
 
     def forward(self, x: Tensor) -> Tensor:
-        means = x.mean(tuple(range(2, x.ndim)), keepdim=True)
+        means = mean(x, range(2, x.ndim))
         return x * self.fc2(self.fc1(means).relu()).sigmoid()

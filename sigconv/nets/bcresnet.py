@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ..blocks import ConvBlock, Fold, GlobalAvgPool, SubSpectralNorm, chain
 from ..errors import UsageError
 from ..layers import Conv
+from ..layout import mean
 from .shapes import folded
 
 # blocks, maps in units of 8 * scale, and stride over frequency; the dilation over time is 1, 2, 4, 8
@@ -44,7 +45,7 @@ class BroadcastedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.frequency(x)
-        y = y + self.time(y.mean(2, keepdim=True))
+        y = y + self.time(mean(y, [2]))
         return F.relu(y.add_(x) if self.keeps_shape else y, inplace=True)
 
 
