@@ -69,7 +69,7 @@ def like(x: Tensor, other: Tensor) -> Tensor:
 
 
 def mean(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """The mean of x (batch, channel, \*size) over axes behind the channels, which become 1.
+    """The mean of x (batch, channel, \\*size) over axes behind the channels, which become 1.
 
     In the order in which numbers lie in memory: that is faster than torch's, and so are x's gradients laid out.
     """
