@@ -47,6 +47,13 @@ def _has_small_fast_kernel(problem: Problem) -> bool:
     return window.ndim == 2 and window.places < 25 and max(window.dilation) == 1
 
 
+def _is_worth_a_call(problem: Problem) -> bool:
+    """In channels-last the vendor convolves few numbers in less time than it takes to call a Function of ours."""
+    window = problem.geometry.window
+    few = 1 << 20 if max(window.dilation) == 1 else 1 << 18
+    return not problem.channels_last or window.ndim > 2 or problem.inputs * window.places >= few
+
+
 def _products_are_fast(problem: Problem) -> bool:
     """torch multiplies matrices by MKL, usually; on AMD's processors the vendor's channels-last kernels are faster."""
     return not (problem.channels_last and is_amd())
@@ -97,18 +104,25 @@ RULES: tuple[Rule, ...] = (
         lambda p: (
             _on_cpu(p, "forward", "grad_input")
             and _is_separate(p)
-            and (max(p.geometry.window.dilation) > 1 or any(map(any, p.geometry.window.uneven_padding)))
+            and (
+                (max(p.geometry.window.dilation) > 1 and _is_worth_a_call(p))
+                or any(map(any, p.geometry.window.uneven_padding))
+            )
         ),
     ),
     Rule(
         "flipped",
         "the vendor's convolution with the flipped kernel is faster than its gradient (1.1 to 10 times)",
-        lambda p: _on_cpu(p, "grad_input") and _is_separate(p) and not _has_small_fast_kernel(p),
+        lambda p: (
+            _on_cpu(p, "grad_input") and _is_separate(p) and not _has_small_fast_kernel(p) and _is_worth_a_call(p)
+        ),
     ),
     Rule(
         "numba",
         "the vendor sums up the weights' gradients of separate channels slowly (3 to 25 times)",
-        lambda p: _on_cpu(p, "grad_weight") and _is_separate(p) and not _has_small_fast_kernel(p),
+        lambda p: (
+            _on_cpu(p, "grad_weight") and _is_separate(p) and not _has_small_fast_kernel(p) and _is_worth_a_call(p)
+        ),
     ),
     Rule(
         "overlap_add",
