@@ -45,12 +45,13 @@ def is_forward_mode() -> bool:
 
 def by_autograd(
     function: Callable[..., Any], operands: tuple[Tensor, ...], g: Tensor | tuple[Tensor, ...], *settings: Any
-) -> tuple[Tensor, ...]:
-    """The gradients of a function by its operands, of which derivatives can be had in turn, and for many g at once."""
-    again = torch.is_grad_enabled()
+) -> tuple[Tensor | None, ...]:
+    """The gradients of a function by those of its operands that want any: with derivatives in turn, and for many g."""
+    again, wanted = torch.is_grad_enabled(), [t for t in operands if t.requires_grad]
     with torch.enable_grad():
         y = function(*operands, *settings)
-    return torch.autograd.grad(y, operands, g, create_graph=again)
+    found = iter(torch.autograd.grad(y, wanted, g, create_graph=again))
+    return tuple(next(found) if t.requires_grad else None for t in operands)
 
 
 def errors_of(g: Tensor, innermost: bool) -> Tensor:

@@ -27,7 +27,7 @@ class _Moments(Differentiable):
         ctx.save_for_backward(inputs[0], output[0])
 
     @staticmethod
-    def backward(ctx: Any, g_mean: Tensor, g_var: Tensor) -> Tensor:
+    def backward(ctx: Any, g_mean: Tensor, g_var: Tensor) -> Tensor | None:
         x, mean = ctx.saved_tensors
         if torch.is_grad_enabled() or is_batched(g_mean) or is_batched(g_var):
             return by_autograd(_of_torch, (x,), (g_mean, g_var))[0]

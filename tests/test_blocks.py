@@ -246,6 +246,18 @@ def test_sub_spectral_norm_in_channels_last(size, channels):
         torch.testing.assert_close(a, b)
 
 
+def test_what_is_not_trained_has_no_gradient_and_one_number_no_statistics():
+    norm, x = SubSpectralNorm(3, 2), channels_last(torch.randn(4, 3, 6, 5)).requires_grad_()
+    norm.norm.weight.requires_grad_(False)
+    y = norm(x).square().sum()
+    (gradient,) = torch.autograd.grad(y, x, create_graph=True)
+    gradient.square().sum().backward()
+    assert x.grad is not None
+    assert norm.norm.weight.grad is None
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        norm(channels_last(torch.randn(1, 3, 2, 1)))
+
+
 class _Counted(BatchNorm):
     """In place of what a norm has, as SyncBatchNorm is."""
 

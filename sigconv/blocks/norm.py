@@ -70,7 +70,7 @@ class SubSpectralNorm(nn.Module):
         batch, channels, height, *size = x.shape
         if height % self.sub_bands:
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
-        if is_channels_last(x) and self._is_plain() and normalises(x):
+        if is_channels_last(x) and self._is_plain() and x.numel() > self.norm.num_features and normalises(x):
             y, mean, var = normalised(x, self.norm.weight, self.norm.bias, self.norm.eps)
             self.norm.track(mean, var, x.numel() // len(mean))
             return y
