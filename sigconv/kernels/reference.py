@@ -171,9 +171,9 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tens
     weight and bias are (channel x band,), and so are these: the first axis behind the channels is cut into as many
     equal bands, and each is normalised by itself.
     """
-    seen = _in_bands(x, weight)
+    seen = _in_bands(x, weight).double()
     scale, shift, mean, var = normalisation(seen, weight, bias, eps)
-    return (seen * scale[:, None] + shift[:, None]).reshape(x.shape), mean, var
+    return (seen * scale[:, None] + shift[:, None]).reshape(x.shape).to(x.dtype), mean, var
 
 
 def grad_normalise(
@@ -184,11 +184,12 @@ def grad_normalise(
     With z = (x - mean) / sqrt(var + eps) that by the weight is the sum of g z, that by the bias the sum of g; and that
     by x is weight / sqrt(var + eps) (g - the mean of g - z times the mean of g z).
     """
-    errors, invstd = _in_bands(g, weight), (var + eps).rsqrt()
+    errors, invstd = _in_bands(g, weight).double(), (var + eps).rsqrt()
     z = (_in_bands(x, weight) - mean[:, None]) * invstd[:, None]
     gx = errors - errors.mean((0, 2), keepdim=True) - z * (errors * z).mean((0, 2), keepdim=True)
     gx *= (weight * invstd)[:, None]
-    return gx.reshape(x.shape).to(x.dtype), (errors * z).sum((0, 2)).to(x.dtype), errors.sum((0, 2))
+    gw, gb = ((errors * factor).sum((0, 2)).to(x.dtype) for factor in (z, 1))
+    return gx.reshape(x.shape).to(x.dtype), gw, gb
 
 
 def _in_bands(x: Tensor, weight: Tensor) -> Tensor:
