@@ -58,14 +58,14 @@ def _can_pool(geometry: Geometry) -> bool:
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     if other := better_form(x, geometry):
         y = forward(with_size(x, other.size), with_size(w, other.window.kernel), bias, other)
-        return with_size(y, geometry.output_size)
+        return like(with_size(y, geometry.output_size), x)
     return torch.convolution(pad_constant(x, geometry.window.uneven_padding), w, bias, *arguments(geometry))
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if other := better_form(g, geometry):
         gx = grad_input(with_size(w, other.window.kernel), with_size(g, other.output_size), other)
-        return with_size(gx, geometry.size)
+        return like(with_size(gx, geometry.size), g)
     rest = geometry.window.uneven_padding
     size = [n + sum(pair) for n, pair in zip(geometry.size, rest, strict=True)]
     x = _shape_only(g, (g.shape[0], w.shape[1] * geometry.groups, *size))
