@@ -43,6 +43,11 @@ def is_forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+def wants_more(*g: Tensor) -> bool:
+    """Whether a backward pass, of errors g, is asked for derivatives of its own or for many gradients at once."""
+    return torch.is_grad_enabled() or any(map(is_batched, g))
+
+
 def by_autograd(
     function: Callable[..., Any], operands: tuple[Tensor, ...], g: Tensor | tuple[Tensor, ...], *settings: Any
 ) -> tuple[Tensor | None, ...]:

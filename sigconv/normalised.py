@@ -18,8 +18,7 @@ from torch import Tensor
 from torch.nn import functional as T
 
 from . import planner
-from .differentiable import Differentiable, by_autograd, errors_of
-from .kernels.problem import is_batched
+from .differentiable import Differentiable, by_autograd, errors_of, wants_more
 from .layout import is_channels_last
 from .pooling import max_and_winner
 from .window import Geometry, each_place
@@ -39,7 +38,7 @@ class _Normalised(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var = ctx.saved_tensors
-        if torch.is_grad_enabled() or is_batched(g):
+        if wants_more(g):
             return (*by_autograd(_plain, (x, weight, bias), g, ctx.eps), None)
         kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
         return (*kernel(x, g, weight, mean, var, ctx.eps), None)
@@ -77,7 +76,7 @@ class _NormalisedMaxPool(Differentiable):
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var, winner = ctx.saved_tensors
         g = errors_of(g, is_channels_last(x))
-        if torch.is_grad_enabled() or is_batched(g):
+        if wants_more(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
         count = x.numel() // x.shape[1]
         invstd = (var + ctx.eps).rsqrt()

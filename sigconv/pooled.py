@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from . import planner
-from .differentiable import Differentiable, errors_of
-from .kernels.problem import is_batched
+from .differentiable import Differentiable, errors_of, wants_more
 from .layout import is_channels_last
 from .pooling import alive_sum, rectified_and_winner, route
 from .trilinear import derivative
@@ -36,15 +34,15 @@ class _ConvolvedMaxPool(Differentiable):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         x, w, _, ctx.geometry, _ = inputs
-        ctx.innermost = is_channels_last(x)
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(x, w, output[1])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        (x, w, winner), g = ctx.saved_tensors, errors_of(g, ctx.innermost)
+        x, w, winner = ctx.saved_tensors
+        g = errors_of(g, is_channels_last(x))
         by_x, by_w, by_shift, *_ = ctx.needs_input_grad
-        gradients = _differentiable if torch.is_grad_enabled() or is_batched(g) else _of_winners
+        gradients = _differentiable if wants_more(g) else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
         return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None, None
 

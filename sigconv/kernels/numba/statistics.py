@@ -98,7 +98,7 @@ def error_sums(x, g, middle, errors, products):
     """The sums of g, and of g (x - middle), each (band, channel), float64."""
     signals, bands, rows, channels = x.shape
     tiles = signals * tiles_of(rows)
-    error_sums, product_sums = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
+    of_errors, of_products = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
         near, error_sum, product_sum = middle[band], np.empty(channels, x.dtype), np.empty(channels, x.dtype)
@@ -112,14 +112,14 @@ def error_sums(x, g, middle, errors, products):
                     error_sum[c] += error[c]
                     product_sum[c] += error[c] * (seen[c] - near[c])
             for c in range(channels):
-                error_sums[task, c] += error_sum[c]
-                product_sums[task, c] += product_sum[c]
+                of_errors[task, c] += error_sum[c]
+                of_products[task, c] += product_sum[c]
     errors[:], products[:] = 0, 0
     for band in range(bands):
         for task in range(band * CHUNKS, (band + 1) * CHUNKS):
             for c in range(channels):
-                errors[band, c] += error_sums[task, c]
-                products[band, c] += product_sums[task, c]
+                errors[band, c] += of_errors[task, c]
+                products[band, c] += of_products[task, c]
 
 
 @jit(reorder=True)
