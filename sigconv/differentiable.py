@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,21 +20,32 @@ class Differentiable(Function):
     """
 
     generate_vmap_rule = True
+    _with_context: type[Function]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # torch asks for it at each call, and Python would work it out anew.
-        cls.forward.__signature__ = inspect.signature(cls.forward)  # type: ignore[attr-defined]
+        cls._with_context = _with_context(cls)
 
     @classmethod
     def call(cls, *arguments: Any) -> Any:
-        return cls.forward(*arguments) if _nothing_is_recorded() else cls.apply(*arguments)
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            return cls.apply(*arguments)
+        if torch.is_grad_enabled() or is_forward_mode():
+            return cls._with_context.apply(*arguments)
+        return cls.forward(*arguments)
 
 
-def _nothing_is_recorded() -> bool:
-    if torch.compiler.is_compiling() or torch.is_grad_enabled():
-        return False
-    return not is_forward_mode() and not torch._C._are_functorch_transforms_active()
+def _with_context(function: type[Function]) -> type[Function]:
+    """The same in torch's other form, whose ``forward`` takes the context: no transform can do with it, but a call
+    takes 20 microseconds less."""
+
+    def forward(ctx: Any, *inputs: Any) -> Any:
+        output = function.forward(*inputs)
+        function.setup_context(ctx, inputs, output)
+        return output
+
+    methods = {"forward": forward, "backward": function.backward, "jvp": function.jvp}
+    return type(function.__name__, (Function,), {name: staticmethod(method) for name, method in methods.items()})
 
 
 def is_forward_mode() -> bool:

@@ -1,4 +1,4 @@
-"""Batch normalisation as a differentiable function: of bands, or with ReLU and max pooling behind it.
+"""Batch normalisation as a differentiable function: of bands, with ReLU behind it, or with that and max pooling.
 
 Bands are equal parts of the first axis behind the channels, each of which is normalised by itself. With pooling
 
@@ -26,35 +26,45 @@ from .window import Geometry, each_place
 
 class _Normalised(Differentiable):
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        return planner.kernel("normalise", each_place(x.shape[2:]), (x,))(x, weight, bias, eps)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
+        return planner.kernel("normalise", each_place(x.shape[2:]), (x,))(x, weight, bias, eps, rectified)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, weight, bias, ctx.eps = inputs
+        x, weight, bias, *ctx.settings = inputs
         ctx.mark_non_differentiable(*output[1:])
         ctx.save_for_backward(x, weight, bias, *output[1:])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var = ctx.saved_tensors
+        g = errors_of(g, is_channels_last(x))
         if wants_more(g):
-            return (*by_autograd(_plain, (x, weight, bias), g, ctx.eps), None)
+            return (*by_autograd(_plain, (x, weight, bias), g, *ctx.settings), None, None)
         kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
-        return (*kernel(x, g, weight, mean, var, ctx.eps), None)
+        return (*kernel(x, g, weight, bias, mean, var, *ctx.settings), None, None)
 
 
-def normalises(x: Tensor) -> bool:
-    """Whether a kernel of ours normalises signals like x (batch, channel, *size)."""
-    return planner.is_ours("normalise", each_place(x.shape[2:]), x)
+def normalises(x: Tensor, bands: int) -> bool:
+    """Whether a kernel of ours normalises signals like x (batch, channel, *size), in so many bands of all channels."""
+    return x.numel() > bands and planner.is_ours("normalise", each_place(x.shape[2:]), x)
 
 
-def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def rectifies(x: Tensor) -> bool:
+    """The same of whole channels and with ReLU; there, torch is not slow, and our call takes time."""
+    return x.numel() >= planner.MANY and normalises(x, x.shape[1])
+
+
+def normalised(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, rectified: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """x, each band of each channel normalised by its own statistics, and these: mean and biased variance, float64.
+
+    ReLU of that if ``rectified``.
 
     x (batch, channel, *size); weight, bias, mean and variance (channel x band,) -> like x.
     """
-    return _Normalised.call(x, weight, bias, eps)
+    return _Normalised.call(x, weight, bias, eps, rectified)
 
 
 class _NormalisedMaxPool(Differentiable):
@@ -62,9 +72,8 @@ class _NormalisedMaxPool(Differentiable):
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        scale, shift, mean, var = planner.kernel("normalisation", geometry, (x,))(x, weight, bias, eps)
-        y, winner = planner.kernel("rectified_max_pool", geometry, (x,))(x, scale, shift, geometry)
-        return y, mean, var, winner
+        kernel = planner.kernel("normalised_max_pool", geometry, (x,))
+        return kernel(x, weight, bias, eps, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -74,21 +83,12 @@ class _NormalisedMaxPool(Differentiable):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias, mean, var, winner = ctx.saved_tensors
+        x, weight, bias, winner, mean, var = ctx.saved_tensors
         g = errors_of(g, is_channels_last(x))
         if wants_more(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
-        count = x.numel() // x.shape[1]
-        invstd = (var + ctx.eps).rsqrt()
-        sums = planner.kernel("error_sums", ctx.geometry, (winner, g))(winner, g, x, ctx.geometry)
-        g_bias, products = (s.double() for s in sums)
-        g_weight = invstd * (products - mean * g_bias)
-        scale = weight * invstd
-        slope = -scale * invstd * g_weight / count
-        base = -scale * g_bias / count - slope * mean
-        slope, base, scale, g_weight, g_bias = (t.to(x.dtype) for t in (slope, base, scale, g_weight, g_bias))
-        onto = planner.kernel("routed_onto", ctx.geometry, (x, winner))
-        return onto(x, slope, base, winner, g, scale, ctx.geometry), g_weight, g_bias, None, None
+        kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g))
+        return (*kernel(x, winner, g, weight, mean, var, ctx.eps, ctx.geometry), None, None)
 
 
 def normalised_max_pool(
@@ -98,15 +98,16 @@ def normalised_max_pool(
 
     x (batch, channel, *size); weight, bias, mean and variance (channel,) -> (batch, channel, *output size).
     """
-    y, mean, var, _ = _NormalisedMaxPool.call(x, weight, bias, eps, geometry)
+    y, _, mean, var = _NormalisedMaxPool.call(x, weight, bias, eps, geometry)
     return y, mean, var
 
 
-def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> Tensor:
     """By torch's operation, to which bands are channels."""
     bands = x.reshape(len(x), len(weight), -1)
-    return T.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
+    y = T.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
+    return torch.relu(y) if rectified else y
 
 
 def _plain_and_pooled(x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry) -> Tensor:
-    return max_and_winner(torch.relu(_plain(x, weight, bias, eps)), geometry)[0]
+    return max_and_winner(_plain(x, weight, bias, eps, True), geometry)[0]

@@ -55,8 +55,10 @@ SMALL = 1 << 13
 """No rule applies to signals of fewer numbers: there, the time is that of the calls."""
 
 FEW = 1 << 17
-"""Pooling of fewer numbers is left to the vendor, block or not, where it is fast: what would be saved is less than a
-Function of ours costs."""
+"""Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
+
+MANY = 1 << 19
+"""The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
 ENVIRONMENT = "SIGCONV_KERNEL"
 
@@ -104,7 +106,7 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
     """The same for pooling."""
     if _forced is not None:
         return False
-    if not torch.compiler.is_compiling() and x.numel() >= (FEW if is_channels_last(x) else SMALL):
+    if not torch.compiler.is_compiling() and x.numel() >= (MANY if is_channels_last(x) else SMALL):
         return choose(Problem.of(operation, geometry, (x,))).kernel == "vendor"
     return vendor.supports_pooling(operation, geometry)
 
@@ -116,11 +118,11 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
     return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
 
 
-def has_fused_pool(geometry: Geometry, x: Tensor, channels: int) -> bool:
-    """Whether a kernel does ReLU and maximum pooling at once, on what a convolution of x to ``channels`` gives."""
+def has_fused_pool(operation: str, geometry: Geometry, x: Tensor, channels: int) -> bool:
+    """Whether a kernel does maximum pooling and what is before it at once, on what x is convolved to, ``channels``."""
     if torch.compiler.is_compiling() or is_autocast(x):
         return False
-    return _fuses(Problem.of("rectified_max_pool", geometry, (x,)), channels, _forced)
+    return _fuses(Problem.of(operation, geometry, (x,)), channels, _forced)
 
 
 @remembered

@@ -123,7 +123,7 @@ def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[
 def alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """The sum of the errors of windows that have a winner, in each channel."""
     if not torch.is_grad_enabled():
-        return planner.kernel("error_sums", geometry, (winner, g))(winner, g, None, geometry)[0]
+        return planner.kernel("error_sums", geometry, (winner, g))(winner, g, geometry)
     return g.masked_fill(winner == NO_WINNER, 0).sum([d for d in range(g.ndim) if d != 1])
 
 

@@ -60,12 +60,20 @@ def _products_are_fast(problem: Problem) -> bool:
 
 
 CONVOLUTION = ("forward", "grad_input", "grad_weight")
+POOLING = (
+    "max_pool",
+    "rectified_max_pool",
+    "normalised_max_pool",
+    "grad_normalised_max_pool",
+    "route",
+    "error_sums",
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "numba",
         "winners are remembered in a byte, and pooling goes over channels that lie side by side (1.1 to 1.6 times)",
-        lambda p: _on_cpu(p, "max_pool", "rectified_max_pool", "route", "routed_onto", "error_sums", "normalisation"),
+        lambda p: _on_cpu(p, *POOLING),
     ),
     Rule(
         "numba",

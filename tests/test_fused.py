@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 import sigconv
 from sigconv import planner
-from sigconv.blocks import ConvBlock, chain
+from sigconv.blocks import BatchNorm, ConvBlock, chain
 from sigconv.errors import UsageError
 from sigconv.kernels.numba import runtime
 from sigconv.layers import MaxPool
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no
 SIZE = {1: (900,), 2: (30, 40), 3: (8, 14, 14)}
 RANKS = pytest.mark.parametrize("ndim", SIZE)
 NORMS = pytest.mark.parametrize("norm", [None, "batch"])
+JOINED = {None: ("numba", "rectified_max_pool"), "batch": ("numba", "normalised_max_pool")}
 
 
 def _block(ndim: int, norm: str | None, **options: object) -> ConvBlock:
@@ -52,10 +53,10 @@ def test_equals_its_parts(ndim: int, norm: str | None) -> None:
     parts, x = _one_by_one(block), torch.randn(8, 3, *SIZE[ndim], dtype=torch.float64)
     with planner.observed() as used:
         found = _trained(block, x)
-    assert ("numba", "rectified_max_pool") in used
+    assert JOINED[norm] in used
     with planner.observed() as used:
         expected = _trained(parts, x)
-    assert ("numba", "rectified_max_pool") not in used
+    assert JOINED[norm] not in used
     for a, b in zip(found, expected, strict=True):
         assert_close(a, b, rtol=1e-9, atol=1e-9)
 
@@ -68,7 +69,7 @@ def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
     apart = nn.Sequential(*copy.deepcopy(network))
     with planner.observed() as used:
         found = _trained(network, x)
-    assert ("numba", "rectified_max_pool") in used
+    assert JOINED[norm] in used
     for a, b in zip(found, _trained(apart, x), strict=True):
         assert_close(a, b, rtol=1e-4, atol=1e-4)
 
@@ -150,7 +151,7 @@ def test_second_derivatives(norm: str | None) -> None:
     x = torch.randn(2, 3, 3400, dtype=torch.float64, requires_grad=True)
     with planner.observed() as used:
         torch.autograd.gradgradcheck(block, x, fast_mode=True)
-    assert ("numba", "rectified_max_pool") in used
+    assert JOINED[norm] in used
 
 
 @NORMS
@@ -208,7 +209,36 @@ def test_what_is_done_part_by_part(options: dict, x: Tensor) -> None:
     block = _block(2, "batch", **options).to(x.dtype)
     with planner.observed() as used:
         block(x).sum().backward()
-    assert ("numba", "rectified_max_pool") not in used
+    assert JOINED["batch"] not in used
+
+
+@pytest.mark.parametrize("ndim", [1, 2])  # with three axes, torch convolves float64 in the other layout
+def test_relu_is_joined_with_what_normalises(ndim: int) -> None:
+    block = _block(ndim, "batch").double()
+    del block.pool
+    parts, x = _one_by_one(block), torch.randn(32, 3, *SIZE[ndim], dtype=torch.float64)
+    with planner.observed() as used:
+        found = _trained(block, x)
+    assert used >= {("numba", "normalise"), ("numba", "grad_normalise")}
+    for a, b in zip(found, _trained(parts, x), strict=True):
+        assert_close(a, b, rtol=1e-9, atol=1e-9)
+    with planner.observed() as used:
+        block(x[:2])
+        block.eval()(x)
+    assert ("numba", "normalise") not in used
+
+
+@pytest.mark.parametrize("pool", [None, 2])
+def test_parts_that_somebody_has_added_are_called(pool: int | None) -> None:
+    block, x = ConvBlock(3, 20, 3, ndim=2, pool=pool), torch.randn(8, 3, 30, 40)
+    block.add_module("last", nn.Threshold(1e9, 0.5))
+    assert (block(x) == 0.5).all()
+
+
+def test_a_norm_without_bias() -> None:
+    block, x = _block(2, "batch"), torch.randn(8, 3, 30, 40)
+    block.norm = BatchNorm(20, bias=False)
+    assert_close(block(x), _one_by_one(block)(x), rtol=1e-4, atol=1e-4)
 
 
 def test_windows_that_do_not_fit_are_named() -> None:

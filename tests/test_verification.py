@@ -29,6 +29,7 @@ PART = {
     "rectified_max_pool": {"numba"},
     "convolved_max_pool": {"vendor", "numba"},
     "normalised": {"numba"},
+    "normalised_relu": {"numba"},
     "normalised_max_pool": {"numba"},
     "avg_pool": {"vendor"},
     "adaptive_max_pool": {"vendor"},

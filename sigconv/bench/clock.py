@@ -33,7 +33,8 @@ def interleaved(
     calls: Mapping[str, Callable[[], object]], seconds: float, wait: Callable[[], object] = lambda: None
 ) -> dict[str, Timing]:
     """Time each of ``calls`` once a round, for about ``seconds``, in another order each round: nobody always follows
-    the same one, whose memory and caches it finds.
+    the same one, whose memory and caches it finds. Before it is timed each is called once more, as in training a step
+    follows one like itself.
 
     ``wait`` returns when the device has done all that it was given.
     """
@@ -52,13 +53,13 @@ def interleaved(
 
 
 def _repeats(call: Callable[[], object], wait: Callable[[], object]) -> int:
-    """How many calls a sample needs; the first is to warm up."""
-    _sample(call, 1, wait)
+    """How many calls a sample needs."""
     return math.ceil(SHORTEST / _sample(call, 1, wait))
 
 
 def _sample(call: Callable[[], object], repeats: int, wait: Callable[[], object]) -> float:
-    """Seconds a call."""
+    """Seconds a call, behind one that is not timed."""
+    call()
     wait()
     start = perf_counter()
     for _ in range(repeats):

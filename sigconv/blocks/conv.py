@@ -13,9 +13,12 @@ from ..layout import preferred
 from ..window import Padding, PerAxis, Window
 from .activation import make_activation
 from .compose import chain
-from .fused import pooled
+from .fused import activated, pooled
 from .norm import make_norm
 from .observed import are_observed
+
+PARTS = {"conv", "norm", "activation", "pool"}
+"""Of a block, by name. With others, which somebody has added, nothing is joined."""
 
 
 class ConvBlock(nn.Module):
@@ -78,16 +81,19 @@ class ConvBlock(nn.Module):
         if x.ndim == self.conv.window.ndim + 1 and "norm" not in self._modules:
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
         x = self._laid_out(x)
+        if not self._modules.keys() <= PARTS or are_observed(self, *self.children()):
+            for part in self.children():
+                x = part(x)
+            return x
         pool = self._modules.get("pool")
-        if type(pool) is MaxPool and not are_observed(self, *self.children()):
+        if type(pool) is MaxPool:
             return pooled(self, pool, x)
-        for part in self.children():
-            x = part(x)
-        return x
+        x = activated(self, x)
+        return x if pool is None else pool(x)
 
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
         """``pool(self(x))``, with less than both would take where that can be done."""
-        if "pool" in self._modules or are_observed(self, pool, *self.children()):
+        if not self._modules.keys() < PARTS or are_observed(self, pool, *self.children()):
             return pool(self(x))
         return pooled(self, pool, self._laid_out(x))
 

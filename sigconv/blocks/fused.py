@@ -19,14 +19,26 @@ RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 """Activations that never fall, so that the largest of what they give is what they give of the largest."""
 
 
+def activated(block: nn.Module, x: Tensor) -> Tensor:
+    """What a block's convolution, normalisation and activation make of x, the last two at once where that is faster.
+
+    Of this and of :func:`pooled`, nobody sees what is in between: ask :func:`.observed.are_observed` first.
+    """
+    conv, norm, activation = _parts(block)
+    x = conv(x)
+    if type(norm) is BatchNorm and type(activation) is nn.ReLU:
+        return norm.rectified(x)
+    for part in (norm, activation):
+        x = x if part is None else part(x)
+    return x
+
+
 def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
     """``pool`` of what a block of convolution, normalisation and activation makes of x, some or all of it at once.
 
-    The maximum is taken before an activation that rises, which then has less to do. Nobody sees what is in between:
-    ask :func:`.observed.are_observed` first.
+    The maximum is taken before an activation that rises, which then has less to do.
     """
-    conv, norm, activation = (block._modules.get(name) for name in ("conv", "norm", "activation"))
-    assert isinstance(conv, Conv)
+    conv, norm, activation = _parts(block)
     parts = [conv, norm, activation, pool]
     rises = activation is None or type(activation) in RISING
     if rises and not pool.return_indices:
@@ -39,12 +51,19 @@ def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
     return x
 
 
+def _parts(block: nn.Module) -> tuple[Conv, nn.Module | None, nn.Module | None]:
+    conv, norm, activation = (block._modules.get(name) for name in ("conv", "norm", "activation"))
+    assert isinstance(conv, Conv)
+    return conv, norm, activation
+
+
 def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
     """The same by one operation for several parts, if there is one."""
     if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or pool.ceil_mode:
         return None
     geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
-    if not planner.has_fused_pool(geometry.pooling, x, conv.out_channels):
+    operation = "rectified_max_pool" if norm is None else "normalised_max_pool"
+    if not planner.has_fused_pool(operation, geometry.pooling, x, conv.out_channels):
         return None
     rectifies = type(activation) is nn.ReLU
     if norm is None:
@@ -71,7 +90,7 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
-    if not norm.training or norm.weight is None or is_forward_mode():
+    if is_forward_mode() or not norm.is_plain():
         return None
     z = conv(x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)

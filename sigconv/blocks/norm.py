@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import UsageError
 from ..layout import is_channels_last
 from ..names import named
-from ..normalised import normalised, normalises
+from ..normalised import normalised, normalises, rectifies
 from .observed import are_observed
 
 
@@ -37,6 +37,18 @@ class BatchNorm(_BatchNorm):
             return super().forward(input.unsqueeze(2)).squeeze(2)
         return super().forward(input)
 
+    def is_plain(self) -> bool:
+        """Whether a batch is normalised by its own statistics and a weight and bias of each channel, as kernels do."""
+        return self.training and self.weight is not None and self.bias is not None
+
+    def rectified(self, x: Tensor) -> Tensor:
+        """ReLU of what is normalised, by one operation where that is faster."""
+        if not (self.is_plain() and rectifies(x)):
+            return torch.relu(self(x))
+        y, mean, var = normalised(x, self.weight, self.bias, self.eps, rectified=True)
+        self.track(mean, var, x.numel() // len(mean))
+        return y
+
     def track(self, mean: Tensor, var: Tensor, count: int) -> None:
         """Let the running statistics follow those of a batch: mean and biased variance of ``count`` numbers each."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
@@ -44,8 +56,8 @@ class BatchNorm(_BatchNorm):
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-            self.running_var.lerp_((var * (count / (count - 1))).to(self.running_var.dtype), share)
+            self.running_mean.mul_(1 - share).add_(mean, alpha=share)
+            self.running_var.mul_(1 - share).add_(var, alpha=share * count / (count - 1))
 
 
 class SubSpectralNorm(nn.Module):
@@ -70,16 +82,14 @@ class SubSpectralNorm(nn.Module):
         batch, channels, height, *size = x.shape
         if height % self.sub_bands:
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
-        if is_channels_last(x) and self._is_plain() and x.numel() > self.norm.num_features and normalises(x):
+        # What the norm does may not be known: it may have been replaced by one that works across processes, say.
+        known = type(self.norm) is BatchNorm and self.norm.is_plain() and not are_observed(self.norm)
+        if known and is_channels_last(x) and normalises(x, self.norm.num_features):
             y, mean, var = normalised(x, self.norm.weight, self.norm.bias, self.norm.eps)
             self.norm.track(mean, var, x.numel() // len(mean))
             return y
         bands = x.reshape(batch, channels * self.sub_bands, height // self.sub_bands, *size)
         return self.norm(bands).reshape(x.shape)
-
-    def _is_plain(self) -> bool:
-        """Whether what the norm does is known: it may have been replaced by one that works across processes, say."""
-        return type(self.norm) is BatchNorm and self.norm.training and not are_observed(self.norm)
 
 
 # From a number of channels to what normalises them. One group is layer normalisation: over all channels and places.

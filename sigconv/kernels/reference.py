@@ -85,9 +85,8 @@ def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geomet
     NO_WINNER: its error goes nowhere.
     """
     scale, shift = (t.reshape(-1, *[1] * geometry.window.ndim) for t in (scale, shift))
-    sign = where(scale < 0, -1, 1)
-    best, place = _best_and_place(x * sign, geometry)
-    y = torch.relu(best * (sign * scale) + shift)
+    best, place = _best_and_place(scale * _wide(x) + shift, geometry)
+    y = torch.relu(best).to(x.dtype)
     return y, where(y <= 0, NO_WINNER, place).to(torch.uint8)
 
 
@@ -127,21 +126,25 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
     return x.flatten(2).gather(2, index.flatten(2)).reshape(winner.shape).masked_fill(lost, 0)
 
 
-def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """Of each channel, the sum of g[o] over windows that have a winner, and that of g[o] x[winner of o]."""
+def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Of each channel, the sum of g[o] over windows that have a winner."""
     _, lost = _index_and_lost(winner, geometry)
-    alive = g.masked_fill(lost, 0)
-    won = alive if x is None else alive * gather(x, winner, geometry)
-    rest = [d for d in range(g.ndim) if d != 1]
-    return alive.sum(rest), won.sum(rest)
+    return g.masked_fill(lost, 0).sum([d for d in range(g.ndim) if d != 1])
 
 
-def routed_onto(
-    x: Tensor, slope: Tensor, base: Tensor, winner: Tensor, g: Tensor, scale: Tensor, geometry: Geometry
-) -> Tensor:
-    """gx[j] = slope x[j] + base + sum over all o whose winner is j of scale g[o]; all three factors are (channel,)."""
-    slope, base, scale = (t.reshape(-1, *[1] * geometry.window.ndim) for t in (slope, base, scale))
-    return slope * x + base + route(winner, scale * g, geometry)
+def normalised_max_pool(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """:func:`rectified_max_pool` of x normalised by its own statistics; and mean and variance as below."""
+    scale, shift, mean, var = _normalisation(x, weight, bias, eps)
+    return *rectified_max_pool(x, scale, shift, geometry), mean, var
+
+
+def grad_normalised_max_pool(
+    x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalised_max_pool` by x, weight and bias, from its errors g."""
+    return _grad_normalise(x, route(winner, g, geometry), weight, mean, var, eps)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,31 +158,31 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return (x.flatten(2) * scale[:, :, None] + shift[:, :, None]).reshape(x.shape)
 
 
-def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The scale and the shift that normalise each channel of x (batch, channel, *size), and its mean and variance.
-
-    With a = weight / sqrt(var + eps) these are a and bias - a mean, in x's dtype; mean and (biased) variance float64.
-    """
-    var, mean = torch.var_mean(x.double(), [d for d in range(x.ndim) if d != 1], correction=0)
-    scale = weight * (var + eps).rsqrt()
-    return scale.to(x.dtype), (bias - scale * mean).to(x.dtype), mean, var
-
-
-def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """x (batch, channel, *size), normalised, and mean and variance as above.
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """x (batch, channel, *size), normalised, or ReLU of that; and mean and variance as below.
 
     weight and bias are (channel x band,), and so are these: the first axis behind the channels is cut into as many
     equal bands, and each is normalised by itself.
     """
     seen = _in_bands(x, weight).double()
-    scale, shift, mean, var = normalisation(seen, weight, bias, eps)
-    return (seen * scale[:, None] + shift[:, None]).reshape(x.shape).to(x.dtype), mean, var
+    scale, shift, mean, var = _normalisation(seen, weight, bias, eps)
+    y = (seen * scale[:, None] + shift[:, None]).reshape(x.shape).to(x.dtype)
+    return torch.relu(y) if rectified else y, mean, var
 
 
 def grad_normalise(
+    x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalise` by x, weight and bias, from its errors g, none where ReLU gave zero."""
+    if rectified:
+        g = g.masked_fill(normalise(x, weight, bias, eps, True)[0] <= 0, 0)
+    return _grad_normalise(x, g, weight, mean, var, eps)
+
+
+def _grad_normalise(
     x: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalise` by x, weight and bias, from its errors g.
+    """The gradients of normalisation.
 
     With z = (x - mean) / sqrt(var + eps) that by the weight is the sum of g z, that by the bias the sum of g; and that
     by x is weight / sqrt(var + eps) (g - the mean of g - z times the mean of g z).
@@ -190,6 +193,16 @@ def grad_normalise(
     gx *= (weight * invstd)[:, None]
     gw, gb = ((errors * factor).sum((0, 2)).to(x.dtype) for factor in (z, 1))
     return gx.reshape(x.shape).to(x.dtype), gw, gb
+
+
+def _normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The scale and the shift that normalise each channel of x (batch, channel, *size), and its mean and variance.
+
+    With a = weight / sqrt(var + eps) these are a and bias - a mean, with (biased) variance; all of them float64.
+    """
+    var, mean = torch.var_mean(x.double(), [d for d in range(x.ndim) if d != 1], correction=0)
+    scale = weight * (var + eps).rsqrt()
+    return scale, bias - scale * mean, mean, var
 
 
 def _in_bands(x: Tensor, weight: Tensor) -> Tensor:

@@ -187,7 +187,7 @@ def _rectified_cases(normalised: bool) -> Iterator[Case]:
             yield Case(name, function, torch_function, shapes, linear_in, polynomial=not normalised, beside=beside)
 
 
-def _normalised_cases() -> Iterator[Case]:
+def _normalised_cases(rectified: bool) -> Iterator[Case]:
     """Behind ReLU: without it, what is normalised cancels in sums of it, and there is nothing to compare errors to."""
     size = (4, 3, 3)
     for ndim in RANKS:
@@ -200,7 +200,8 @@ def _normalised_cases() -> Iterator[Case]:
                 return torch.relu(y).reshape(x.shape)
 
             def function(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-                return torch.relu(normalised(x, weight, bias, 1e-5)[0])
+                y = normalised(x, weight, bias, 1e-5, rectified=rectified)[0]
+                return y if rectified else torch.relu(y)
 
             name, shapes = f"{ndim}-D, {bands} bands", (shape, factors, factors)
             yield Case(name, function, torch_function, shapes, ((1, 2),), polynomial=False, beside=(0.0, 0.3, 0.7))
@@ -256,7 +257,8 @@ CASES: dict[str, tuple[Case, ...]] = {
     "avg_pool": tuple(_avg_pool_cases()),
     "rectified_max_pool": tuple(_rectified_cases(normalised=False)),
     "convolved_max_pool": tuple(_convolved_cases()),
-    "normalised": tuple(_normalised_cases()),
+    "normalised": tuple(_normalised_cases(rectified=False)),
+    "normalised_relu": tuple(_normalised_cases(rectified=True)),
     "normalised_max_pool": tuple(_rectified_cases(normalised=True)),
     "adaptive_max_pool": tuple(_adaptive_cases("max")),
     "adaptive_avg_pool": tuple(_adaptive_cases("avg")),

@@ -21,8 +21,15 @@ from .patches import padded_rows, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
-_POOLING = ("max_pool", "rectified_max_pool", "route", "error_sums", "routed_onto")
-_STATISTICS = ("moments", "scaled", "normalisation", "normalise", "grad_normalise")
+_POOLING = (
+    "max_pool",
+    "rectified_max_pool",
+    "normalised_max_pool",
+    "grad_normalised_max_pool",
+    "route",
+    "error_sums",
+)
+_STATISTICS = ("moments", "scaled", "normalise", "grad_normalise")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
 
@@ -53,59 +60,72 @@ def _has_patches(problem: Problem) -> bool:
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of each window and the winner's place in it, uint8."""
-    return _max_pool(x, None, None, geometry)
+    return _max_pool(x, None, geometry)
 
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """relu(scale x + shift): its maximum in each window, and the winner's place, or NO_WINNER where that is zero."""
-    scales, shifts = scale.detach().numpy(), shift.detach().numpy()
-    falls = scales < 0  # the maximum of a falling function is at the minimum
-    sign = np.where(falls, -1, 1).astype(scales.dtype) if falls.any() else None
-    return _max_pool(x, sign, (scales, shifts), geometry)
+    return _max_pool(x, (scale.detach().numpy(), shift.detach().numpy()), geometry)
 
 
-def _max_pool(
-    x: Tensor, sign: np.ndarray | None, factors: tuple[np.ndarray, np.ndarray] | None, geometry: Geometry
-) -> tuple[Tensor, Tensor]:
+def _max_pool(x: Tensor, factors: tuple[np.ndarray, np.ndarray] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
     from . import pooling
 
     runtime.use_torchs_threads()
     best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
     winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
-    pooling.max_pool(rows(x), sign, factors, values, places, *windows(geometry))
+    pooling.max_pool(rows(x), factors, values, places, *windows(geometry))
     return laid_out_like(best, x), winner
+
+
+def normalised_max_pool(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
+    from . import normalised_pooling
+
+    runtime.use_torchs_threads()
+    best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
+    winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
+    mean, var = np.empty((2, x.shape[1]))
+    factors = weight.detach().numpy(), bias.detach().numpy()
+    normalised_pooling.forward(rows(x), *factors, eps, values, places, mean, var, *windows(geometry))
+    return laid_out_like(best, x), winner, torch.from_numpy(mean), torch.from_numpy(var)
+
+
+def grad_normalised_max_pool(
+    x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalised_max_pool` by x, weight and bias."""
+    from . import normalised_pooling
+
+    runtime.use_torchs_threads()
+    gx, samples = empty_rows(x.shape[0], x.shape[1], geometry.size, x.dtype)
+    gw, gb = np.empty((2, x.shape[1]), samples.dtype)
+    factors = (t.detach().numpy() for t in (weight, mean, var))
+    normalised_pooling.backward(rows(x), rows(winner), rows(g), *factors, eps, samples, gw, gb, *windows(geometry))
+    return laid_out_like(gx, x), torch.from_numpy(gw), torch.from_numpy(gb)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """Each error at the winner of its window."""
-    return _route(winner, g, None, geometry)
-
-
-def routed_onto(
-    x: Tensor, slope: Tensor, level: Tensor, winner: Tensor, g: Tensor, scale: Tensor, geometry: Geometry
-) -> Tensor:
-    """slope x + level, and to this each error, scale g, at the winner of its window."""
-    return _route(winner, g, (rows(x).reshape(-1), slope.numpy(), level.numpy(), scale.numpy()), geometry)
-
-
-def _route(winner: Tensor, g: Tensor, base: tuple[np.ndarray, ...] | None, geometry: Geometry) -> Tensor:
     from . import pooling
 
     runtime.use_torchs_threads()
     gx, samples = empty_rows(g.shape[0], g.shape[1], geometry.size, g.dtype)
-    pooling.route(rows(g), rows(winner), base, samples, *windows(geometry))
+    pooling.route(rows(g), rows(winner), None, samples, *windows(geometry))
     return laid_out_like(gx, g)
 
 
-def error_sums(winner: Tensor, g: Tensor, x: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """Of each channel, the sum of the errors g of windows that have a winner, and that of g times the winning x."""
+def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Of each channel, the sum of the errors g of windows that have a winner."""
     from . import pooling
 
     runtime.use_torchs_threads()
     errors = rows(g)
     alive, products = np.empty((2, g.shape[1]), errors.dtype)
-    pooling.error_sums(errors, rows(winner), None if x is None else rows(x), alive, products, *windows(geometry))
-    return torch.from_numpy(alive), torch.from_numpy(products)
+    pooling.error_sums(errors, rows(winner), None, alive, products, *windows(geometry))
+    return torch.from_numpy(alive)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,26 +144,12 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), out[None])
+    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), _floor(False, out), out[None])
     return laid_out_like(y, x)
 
 
-def normalisation(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The scale and the shift that normalise each channel of x, and its mean and (biased) variance, float64."""
-    from . import statistics
-
-    runtime.use_torchs_threads()
-    seen, channels = _in_bands(x, 1), x.shape[1]
-    scale, shift = np.empty((2, 1, channels), seen.dtype)
-    mean, var = np.empty((2, channels, 1))
-    w, b = _by_channel(channels, weight, bias)
-    statistics.normalisation(seen, w, b, eps, scale, shift, mean, var)
-    of_scale, of_shift, of_mean, of_var = (torch.from_numpy(t.reshape(-1)) for t in (scale, shift, mean, var))
-    return of_scale, of_shift, of_mean, of_var
-
-
-def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """x, normalised by bands, and mean and variance as above of each."""
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """x, normalised by bands, or ReLU of that; and mean and (biased) variance of each, float64."""
     from . import statistics
 
     runtime.use_torchs_threads()
@@ -152,12 +158,12 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tens
     y, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     mean, var = np.empty((2, channels, seen.shape[1]))
     w, b = _by_channel(channels, weight, bias)
-    statistics.normalise(seen, w, b, eps, out.reshape(seen.shape), mean, var)
+    statistics.normalise(seen, w, b, eps, _floor(rectified, out), out.reshape(seen.shape), mean, var)
     return laid_out_like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
 def grad_normalise(
-    x: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float
+    x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of :func:`normalise` by x, weight and bias."""
     from . import statistics
@@ -167,9 +173,14 @@ def grad_normalise(
     seen, errors = _in_bands(x, bands), _in_bands(g, bands)
     gx, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     gw, gb = np.empty((2, channels, bands), seen.dtype)
-    w, m, v = _by_channel(channels, weight, mean, var)
-    statistics.grad_normalise(seen, errors, w, m, v, eps, out.reshape(seen.shape), gw, gb)
+    w, b, m, v = _by_channel(channels, weight, bias, mean, var)
+    statistics.grad_normalise(seen, errors, w, b, m, v, eps, _floor(rectified, out), out.reshape(seen.shape), gw, gb)
     return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
+
+
+def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
+    """What no number of a signal is under."""
+    return signal.dtype.type(0 if rectified else -np.inf)
 
 
 def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:

@@ -33,11 +33,11 @@ SLABS = 8
 
 
 @jit()
-def max_pool(x, sign, factors, y, winner, size, output_size, extent, stride, before, offset, distance):
+def max_pool(x, factors, y, winner, size, output_size, extent, stride, before, offset, distance):
     """y, the maximum of x, and the winner's place in the window.
 
     With factors (scale and shift, each (channel)) the maximum of relu(scale x + shift), and NO_WINNER where that is
-    zero; sign (channel) is that of scale, or None where none is negative.
+    zero.
     """
     batch, outputs, channels = y.shape
     last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
@@ -59,17 +59,15 @@ def max_pool(x, sign, factors, y, winner, size, output_size, extent, stride, bef
                 begin += 1
             for block in range(blocks_of(channels)):
                 c = block_start(block, channels)
-                best = signed(load(xs, (here + offset[seen[begin]]) * channels + c), sign, c)
+                best = scaled(load(xs, (here + offset[seen[begin]]) * channels + c), factors, c)
                 who = place(seen[begin])
                 for n in range(begin + 1, count):
                     k = seen[n]
                     if inside or sees(sample + distance[last, k], size[last]):
-                        value = signed(load(xs, (here + offset[k]) * channels + c), sign, c)
+                        value = scaled(load(xs, (here + offset[k]) * channels + c), factors, c)
                         better = wins(value, best)
                         best, who = where(better, value, best), where(better, place(k), who)
                 if factors is not None:
-                    scale, shift = factors
-                    best = multiply_add(signed(best, sign, c), load(scale, c), load(shift, c))
                     dead = at_most(best, zero(best))
                     best, who = where(dead, zero(best), best), where(dead, nobody, who)
                 store(ys, there + c, best)
@@ -82,8 +80,8 @@ def sees(sample, size):
 
 
 @njit(inline="always")
-def signed(value, sign, c):
-    return value if sign is None else multiply(value, load(sign, c))
+def scaled(value, factors, c):
+    return value if factors is None else multiply_add(value, load(factors[0], c), load(factors[1], c))
 
 
 @jit()

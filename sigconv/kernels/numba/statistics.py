@@ -78,9 +78,14 @@ def moments(x, mean, var):
                 var[band, c] += (squares[task, c] + counts[task] * apart * apart) / count
 
 
+@njit(inline="always")
+def at_least(value, floor):
+    return floor if value <= floor else value  # NaN stays
+
+
 @jit(reorder=True)
-def scaled(x, scale, shift, y):
-    """y = scale x + shift; scale and shift are (band, channel)."""
+def scaled(x, scale, shift, floor, y):
+    """y = scale x + shift, or the floor if that is higher; scale and shift are (band, channel)."""
     signals, bands, rows, channels = x.shape
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
@@ -90,18 +95,24 @@ def scaled(x, scale, shift, y):
         for row in range(begin, end):
             seen, out = x[signal, band, row], y[signal, band, row]
             for c in range(channels):
-                out[c] = by[c] * seen[c] + on[c]
+                out[c] = at_least(by[c] * seen[c] + on[c], floor)
+
+
+@njit(inline="always")
+def passed(error, value, floor):
+    return error * 0 if value <= floor else error
 
 
 @jit(reorder=True)
-def error_sums(x, g, middle, errors, products):
-    """The sums of g, and of g (x - middle), each (band, channel), float64."""
+def error_sums(x, g, scale, shift, floor, middle, errors, products):
+    """The sums of g where scale x + shift is above the floor, and of g (x - middle), each (band, channel), float64."""
     signals, bands, rows, channels = x.shape
     tiles = signals * tiles_of(rows)
     of_errors, of_products = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        near, error_sum, product_sum = middle[band], np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        by, on, near = scale[band], shift[band], middle[band]
+        error_sum, product_sum = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             error_sum[:] = 0
@@ -109,8 +120,9 @@ def error_sums(x, g, middle, errors, products):
             for row in range(begin, end):
                 seen, error = x[signal, band, row], g[signal, band, row]
                 for c in range(channels):
-                    error_sum[c] += error[c]
-                    product_sum[c] += error[c] * (seen[c] - near[c])
+                    alive = passed(error[c], by[c] * seen[c] + on[c], floor)
+                    error_sum[c] += alive
+                    product_sum[c] += alive * (seen[c] - near[c])
             for c in range(channels):
                 of_errors[task, c] += error_sum[c]
                 of_products[task, c] += product_sum[c]
@@ -123,60 +135,58 @@ def error_sums(x, g, middle, errors, products):
 
 
 @jit(reorder=True)
-def combined(x, g, scale, slope, base, gx):
-    """gx = scale g + slope x + base; factors are (band, channel)."""
+def combined(x, g, scale, shift, floor, slope, base, gx):
+    """gx = scale g + slope x + base, with g where scale x + shift is above the floor; factors are (band, channel)."""
     signals, bands, rows, channels = x.shape
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
-        by, along, on = scale[band], slope[band], base[band]
+        by, on, along, rest = scale[band], shift[band], slope[band], base[band]
         for row in range(begin, end):
             seen, error, out = x[signal, band, row], g[signal, band, row], gx[signal, band, row]
             for c in range(channels):
-                out[c] = by[c] * error[c] + (along[c] * seen[c] + on[c])
+                alive = passed(error[c], by[c] * seen[c] + on[c], floor)
+                out[c] = by[c] * alive + (along[c] * seen[c] + rest[c])
+
+
+@njit(inline="always")
+def set_factors(weight, bias, mean, var, eps, scale, shift):
+    """The scale and shift (band, channel) that normalise what has this mean and variance."""
+    for band in range(scale.shape[0]):
+        for c in range(scale.shape[1]):
+            factor = weight[c, band] / np.sqrt(var[c, band] + eps)
+            scale[band, c], shift[band, c] = factor, bias[c, band] - factor * mean[c, band]
 
 
 @jit(parallel=False)
-def normalisation(x, weight, bias, eps, scale, shift, mean, var):
-    """The scale and shift (band, channel) that normalise x, and mean and variance (channel, band)."""
-    bands, channels = scale.shape
-    means, variances = np.empty((bands, channels)), np.empty((bands, channels))
-    moments(x, means, variances)
-    for band in range(bands):
-        for c in range(channels):
-            factor = weight[c, band] / np.sqrt(variances[band, c] + eps)
-            scale[band, c], shift[band, c] = factor, bias[c, band] - factor * means[band, c]
-            mean[c, band], var[c, band] = means[band, c], variances[band, c]
-
-
-@jit(parallel=False)
-def normalise(x, weight, bias, eps, y, mean, var):
-    """y, x normalised, and mean and variance."""
+def normalise(x, weight, bias, eps, floor, y, mean, var):
+    """y, x normalised, or the floor if that is higher, and mean and variance (channel, band)."""
     shape = (x.shape[1], x.shape[3])
     scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    normalisation(x, weight, bias, eps, scale, shift, mean, var)
-    scaled(x, scale, shift, y)
+    means, variances = np.empty(shape), np.empty(shape)
+    moments(x, means, variances)
+    mean[:], var[:] = means.T, variances.T
+    set_factors(weight, bias, mean, var, eps, scale, shift)
+    scaled(x, scale, shift, floor, y)
 
 
 @jit(parallel=False)
-def grad_normalise(x, g, weight, mean, var, eps, gx, gw, gb):
+def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     """The gradients of :func:`normalise` from the errors g."""
     signals, bands, rows, channels = x.shape
     shape, count = (bands, channels), signals * rows
-    middle, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     slope, base = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    errors, products = np.empty(shape), np.empty(shape)
-    for band in range(bands):
-        for c in range(channels):
-            middle[band, c] = mean[c, band]
-    error_sums(x, g, middle, errors, products)
+    middle, errors, products = np.empty(shape, x.dtype), np.empty(shape), np.empty(shape)
+    set_factors(weight, bias, mean, var, eps, scale, shift)
+    middle[:] = mean.T
+    error_sums(x, g, scale, shift, floor, middle, errors, products)
     for band in range(bands):
         for c in range(channels):
             invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
             lost = error * (middle[band, c] - mean[c, band])  # when the mean was rounded
             gw[c, band], gb[c, band] = invstd * (products[band, c] + lost), error
-            scale[band, c] = weight[c, band] * invstd
-            slope[band, c] = -scale[band, c] * invstd * gw[c, band] / count
-            base[band, c] = -scale[band, c] * error / count - slope[band, c] * mean[c, band]
-    combined(x, g, scale, slope, base, gx)
+            along = -weight[c, band] * invstd * invstd * gw[c, band] / count
+            slope[band, c], base[band, c] = along, -weight[c, band] * invstd * error / count - along * mean[c, band]
+    combined(x, g, scale, shift, floor, slope, base, gx)

@@ -59,9 +59,9 @@ def _has_kernel(problem: Problem) -> bool:
             return few or depthwise
         case "grad_input":
             return depthwise
-        case "max_pool" | "rectified_max_pool":
+        case "max_pool" | "rectified_max_pool" | "normalised_max_pool":
             return window.places < NO_WINNER
-        case "route" | "gather":
+        case "route" | "gather" | "grad_normalised_max_pool":
             return problem.winners == torch.uint8
         case _:
             return False
@@ -110,6 +110,25 @@ def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geomet
 
     with torch.cuda.device_of(x):
         return pooling.max_pool(x, scale, shift, geometry)
+
+
+def normalised_max_pool(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
+    var, mean = torch.var_mean(x.float(), [d for d in range(x.ndim) if d != 1], correction=0)
+    scale = weight * (var + eps).rsqrt()
+    return *rectified_max_pool(x, scale, bias - scale * mean, geometry), mean.double(), var.double()
+
+
+def grad_normalised_max_pool(
+    x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalised_max_pool` by x, weight and bias: torch's, of errors at their winners."""
+    mean, invstd = mean.float(), (var + eps).rsqrt().float()
+    operands = route(winner, g, geometry), x, weight.float(), None, None, mean, invstd
+    gx, gw, gb = torch.ops.aten.native_batch_norm_backward(*operands, True, eps, [True] * 3)
+    return gx, gw.to(weight.dtype), gb.to(weight.dtype)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:

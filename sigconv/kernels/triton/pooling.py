@@ -62,18 +62,17 @@ def _max_pool(
     best = tl.full(exists.shape, float("-inf"), tl.float32)
     winner = tl.full(exists.shape, -1, tl.int32)
     if scale is not None:
-        factors = tl.load(scale + c, c < y.channels, other=0.0).to(tl.float32)
-        sign = tl.where(factors < 0, -1.0, 1.0)  # the maximum of a falling function is at the minimum
+        by = tl.load(scale + c, c < y.channels, other=0.0).to(tl.float32)
+        on = tl.load(shift + c, c < y.channels, other=0.0).to(tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):
         i, inside = samples(o, unravel(k, frame.kernel), size, frame)
         value = tl.load(address(x, b, c, i), exists & inside, other=0.0).to(tl.float32)
         if scale is not None:
-            value *= sign
+            value = by * value + on
         better = inside & ((winner < 0) | (value > best) | (value != value))
         best = tl.where(better, value, best)
         winner = tl.where(better, k, winner)
     if scale is not None:
-        best = best * (sign * factors) + tl.load(shift + c, c < y.channels, other=0.0).to(tl.float32)
         best = best.to(y.data.dtype.element_ty).to(tl.float32)  # what is stored decides, were it rounded to zero
         winner = tl.where(best <= 0, no_winner, winner)
         best = tl.where(best <= 0, 0.0, best)
