@@ -2,7 +2,8 @@
 
 A batch is (signal, band, row, channel), and statistics are of each band and channel, over signals and rows. Sums over
 all of them are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops
-are (band, channel), what layers keep is (channel, band).
+are (band, channel), what layers keep is (channel, band). Rows of few channels are gone through several at a time, as
+one row of more lanes, of which each channel has as many.
 """
 
 from __future__ import annotations
@@ -17,6 +18,30 @@ CHUNKS = 16
 
 TILE = 64
 """Rows of a signal that are gone through again while they are near."""
+
+WIDE = 128
+"""Most lanes of several rows side by side."""
+
+
+@njit(inline="always")
+def side_by_side(x):
+    """x with as few rows as it can have, each of several: (signal, band, row, lane)."""
+    signals, bands, rows, channels = x.shape
+    fold = 1
+    while rows % (2 * fold) == 0 and 2 * fold * channels <= WIDE:
+        fold *= 2
+    return x.reshape(signals, bands, rows // fold, fold * channels)
+
+
+@njit(inline="always")
+def repeated(factors, lanes):
+    """Factors (band, channel) for each lane."""
+    bands, channels = factors.shape
+    found = np.empty((bands, lanes), factors.dtype)
+    for band in range(bands):
+        for first in range(0, lanes, channels):
+            found[band, first : first + channels] = factors[band]
+    return found
 
 
 @njit(inline="always")
@@ -39,43 +64,46 @@ def moments(x, mean, var):
     chunks, are joined as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample
     variances", 1979.
     """
-    signals, bands, rows, channels = x.shape
-    tiles, count = signals * tiles_of(rows), signals * rows
+    wide = side_by_side(x)
+    signals, bands, rows, lanes = wide.shape
+    tiles, channels, count = signals * tiles_of(rows), x.shape[3], signals * x.shape[2]
     counts = np.zeros(bands * CHUNKS)
-    means, squares = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
+    means, squares = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        middle, square = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        middle, square = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             middle[:] = 0
             square[:] = 0
             for row in range(begin, end):
-                seen = x[signal, band, row]
-                for c in range(channels):
-                    middle[c] += seen[c]
-            for c in range(channels):
-                middle[c] /= end - begin
+                seen = wide[signal, band, row]
+                for lane in range(lanes):
+                    middle[lane] += seen[lane]
+            for lane in range(lanes):
+                middle[lane] /= end - begin
             for row in range(begin, end):
-                seen = x[signal, band, row]
-                for c in range(channels):
-                    square[c] += (seen[c] - middle[c]) ** 2
+                seen = wide[signal, band, row]
+                for lane in range(lanes):
+                    square[lane] += (seen[lane] - middle[lane]) ** 2
             before, here = counts[task], end - begin
             share = here / (before + here)
-            for c in range(channels):
-                apart = middle[c] - means[task, c]
-                means[task, c] += apart * share
-                squares[task, c] += square[c] + apart * apart * before * share
+            for lane in range(lanes):
+                apart = middle[lane] - means[task, lane]
+                means[task, lane] += apart * share
+                squares[task, lane] += square[lane] + apart * apart * before * share
             counts[task] += here
     mean[:], var[:] = 0, 0
     for band in range(bands):
         for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for c in range(channels):
-                mean[band, c] += means[task, c] * counts[task] / count
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    mean[band, c] += means[task, first + c] * counts[task] / count
         for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for c in range(channels):
-                apart = means[task, c] - mean[band, c]
-                var[band, c] += (squares[task, c] + counts[task] * apart * apart) / count
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    apart = means[task, first + c] - mean[band, c]
+                    var[band, c] += (squares[task, first + c] + counts[task] * apart * apart) / count
 
 
 @njit(inline="always")
@@ -86,16 +114,18 @@ def at_least(value, floor):
 @jit(reorder=True)
 def scaled(x, scale, shift, floor, y):
     """y = scale x + shift, or the floor if that is higher; scale and shift are (band, channel)."""
-    signals, bands, rows, channels = x.shape
+    wide, made = side_by_side(x), side_by_side(y)
+    signals, bands, rows, lanes = wide.shape
+    factors, summands = repeated(scale, lanes), repeated(shift, lanes)
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
-        by, on = scale[band], shift[band]
+        by, on = factors[band], summands[band]
         for row in range(begin, end):
-            seen, out = x[signal, band, row], y[signal, band, row]
-            for c in range(channels):
-                out[c] = at_least(by[c] * seen[c] + on[c], floor)
+            seen, out = wide[signal, band, row], made[signal, band, row]
+            for lane in range(lanes):
+                out[lane] = at_least(by[lane] * seen[lane] + on[lane], floor)
 
 
 @njit(inline="always")
@@ -106,48 +136,58 @@ def passed(error, value, floor):
 @jit(reorder=True)
 def error_sums(x, g, scale, shift, floor, middle, errors, products):
     """The sums of g where scale x + shift is above the floor, and of g (x - middle), each (band, channel), float64."""
-    signals, bands, rows, channels = x.shape
-    tiles = signals * tiles_of(rows)
-    of_errors, of_products = np.zeros((bands * CHUNKS, channels)), np.zeros((bands * CHUNKS, channels))
+    wide, wide_g = side_by_side(x), side_by_side(g)
+    signals, bands, rows, lanes = wide.shape
+    tiles, channels = signals * tiles_of(rows), x.shape[3]
+    factors, summands, middles = repeated(scale, lanes), repeated(shift, lanes), repeated(middle, lanes)
+    of_errors, of_products = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        by, on, near = scale[band], shift[band], middle[band]
-        error_sum, product_sum = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        by, on, near = factors[band], summands[band], middles[band]
+        error_sum, product_sum = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             error_sum[:] = 0
             product_sum[:] = 0
             for row in range(begin, end):
-                seen, error = x[signal, band, row], g[signal, band, row]
-                for c in range(channels):
-                    alive = passed(error[c], by[c] * seen[c] + on[c], floor)
-                    error_sum[c] += alive
-                    product_sum[c] += alive * (seen[c] - near[c])
-            for c in range(channels):
-                of_errors[task, c] += error_sum[c]
-                of_products[task, c] += product_sum[c]
+                seen, error = wide[signal, band, row], wide_g[signal, band, row]
+                for lane in range(lanes):
+                    alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor)
+                    error_sum[lane] += alive
+                    product_sum[lane] += alive * (seen[lane] - near[lane])
+            for lane in range(lanes):
+                of_errors[task, lane] += error_sum[lane]
+                of_products[task, lane] += product_sum[lane]
     errors[:], products[:] = 0, 0
     for band in range(bands):
         for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for c in range(channels):
-                errors[band, c] += of_errors[task, c]
-                products[band, c] += of_products[task, c]
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    errors[band, c] += of_errors[task, first + c]
+                    products[band, c] += of_products[task, first + c]
 
 
 @jit(reorder=True)
 def combined(x, g, scale, shift, floor, slope, base, gx):
     """gx = scale g + slope x + base, with g where scale x + shift is above the floor; factors are (band, channel)."""
-    signals, bands, rows, channels = x.shape
+    wide, wide_g, made = side_by_side(x), side_by_side(g), side_by_side(gx)
+    signals, bands, rows, lanes = wide.shape
+    factors, summands, slopes, bases = (
+        repeated(scale, lanes),
+        repeated(shift, lanes),
+        repeated(slope, lanes),
+        repeated(base, lanes),
+    )
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
-        by, on, along, rest = scale[band], shift[band], slope[band], base[band]
+        by, on, along, rest = factors[band], summands[band], slopes[band], bases[band]
         for row in range(begin, end):
-            seen, error, out = x[signal, band, row], g[signal, band, row], gx[signal, band, row]
-            for c in range(channels):
-                alive = passed(error[c], by[c] * seen[c] + on[c], floor)
-                out[c] = by[c] * alive + (along[c] * seen[c] + rest[c])
+            seen, error, out = wide[signal, band, row], wide_g[signal, band, row], made[signal, band, row]
+            for lane in range(lanes):
+                alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor)
+                out[lane] = by[lane] * alive + (along[lane] * seen[lane] + rest[lane])
 
 
 @njit(inline="always")
