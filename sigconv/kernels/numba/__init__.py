@@ -144,7 +144,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), _floor(False, out), out[None])
+    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), None, out[None])
     return laid_out_like(y, x)
 
 
@@ -158,7 +158,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
     y, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     mean, var = np.empty((2, channels, seen.shape[1]))
     w, b = _by_channel(channels, weight, bias)
-    statistics.normalise(seen, w, b, eps, _floor(rectified, out), out.reshape(seen.shape), mean, var)
+    statistics.normalise(seen, w, b, eps, _zero(rectified, out), out.reshape(seen.shape), mean, var)
     return laid_out_like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
@@ -174,13 +174,12 @@ def grad_normalise(
     gx, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     gw, gb = np.empty((2, channels, bands), seen.dtype)
     w, b, m, v = _by_channel(channels, weight, bias, mean, var)
-    statistics.grad_normalise(seen, errors, w, b, m, v, eps, _floor(rectified, out), out.reshape(seen.shape), gw, gb)
+    statistics.grad_normalise(seen, errors, w, b, m, v, eps, _zero(rectified, out), out.reshape(seen.shape), gw, gb)
     return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
-def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
-    """What no number of a signal is under."""
-    return signal.dtype.type(0 if rectified else -np.inf)
+def _zero(rectified: bool, signal: np.ndarray) -> np.floating | None:
+    return signal.dtype.type(0) if rectified else None
 
 
 def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:

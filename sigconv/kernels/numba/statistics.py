@@ -19,7 +19,7 @@ CHUNKS = 16
 TILE = 64
 """Rows of a signal that are gone through again while they are near."""
 
-WIDE = 128
+WIDE = 64
 """Most lanes of several rows side by side."""
 
 
@@ -107,13 +107,13 @@ def moments(x, mean, var):
 
 
 @njit(inline="always")
-def at_least(value, floor):
-    return floor if value <= floor else value  # NaN stays
+def rectified(value, zero):
+    return value if zero is None or not value <= zero else zero  # NaN stays
 
 
 @jit(reorder=True)
-def scaled(x, scale, shift, floor, y):
-    """y = scale x + shift, or the floor if that is higher; scale and shift are (band, channel)."""
+def scaled(x, scale, shift, zero, y):
+    """y = scale x + shift, or ReLU of that with a zero; scale and shift are (band, channel)."""
     wide, made = side_by_side(x), side_by_side(y)
     signals, bands, rows, lanes = wide.shape
     factors, summands = repeated(scale, lanes), repeated(shift, lanes)
@@ -125,17 +125,17 @@ def scaled(x, scale, shift, floor, y):
         for row in range(begin, end):
             seen, out = wide[signal, band, row], made[signal, band, row]
             for lane in range(lanes):
-                out[lane] = at_least(by[lane] * seen[lane] + on[lane], floor)
+                out[lane] = rectified(by[lane] * seen[lane] + on[lane], zero)
 
 
 @njit(inline="always")
-def passed(error, value, floor):
-    return error * 0 if value <= floor else error
+def passed(error, value, zero):
+    return error if zero is None or not value <= zero else zero
 
 
 @jit(reorder=True)
-def error_sums(x, g, scale, shift, floor, middle, errors, products):
-    """The sums of g where scale x + shift is above the floor, and of g (x - middle), each (band, channel), float64."""
+def error_sums(x, g, scale, shift, zero, middle, errors, products):
+    """The sums of g, with a zero only where scale x + shift is above it, and of g (x - middle), each float64."""
     wide, wide_g = side_by_side(x), side_by_side(g)
     signals, bands, rows, lanes = wide.shape
     tiles, channels = signals * tiles_of(rows), x.shape[3]
@@ -152,7 +152,7 @@ def error_sums(x, g, scale, shift, floor, middle, errors, products):
             for row in range(begin, end):
                 seen, error = wide[signal, band, row], wide_g[signal, band, row]
                 for lane in range(lanes):
-                    alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor)
+                    alive = passed(error[lane], by[lane] * seen[lane] + on[lane], zero)
                     error_sum[lane] += alive
                     product_sum[lane] += alive * (seen[lane] - near[lane])
             for lane in range(lanes):
@@ -168,8 +168,8 @@ def error_sums(x, g, scale, shift, floor, middle, errors, products):
 
 
 @jit(reorder=True)
-def combined(x, g, scale, shift, floor, slope, base, gx):
-    """gx = scale g + slope x + base, with g where scale x + shift is above the floor; factors are (band, channel)."""
+def combined(x, g, scale, shift, zero, slope, base, gx):
+    """gx = scale g + slope x + base, with a zero g only where scale x + shift is above it."""
     wide, wide_g, made = side_by_side(x), side_by_side(g), side_by_side(gx)
     signals, bands, rows, lanes = wide.shape
     factors, summands, slopes, bases = (
@@ -186,7 +186,7 @@ def combined(x, g, scale, shift, floor, slope, base, gx):
         for row in range(begin, end):
             seen, error, out = wide[signal, band, row], wide_g[signal, band, row], made[signal, band, row]
             for lane in range(lanes):
-                alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor)
+                alive = passed(error[lane], by[lane] * seen[lane] + on[lane], zero)
                 out[lane] = by[lane] * alive + (along[lane] * seen[lane] + rest[lane])
 
 
@@ -200,19 +200,19 @@ def set_factors(weight, bias, mean, var, eps, scale, shift):
 
 
 @jit(parallel=False)
-def normalise(x, weight, bias, eps, floor, y, mean, var):
-    """y, x normalised, or the floor if that is higher, and mean and variance (channel, band)."""
+def normalise(x, weight, bias, eps, zero, y, mean, var):
+    """y, x normalised, or ReLU of that with a zero, and mean and variance (channel, band)."""
     shape = (x.shape[1], x.shape[3])
     scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     means, variances = np.empty(shape), np.empty(shape)
     moments(x, means, variances)
     mean[:], var[:] = means.T, variances.T
     set_factors(weight, bias, mean, var, eps, scale, shift)
-    scaled(x, scale, shift, floor, y)
+    scaled(x, scale, shift, zero, y)
 
 
 @jit(parallel=False)
-def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
+def grad_normalise(x, g, weight, bias, mean, var, eps, zero, gx, gw, gb):
     """The gradients of :func:`normalise` from the errors g."""
     signals, bands, rows, channels = x.shape
     shape, count = (bands, channels), signals * rows
@@ -221,7 +221,7 @@ def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     middle, errors, products = np.empty(shape, x.dtype), np.empty(shape), np.empty(shape)
     set_factors(weight, bias, mean, var, eps, scale, shift)
     middle[:] = mean.T
-    error_sums(x, g, scale, shift, floor, middle, errors, products)
+    error_sums(x, g, scale, shift, zero, middle, errors, products)
     for band in range(bands):
         for c in range(channels):
             invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
@@ -229,4 +229,4 @@ def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
             gw[c, band], gb[c, band] = invstd * (products[band, c] + lost), error
             along = -weight[c, band] * invstd * invstd * gw[c, band] / count
             slope[band, c], base[band, c] = along, -weight[c, band] * invstd * error / count - along * mean[c, band]
-    combined(x, g, scale, shift, floor, slope, base, gx)
+    combined(x, g, scale, shift, zero, slope, base, gx)
