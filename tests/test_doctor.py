@@ -199,6 +199,14 @@ def test_torchaudio_beside_another_build_of_torch(site: Site, monkeypatch: pytes
     assert finding.command.endswith("install torch===2.14.1")
 
 
+@pytest.mark.parametrize(("openmp", "status"), [(True, Status.OK), (False, Status.NOTE)])
+def test_kernels_need_openmp(monkeypatch: pytest.MonkeyPatch, openmp: bool, status: Status) -> None:
+    monkeypatch.setattr(packages.runtime, "is_available", lambda: openmp)
+    (found,) = packages.compiled_loops()
+    assert found.status is status
+    assert ("libgomp1" in found.fix) != openmp
+
+
 def test_a_package_that_is_not_installed_is_told_once(site: Site) -> None:
     assert list(packages.loading("torchaudio")) == []
 

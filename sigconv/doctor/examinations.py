@@ -14,6 +14,7 @@ EXAMINATIONS = (
         Examination("Packages", f"import {module}", partial(packages.loading, package), partial(reinstall, package))
         for package, module in packages.COMPILED.items()
     ),
+    Examination("Packages", "compiled loops", packages.compiled_loops),
     Examination("Machine", "processor", machine.processor),
     Examination("Machine", "threads", machine.threads),
     Examination("Machine", "memory", machine.memory),

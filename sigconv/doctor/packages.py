@@ -7,6 +7,7 @@ import importlib
 import platform
 from collections.abc import Iterator
 
+from ..kernels.numba import runtime
 from .finding import Finding, Status, reason
 from .requirements import (
     EXTRA,
@@ -115,6 +116,17 @@ def _loading_fix(package: str) -> tuple[str, str]:
     if _compared()[2]:
         return "The versions above may be why:", install()
     return "Install it anew:", reinstall(package)
+
+
+def compiled_loops() -> Iterator[Finding]:
+    """Without OpenMP everything works, slower, and nothing else would say why."""
+    if installed("numba") is None or load_error("numba") is not None:
+        return
+    if runtime.is_available():
+        yield Finding(Status.OK, "Numba runs on OpenMP, so the CPU's kernels can be used")
+    else:
+        text = "Numba finds no OpenMP: pooling, separate channels and more take as long as in torch"
+        yield Finding(Status.NOTE, text, "Install libgomp1 (Debian, Ubuntu), libgomp (Fedora) or llvm-openmp (conda).")
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Numba's part: whether it can be used in this process, and with how many threads.
 
-Its threads are those of OpenMP, which torch has started already and keeps warm; the other layers that Numba knows would
-compete with them for the cores, and one of them ends the process where two threads call at once.
+Its threads are those of OpenMP: of the other layers that Numba knows one ends the process where two threads call at
+once. They are not torch's, whose wheel has a runtime of its own.
 """
 
 from __future__ import annotations
