@@ -47,12 +47,15 @@ class _Normalised(Differentiable):
 
 def normalises(x: Tensor, bands: int) -> bool:
     """Whether a kernel of ours normalises signals like x (batch, channel, *size), in so many bands of all channels."""
+    # Asked first: to compare a size that is a symbol would tie what is compiled or exported to one side.
+    if torch.compiler.is_compiling():
+        return False
     return x.numel() > bands and planner.is_ours("normalise", each_place(x.shape[2:]), x)
 
 
 def rectifies(x: Tensor) -> bool:
     """The same of whole channels and with ReLU; there, torch is not slow, and our call takes time."""
-    return x.numel() >= planner.MANY and normalises(x, x.shape[1])
+    return normalises(x, x.shape[1]) and x.numel() >= planner.MANY
 
 
 def normalised(

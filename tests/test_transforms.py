@@ -13,7 +13,8 @@ from torch.testing import assert_close
 
 import sigconv
 import sigconv.functional as F
-from sigconv import direct
+from sigconv import direct, planner
+from sigconv.blocks import ConvBlock
 
 SIZE = (6, 5, 4)
 RANKS = (1, 2, 3)
@@ -140,6 +141,16 @@ def test_exports(ndim: int) -> None:
     program = torch.export.export(net, (x,), dynamic_shapes=({0: batch},))
     other = torch.randn(5, 1, *(12,) * ndim)
     assert_close(program.module()(other), net(other))
+
+
+def test_exports_from_few_numbers_to_many() -> None:
+    """What is worth a kernel of ours is a matter of size, which must not be written into the program."""
+    block, x = ConvBlock(1, 16, 3, ndim=2, padding="same"), torch.randn(2, 1, 64, 64)
+    batch = torch.export.Dim("batch", min=2, max=64)
+    program = torch.export.export(block, (x,), dynamic_shapes=({0: batch},))
+    other = torch.randn(16, 1, 64, 64)
+    assert 16 * x.numel() < planner.MANY < 16 * other.numel()
+    assert_close(program.module()(other), copy.deepcopy(block)(other), rtol=1e-4, atol=1e-4)
 
 
 @every_rank

@@ -3,7 +3,7 @@
 A batch is (signal, band, row, channel), and statistics are of each band and channel, over signals and rows. Sums over
 all of them are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops
 are (band, channel), what layers keep is (channel, band). Rows of few channels are gone through several at a time, as
-one row of more lanes, of which each channel has as many.
+one row of more lanes, of which each channel has as many. ``zero`` is that of the signals' type, or None without ReLU.
 """
 
 from __future__ import annotations
