@@ -21,6 +21,8 @@ from .patches import padded_rows, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
+WIDE = 64
+"""Most lanes of places side by side."""
 _POOLING = (
     "max_pool",
     "rectified_max_pool",
@@ -89,7 +91,7 @@ def normalised_max_pool(
     winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
     mean, var = np.empty((2, x.shape[1]))
     factors = weight.detach().numpy(), bias.detach().numpy()
-    normalised_pooling.forward(rows(x), *factors, eps, values, places, mean, var, *windows(geometry))
+    normalised_pooling.forward(rows(x), _in_bands(x, 1), *factors, eps, values, places, mean, var, *windows(geometry))
     return laid_out_like(best, x), winner, torch.from_numpy(mean), torch.from_numpy(var)
 
 
@@ -144,7 +146,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), None, out[None])
+    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), _floor(False, out), out[None])
     return laid_out_like(y, x)
 
 
@@ -158,7 +160,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
     y, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     mean, var = np.empty((2, channels, seen.shape[1]))
     w, b = _by_channel(channels, weight, bias)
-    statistics.normalise(seen, w, b, eps, _zero(rectified, out), out.reshape(seen.shape), mean, var)
+    statistics.normalise(seen, w, b, eps, _floor(rectified, out), out.reshape(seen.shape), mean, var)
     return laid_out_like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
@@ -174,12 +176,13 @@ def grad_normalise(
     gx, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     gw, gb = np.empty((2, channels, bands), seen.dtype)
     w, b, m, v = _by_channel(channels, weight, bias, mean, var)
-    statistics.grad_normalise(seen, errors, w, b, m, v, eps, _zero(rectified, out), out.reshape(seen.shape), gw, gb)
+    statistics.grad_normalise(seen, errors, w, b, m, v, eps, _floor(rectified, out), out.reshape(seen.shape), gw, gb)
     return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
-def _zero(rectified: bool, signal: np.ndarray) -> np.floating | None:
-    return signal.dtype.type(0) if rectified else None
+def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
+    """What is no number of a signal under, behind ReLU or without it."""
+    return signal.dtype.type(0 if rectified else -np.inf)
 
 
 def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
@@ -188,9 +191,16 @@ def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
 
 
 def _in_bands(x: Tensor, bands: int) -> np.ndarray:
-    """x (batch, channel, *size) as (signal, band, place, channel); with one band all signals are a long one."""
+    """x (batch, channel, *size) as (signal, band, row, lane); with one band all signals are a long one.
+
+    Rows of few channels are put side by side, where their number allows it.
+    """
     seen = rows(x)
-    return seen.reshape(1 if bands == 1 else len(seen), bands, -1, seen.shape[-1])
+    signals, channels = 1 if bands == 1 else len(seen), seen.shape[-1]
+    places, together = seen.size // (signals * bands * channels), 1
+    while places % (2 * together) == 0 and 2 * together * channels <= WIDE:
+        together *= 2
+    return seen.reshape(signals, bands, places // together, together * channels)
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:

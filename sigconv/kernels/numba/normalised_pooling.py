@@ -13,10 +13,10 @@ from .statistics import moments
 
 
 @jit(parallel=False)
-def forward(x, weight, bias, eps, y, winner, mean, var, *window):
-    """y and the winners, and mean and (biased) variance, float64."""
+def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
+    """y and the winners, and mean and (biased) variance, float64; ``wide`` is x as statistics are taken of it."""
     channels = x.shape[2]
-    moments(x.reshape(1, 1, -1, channels), mean.reshape(1, channels), var.reshape(1, channels))
+    moments(wide, mean.reshape(1, channels), var.reshape(1, channels))
     scale, shift = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
     for c in range(channels):
         factor = weight[c] / np.sqrt(var[c] + eps)

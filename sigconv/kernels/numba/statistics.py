@@ -1,9 +1,11 @@
 """Loops over what is normalised or summed up as mean and variance, compiled.
 
-A batch is (signal, band, row, channel), and statistics are of each band and channel, over signals and rows. Sums over
-all of them are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops
-are (band, channel), what layers keep is (channel, band). Rows of few channels are gone through several at a time, as
-one row of more lanes, of which each channel has as many. ``zero`` is that of the signals' type, or None without ReLU.
+A batch is (signal, band, row, lane), and statistics are of each band and channel, over signals and rows. A row is one
+place, or several side by side: then each channel has as many lanes, since loops along few would idle. Sums over all
+rows are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops are
+(band, lane), what layers keep is (channel, band).
+
+With ReLU the ``floor`` is zero, without it minus infinity.
 """
 
 from __future__ import annotations
@@ -18,30 +20,6 @@ CHUNKS = 16
 
 TILE = 64
 """Rows of a signal that are gone through again while they are near."""
-
-WIDE = 64
-"""Most lanes of several rows side by side."""
-
-
-@njit(inline="always")
-def side_by_side(x):
-    """x with as few rows as it can have, each of several: (signal, band, row, lane)."""
-    signals, bands, rows, channels = x.shape
-    fold = 1
-    while rows % (2 * fold) == 0 and 2 * fold * channels <= WIDE:
-        fold *= 2
-    return x.reshape(signals, bands, rows // fold, fold * channels)
-
-
-@njit(inline="always")
-def repeated(factors, lanes):
-    """Factors (band, channel) for each lane."""
-    bands, channels = factors.shape
-    found = np.empty((bands, lanes), factors.dtype)
-    for band in range(bands):
-        for first in range(0, lanes, channels):
-            found[band, first : first + channels] = factors[band]
-    return found
 
 
 @njit(inline="always")
@@ -64,9 +42,9 @@ def moments(x, mean, var):
     chunks, are joined as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample
     variances", 1979.
     """
-    wide = side_by_side(x)
-    signals, bands, rows, lanes = wide.shape
-    tiles, channels, count = signals * tiles_of(rows), x.shape[3], signals * x.shape[2]
+    signals, bands, rows, lanes = x.shape
+    tiles, channels = signals * tiles_of(rows), mean.shape[1]
+    count = signals * rows * lanes // channels
     counts = np.zeros(bands * CHUNKS)
     means, squares = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
     for task in prange(bands * CHUNKS):
@@ -77,13 +55,13 @@ def moments(x, mean, var):
             middle[:] = 0
             square[:] = 0
             for row in range(begin, end):
-                seen = wide[signal, band, row]
+                seen = x[signal, band, row]
                 for lane in range(lanes):
                     middle[lane] += seen[lane]
             for lane in range(lanes):
                 middle[lane] /= end - begin
             for row in range(begin, end):
-                seen = wide[signal, band, row]
+                seen = x[signal, band, row]
                 for lane in range(lanes):
                     square[lane] += (seen[lane] - middle[lane]) ** 2
             before, here = counts[task], end - begin
@@ -106,53 +84,45 @@ def moments(x, mean, var):
                     var[band, c] += (squares[task, first + c] + counts[task] * apart * apart) / count
 
 
-@njit(inline="always")
-def rectified(value, zero):
-    return value if zero is None or not value <= zero else zero  # NaN stays
-
-
 @jit(reorder=True)
-def scaled(x, scale, shift, zero, y):
-    """y = scale x + shift, or ReLU of that with a zero; scale and shift are (band, channel)."""
-    wide, made = side_by_side(x), side_by_side(y)
-    signals, bands, rows, lanes = wide.shape
-    factors, summands = repeated(scale, lanes), repeated(shift, lanes)
+def scaled(x, scale, shift, floor, y):
+    """y = scale x + shift, or the floor where that is higher."""
+    signals, bands, rows, lanes = x.shape
     tiles = signals * tiles_of(rows)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
-        by, on = factors[band], summands[band]
+        by, on = scale[band], shift[band]
         for row in range(begin, end):
-            seen, out = wide[signal, band, row], made[signal, band, row]
+            seen, out = x[signal, band, row], y[signal, band, row]
             for lane in range(lanes):
-                out[lane] = rectified(by[lane] * seen[lane] + on[lane], zero)
+                value = by[lane] * seen[lane] + on[lane]
+                out[lane] = floor if value <= floor else value  # NaN stays
 
 
 @njit(inline="always")
-def passed(error, value, zero):
-    return error if zero is None or not value <= zero else zero
+def passed(error, value, floor, zero):
+    return zero if value <= floor else error
 
 
 @jit(reorder=True)
-def error_sums(x, g, scale, shift, zero, middle, errors, products):
-    """The sums of g, with a zero only where scale x + shift is above it, and of g (x - middle), each float64."""
-    wide, wide_g = side_by_side(x), side_by_side(g)
-    signals, bands, rows, lanes = wide.shape
-    tiles, channels = signals * tiles_of(rows), x.shape[3]
-    factors, summands, middles = repeated(scale, lanes), repeated(shift, lanes), repeated(middle, lanes)
+def error_sums(x, g, scale, shift, floor, middle, errors, products):
+    """The sums of g where scale x + shift is above the floor, and of g (x - middle), each (band, channel), float64."""
+    signals, bands, rows, lanes = x.shape
+    tiles, channels, zero = signals * tiles_of(rows), errors.shape[1], x.dtype.type(0)
     of_errors, of_products = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        by, on, near = factors[band], summands[band], middles[band]
+        by, on, near = scale[band], shift[band], middle[band]
         error_sum, product_sum = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             error_sum[:] = 0
             product_sum[:] = 0
             for row in range(begin, end):
-                seen, error = wide[signal, band, row], wide_g[signal, band, row]
+                seen, error = x[signal, band, row], g[signal, band, row]
                 for lane in range(lanes):
-                    alive = passed(error[lane], by[lane] * seen[lane] + on[lane], zero)
+                    alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor, zero)
                     error_sum[lane] += alive
                     product_sum[lane] += alive * (seen[lane] - near[lane])
             for lane in range(lanes):
@@ -168,65 +138,66 @@ def error_sums(x, g, scale, shift, zero, middle, errors, products):
 
 
 @jit(reorder=True)
-def combined(x, g, scale, shift, zero, slope, base, gx):
-    """gx = scale g + slope x + base, with a zero g only where scale x + shift is above it."""
-    wide, wide_g, made = side_by_side(x), side_by_side(g), side_by_side(gx)
-    signals, bands, rows, lanes = wide.shape
-    factors, summands, slopes, bases = (
-        repeated(scale, lanes),
-        repeated(shift, lanes),
-        repeated(slope, lanes),
-        repeated(base, lanes),
-    )
-    tiles = signals * tiles_of(rows)
+def combined(x, g, scale, shift, floor, slope, base, gx):
+    """gx = scale g + slope x + base, with g where scale x + shift is above the floor."""
+    signals, bands, rows, lanes = x.shape
+    tiles, zero = signals * tiles_of(rows), x.dtype.type(0)
     for task in prange(bands * tiles):
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
-        by, on, along, rest = factors[band], summands[band], slopes[band], bases[band]
+        by, on, along, rest = scale[band], shift[band], slope[band], base[band]
         for row in range(begin, end):
-            seen, error, out = wide[signal, band, row], wide_g[signal, band, row], made[signal, band, row]
+            seen, error, out = x[signal, band, row], g[signal, band, row], gx[signal, band, row]
             for lane in range(lanes):
-                alive = passed(error[lane], by[lane] * seen[lane] + on[lane], zero)
+                alive = passed(error[lane], by[lane] * seen[lane] + on[lane], floor, zero)
                 out[lane] = by[lane] * alive + (along[lane] * seen[lane] + rest[lane])
 
 
 @njit(inline="always")
 def set_factors(weight, bias, mean, var, eps, scale, shift):
-    """The scale and shift (band, channel) that normalise what has this mean and variance."""
+    """The scale and shift that normalise what has this mean and variance."""
     for band in range(scale.shape[0]):
-        for c in range(scale.shape[1]):
+        for lane in range(scale.shape[1]):
+            c = lane % len(weight)
             factor = weight[c, band] / np.sqrt(var[c, band] + eps)
-            scale[band, c], shift[band, c] = factor, bias[c, band] - factor * mean[c, band]
+            scale[band, lane], shift[band, lane] = factor, bias[c, band] - factor * mean[c, band]
 
 
 @jit(parallel=False)
-def normalise(x, weight, bias, eps, zero, y, mean, var):
-    """y, x normalised, or ReLU of that with a zero, and mean and variance (channel, band)."""
-    shape = (x.shape[1], x.shape[3])
-    scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    means, variances = np.empty(shape), np.empty(shape)
+def normalise(x, weight, bias, eps, floor, y, mean, var):
+    """y, x normalised, or the floor where that is higher, and mean and variance (channel, band)."""
+    lanes, channels = (x.shape[1], x.shape[3]), (x.shape[1], len(weight))
+    scale, shift = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
+    means, variances = np.empty(channels), np.empty(channels)
     moments(x, means, variances)
     mean[:], var[:] = means.T, variances.T
     set_factors(weight, bias, mean, var, eps, scale, shift)
-    scaled(x, scale, shift, zero, y)
+    scaled(x, scale, shift, floor, y)
 
 
 @jit(parallel=False)
-def grad_normalise(x, g, weight, bias, mean, var, eps, zero, gx, gw, gb):
+def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     """The gradients of :func:`normalise` from the errors g."""
-    signals, bands, rows, channels = x.shape
-    shape, count = (bands, channels), signals * rows
+    signals, bands, rows, lanes = x.shape
+    shape, channels = (bands, lanes), len(weight)
+    count = signals * rows * lanes // channels
     scale, shift = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    slope, base = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    middle, errors, products = np.empty(shape, x.dtype), np.empty(shape), np.empty(shape)
+    middle, slope, base = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    errors, products = np.empty((bands, channels)), np.empty((bands, channels))
     set_factors(weight, bias, mean, var, eps, scale, shift)
-    middle[:] = mean.T
-    error_sums(x, g, scale, shift, zero, middle, errors, products)
     for band in range(bands):
-        for c in range(channels):
+        for lane in range(lanes):
+            middle[band, lane] = mean[lane % channels, band]
+    error_sums(x, g, scale, shift, floor, middle, errors, products)
+    for band in range(bands):
+        for lane in range(lanes):
+            c = lane % channels
             invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
-            lost = error * (middle[band, c] - mean[c, band])  # when the mean was rounded
+            lost = error * (middle[band, lane] - mean[c, band])  # when the mean was rounded
             gw[c, band], gb[c, band] = invstd * (products[band, c] + lost), error
             along = -weight[c, band] * invstd * invstd * gw[c, band] / count
-            slope[band, c], base[band, c] = along, -weight[c, band] * invstd * error / count - along * mean[c, band]
-    combined(x, g, scale, shift, zero, slope, base, gx)
+            slope[band, lane], base[band, lane] = (
+                along,
+                -weight[c, band] * invstd * error / count - along * mean[c, band],
+            )
+    combined(x, g, scale, shift, floor, slope, base, gx)
