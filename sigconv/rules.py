@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from .backends import is_amd
-from .kernels.problem import OF_WINNERS, Problem
+from .kernels.problem import MAX_POOLING, OF_WINNERS, Problem
 from .window import PooledGeometry
 
 
@@ -60,20 +60,12 @@ def _products_are_fast(problem: Problem) -> bool:
 
 
 CONVOLUTION = ("forward", "grad_input", "grad_weight")
-POOLING = (
-    "max_pool",
-    "rectified_max_pool",
-    "normalised_max_pool",
-    "grad_normalised_max_pool",
-    "route",
-    "error_sums",
-)
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "numba",
         "winners are remembered in a byte, and pooling goes over channels that lie side by side (1.1 to 1.6 times)",
-        lambda p: _on_cpu(p, *POOLING),
+        lambda p: _on_cpu(p, *MAX_POOLING),
     ),
     Rule(
         "numba",

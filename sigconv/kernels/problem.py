@@ -19,6 +19,16 @@ from ..window import Geometry, Sizes
 NO_WINNER = 255
 """The place in a window that stands for none, in winners that are uint8."""
 
+MAX_POOLING = (
+    "max_pool",
+    "rectified_max_pool",
+    "normalised_max_pool",
+    "grad_normalised_max_pool",
+    "route",
+    "error_sums",
+)
+"""Operations of maximum pooling, with what is done at once with it."""
+
 OF_WINNERS = "_of_winners"
 """Behind grad_input and grad_weight: from the errors of a map that was pooled and from who won, in its geometry."""
 

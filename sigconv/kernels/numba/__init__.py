@@ -15,7 +15,7 @@ from torch import Tensor
 from ...layout import like
 from ...padding import crop
 from ...window import Geometry, PooledGeometry
-from ..problem import NO_WINNER, OF_WINNERS, Problem
+from ..problem import MAX_POOLING, NO_WINNER, OF_WINNERS, Problem
 from . import runtime
 from .patches import padded_rows, patches, places_of_run
 from .windows import LANES, empty_rows, laid_out_like, rows, windows
@@ -23,14 +23,6 @@ from .windows import LANES, empty_rows, laid_out_like, rows, windows
 DTYPES = (torch.float64, torch.float32)
 WIDE = 64
 """Most lanes of places side by side."""
-_POOLING = (
-    "max_pool",
-    "rectified_max_pool",
-    "normalised_max_pool",
-    "grad_normalised_max_pool",
-    "route",
-    "error_sums",
-)
 _STATISTICS = ("moments", "scaled", "normalise", "grad_normalise")
 _DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
@@ -44,7 +36,7 @@ def supports(problem: Problem) -> bool:
         return runtime.is_available()
     if problem.in_channels < LANES:
         return False
-    if problem.operation in _POOLING:
+    if problem.operation in MAX_POOLING:
         small = problem.geometry.window.places < NO_WINNER
         return small and problem.winners in (None, torch.uint8) and runtime.is_available()
     if problem.operation not in _DEPTHWISE or not problem.depthwise or problem.out_channels != problem.in_channels:
