@@ -90,6 +90,27 @@ def test_rectified(triton_device: str, case: Drawn, last: bool) -> None:
     equal(winner.cpu(), expected_winner)
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_normalised(triton_device: str, dtype: torch.dtype, last: bool) -> None:
+    geometry = Geometry(Window.parse((2, 3), 2, (0, 1)), (4, 7))
+    x, weight, bias = torch.randn(2, 3, 4, 7), torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.0, 0.3, 0.7])
+    x, weight, bias = (t.to(dtype) for t in (channels_last(x) if last else x, weight, bias))
+    close = partial(torch.testing.assert_close, rtol=16 * torch.finfo(dtype).eps, atol=16 * torch.finfo(dtype).eps)
+
+    found = kernels.normalised_max_pool(*(t.to(triton_device) for t in (x, weight, bias)), 1e-5, geometry)
+    expected = reference.normalised_max_pool(x, weight, bias, 1e-5, geometry)
+    for a, b in ((found[0], expected[0]), *zip(found[2:], expected[2:], strict=True)):
+        close(a.cpu(), b)
+
+    y, winner, mean, var = expected
+    operands = x, winner, torch.randn(y.shape).to(dtype), weight, mean, var
+    found = kernels.grad_normalised_max_pool(*(t.to(triton_device) for t in operands), 1e-5, geometry)
+    for a, b in zip(found, reference.grad_normalised_max_pool(*operands, 1e-5, geometry), strict=True):
+        close(a.cpu(), b)
+    _assert_laid_out_like(x, found[0])
+
+
 def test_rectified_with_nan(triton_device: str) -> None:
     x = torch.tensor([[[math.nan, 1.0, -1.0, -2.0]]], device=triton_device)
     one, geometry = torch.ones(1, device=triton_device), Geometry(Window.parse((2,), 2), (4,))
