@@ -45,7 +45,11 @@ class BatchNorm(_BatchNorm):
         """ReLU of what is normalised, by one operation where that is faster."""
         if not (self.is_plain() and rectifies(x)):
             return torch.relu(self(x))
-        y, mean, var = normalised(x, self.weight, self.bias, self.eps, rectified=True)
+        return self.by_kernel(x, rectified=True)
+
+    def by_kernel(self, x: Tensor, *, rectified: bool = False) -> Tensor:
+        """x (batch, channel, *size), perhaps in bands, normalised by a kernel of ours; or ReLU of that."""
+        y, mean, var = normalised(x, self.weight, self.bias, self.eps, rectified=rectified)
         self.track(mean, var, x.numel() // len(mean))
         return y
 
@@ -85,9 +89,7 @@ class SubSpectralNorm(nn.Module):
         # What the norm does may not be known: it may have been replaced by one that works across processes, say.
         known = type(self.norm) is BatchNorm and self.norm.is_plain() and not are_observed(self.norm)
         if known and is_channels_last(x) and normalises(x, self.norm.num_features):
-            y, mean, var = normalised(x, self.norm.weight, self.norm.bias, self.norm.eps)
-            self.norm.track(mean, var, x.numel() // len(mean))
-            return y
+            return self.norm.by_kernel(x)
         bands = x.reshape(batch, channels * self.sub_bands, height // self.sub_bands, *size)
         return self.norm(bands).reshape(x.shape)
 

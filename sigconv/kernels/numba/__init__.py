@@ -81,10 +81,10 @@ def normalised_max_pool(
     runtime.use_torchs_threads()
     best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
     winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
-    mean, var = np.empty((2, x.shape[1]))
-    factors = weight.detach().numpy(), bias.detach().numpy()
-    normalised_pooling.forward(rows(x), _in_bands(x, 1), *factors, eps, values, places, mean, var, *windows(geometry))
-    return laid_out_like(best, x), winner, torch.from_numpy(mean), torch.from_numpy(var)
+    seen, (w, b) = rows(x), _by_channel(x.shape[1], weight, bias)
+    mean, var = np.empty((2, x.shape[1], 1))
+    normalised_pooling.forward(seen, _in_bands(seen, 1), w, b, eps, values, places, mean, var, *windows(geometry))
+    return laid_out_like(best, x), winner, torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
 def grad_normalised_max_pool(
@@ -95,10 +95,10 @@ def grad_normalised_max_pool(
 
     runtime.use_torchs_threads()
     gx, samples = empty_rows(x.shape[0], x.shape[1], geometry.size, x.dtype)
-    gw, gb = np.empty((2, x.shape[1]), samples.dtype)
-    factors = (t.detach().numpy() for t in (weight, mean, var))
-    normalised_pooling.backward(rows(x), rows(winner), rows(g), *factors, eps, samples, gw, gb, *windows(geometry))
-    return laid_out_like(gx, x), torch.from_numpy(gw), torch.from_numpy(gb)
+    gw, gb = np.empty((2, x.shape[1], 1), samples.dtype)
+    w, m, v = _by_channel(x.shape[1], weight, mean, var)
+    normalised_pooling.backward(rows(x), rows(winner), rows(g), w, m, v, eps, samples, gw, gb, *windows(geometry))
+    return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -148,7 +148,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
 
     runtime.use_torchs_threads()
     channels = x.shape[1]
-    seen = _in_bands(x, len(weight) // channels)
+    seen = _in_bands(rows(x), len(weight) // channels)
     y, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     mean, var = np.empty((2, channels, seen.shape[1]))
     w, b = _by_channel(channels, weight, bias)
@@ -164,7 +164,7 @@ def grad_normalise(
 
     runtime.use_torchs_threads()
     channels, bands = x.shape[1], len(weight) // x.shape[1]
-    seen, errors = _in_bands(x, bands), _in_bands(g, bands)
+    seen, errors = _in_bands(rows(x), bands), _in_bands(rows(g), bands)
     gx, out = empty_rows(x.shape[0], channels, x.shape[2:], x.dtype)
     gw, gb = np.empty((2, channels, bands), seen.dtype)
     w, b, m, v = _by_channel(channels, weight, bias, mean, var)
@@ -182,12 +182,11 @@ def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
     return (factor.detach().numpy().reshape(channels, -1) for factor in factors)
 
 
-def _in_bands(x: Tensor, bands: int) -> np.ndarray:
-    """x (batch, channel, *size) as (signal, band, row, lane); with one band all signals are a long one.
+def _in_bands(seen: np.ndarray, bands: int) -> np.ndarray:
+    """(batch, place, channel) as (signal, band, row, lane); with one band all signals are a long one.
 
-    Rows of few channels are put side by side, where their number allows it.
+    Places of few channels are put side by side, where their number allows it.
     """
-    seen = rows(x)
     signals, channels = 1 if bands == 1 else len(seen), seen.shape[-1]
     places, together = seen.size // (signals * bands * channels), 1
     while places % (2 * together) == 0 and 2 * together * channels <= WIDE:

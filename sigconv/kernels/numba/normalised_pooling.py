@@ -1,6 +1,6 @@
 """Batch normalisation, ReLU and max pooling in one call, compiled: what is small is computed between the loops.
 
-What goes through signals is in :mod:`.statistics` and :mod:`.pooling`. Factors are (channel).
+What goes through signals is in :mod:`.statistics` and :mod:`.pooling`.
 """
 
 from __future__ import annotations
@@ -9,33 +9,30 @@ import numpy as np
 
 from .pooling import error_sums, max_pool, route
 from .runtime import jit
-from .statistics import moments
+from .statistics import moments, set_factors, set_gradients
 
 
 @jit(parallel=False)
 def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
-    """y and the winners, and mean and (biased) variance, float64; ``wide`` is x as statistics are taken of it."""
+    """y and the winners, and mean and (biased) variance, float64; ``wide`` is x as statistics are taken of it.
+
+    weight, bias, mean and variance are (channel, band), with one band.
+    """
     channels = x.shape[2]
     moments(wide, mean.reshape(1, channels), var.reshape(1, channels))
-    scale, shift = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    for c in range(channels):
-        factor = weight[c] / np.sqrt(var[c] + eps)
-        scale[c], shift[c] = factor, bias[c] - factor * mean[c]
-    max_pool(x, (scale, shift), y, winner, *window)
+    scale, shift = np.empty((1, channels), x.dtype), np.empty((1, channels), x.dtype)
+    set_factors(weight, bias, mean, var, eps, scale, shift)
+    max_pool(x, (scale[0], shift[0]), y, winner, *window)
 
 
 @jit(parallel=False)
 def backward(x, winner, g, weight, mean, var, eps, gx, gw, gb, *window):
-    """The gradients by x, weight and bias."""
-    channels = x.shape[2]
-    count = x.shape[0] * x.shape[1]
-    errors, products = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    error_sums(g, winner, x, errors, products, *window)
-    scale, slope, base = np.empty(channels, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    for c in range(channels):
-        invstd = 1 / np.sqrt(var[c] + eps)
-        by, of_weight = weight[c] * invstd, invstd * (products[c] - mean[c] * errors[c])
-        along = -by * invstd * of_weight / count
-        scale[c], slope[c], base[c] = by, along, -by * errors[c] / count - along * mean[c]
-        gw[c], gb[c] = of_weight, errors[c]
-    route(g, winner, (x.reshape(-1), slope, base, scale), gx, *window)
+    """The gradients by x, weight and bias, from the same."""
+    shape, count = (1, x.shape[2]), x.shape[0] * x.shape[1]
+    errors, products = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    error_sums(g, winner, x, errors[0], products[0], *window)
+    slope, base, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+    centred = products - mean.reshape(shape) * errors
+    set_gradients(weight, mean, var, eps, count, errors, centred, gw, gb, slope, base)
+    scale[:] = weight.reshape(shape) / np.sqrt(var.reshape(shape) + eps)
+    route(g, winner, (x.reshape(-1), slope[0], base[0], scale[0]), gx, *window)

@@ -163,6 +163,22 @@ def set_factors(weight, bias, mean, var, eps, scale, shift):
             scale[band, lane], shift[band, lane] = factor, bias[c, band] - factor * mean[c, band]
 
 
+@njit(inline="always")
+def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base):
+    """The gradients by weight and bias, and those by x but for the errors themselves: slope x + base.
+
+    From the sums of errors and of errors times (x - mean), each (band, channel), over ``count`` numbers.
+    """
+    for band in range(slope.shape[0]):
+        for lane in range(slope.shape[1]):
+            c = lane % len(weight)
+            invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
+            by = weight[c, band] * invstd
+            gw[c, band], gb[c, band] = invstd * products[band, c], error
+            along = -by * invstd * gw[c, band] / count
+            slope[band, lane], base[band, lane] = along, -by * error / count - along * mean[c, band]
+
+
 @jit(parallel=False)
 def normalise(x, weight, bias, eps, floor, y, mean, var):
     """y, x normalised, or the floor where that is higher, and mean and variance (channel, band)."""
@@ -190,14 +206,7 @@ def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
             middle[band, lane] = mean[lane % channels, band]
     error_sums(x, g, scale, shift, floor, middle, errors, products)
     for band in range(bands):
-        for lane in range(lanes):
-            c = lane % channels
-            invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
-            lost = error * (middle[band, lane] - mean[c, band])  # when the mean was rounded
-            gw[c, band], gb[c, band] = invstd * (products[band, c] + lost), error
-            along = -weight[c, band] * invstd * invstd * gw[c, band] / count
-            slope[band, lane], base[band, lane] = (
-                along,
-                -weight[c, band] * invstd * error / count - along * mean[c, band],
-            )
+        for c in range(channels):
+            products[band, c] += errors[band, c] * (middle[band, c] - mean[c, band])  # lost when the mean was rounded
+    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base)
     combined(x, g, scale, shift, floor, slope, base, gx)
