@@ -57,7 +57,7 @@ SMALL = 1 << 13
 FEW = 1 << 17
 """Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
 
-MANY = 1 << 19
+MANY = 400_000
 """The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
 ENVIRONMENT = "SIGCONV_KERNEL"
