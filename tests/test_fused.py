@@ -12,7 +12,7 @@ from sigconv import planner
 from sigconv.blocks import BatchNorm, ConvBlock, chain
 from sigconv.errors import UsageError
 from sigconv.kernels.numba import runtime
-from sigconv.layers import MaxPool
+from sigconv.layers import Conv, MaxPool, MaxPool2d
 from sigconv.layout import channels_last, is_channels_last
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
@@ -62,10 +62,11 @@ def test_equals_its_parts(ndim: int, norm: str | None) -> None:
 
 
 @NORMS
-def test_pooling_behind_the_block_is_joined_too(norm: str | None) -> None:
+@pytest.mark.parametrize("pool", [MaxPool(2, ndim=2), MaxPool2d(2)], ids=["any rank", "MaxPool2d"])
+def test_pooling_behind_the_block_is_joined_too(norm: str | None, pool: MaxPool) -> None:
     block = _block(2, norm)
     del block.pool
-    network, x = chain(block=block, pool=MaxPool(2, ndim=2)), torch.randn(8, 3, 30, 40)
+    network, x = chain(block=block, pool=pool), torch.randn(8, 3, 30, 40)
     apart = nn.Sequential(*copy.deepcopy(network))
     with planner.observed() as used:
         found = _trained(network, x)
@@ -174,6 +175,28 @@ def _kept(block: nn.Module, x: Tensor) -> int:
         y = block(x)
     assert y.requires_grad
     return sum(storages.values())
+
+
+def test_what_somebody_made_of_a_layer_is_called() -> None:
+    class Doubled(Conv):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    block, x = _block(2, None), torch.randn(8, 3, 30, 40)
+    own = copy.deepcopy(block)
+    own.conv = Doubled(3, 20, (3, 3), padding="same")
+    own.conv.load_state_dict(block.conv.state_dict())
+    with torch.no_grad():
+        for weight in block.parameters():
+            weight.mul_(2)
+    assert_close(own(x), block(x), rtol=1e-4, atol=1e-4)
+
+
+def test_one_number_a_channel_has_no_variance() -> None:
+    block = ConvBlock(3, 16, 3, ndim=2, pool=1)
+    for name in ("numba", "vendor"):
+        with sigconv.use_kernel(name), pytest.raises(ValueError, match="more than 1 value per channel"):
+            block(torch.randn(1, 3, 3, 3))
 
 
 def test_hooks_see_every_part() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..layers import MaxPool
 from .activation import make_activation
+from .observed import has_forward_of
 
 
 class Chain(nn.Sequential):
@@ -22,7 +23,7 @@ class Chain(nn.Sequential):
         modules: list[Any] = list(self)
         while modules:
             module = modules.pop(0)
-            if modules and type(modules[0]) is MaxPool and hasattr(module, "pooled"):
+            if modules and has_forward_of(MaxPool, modules[0]) and hasattr(module, "pooled"):
                 x = module.pooled(x, modules.pop(0))
             else:
                 x = module(x)

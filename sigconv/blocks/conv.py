@@ -15,7 +15,7 @@ from .activation import make_activation
 from .compose import chain
 from .fused import activated, pooled
 from .norm import make_norm
-from .observed import are_observed
+from .observed import are_observed, has_forward_of
 
 PARTS = {"conv", "norm", "activation", "pool"}
 """Of a block, by name. With others, which somebody has added, nothing is joined."""
@@ -86,7 +86,7 @@ class ConvBlock(nn.Module):
                 x = part(x)
             return x
         pool = self._modules.get("pool")
-        if type(pool) is MaxPool:
+        if isinstance(pool, MaxPool) and has_forward_of(MaxPool, pool):
             return pooled(self, pool, x)
         x = activated(self, x)
         return x if pool is None else pool(x)

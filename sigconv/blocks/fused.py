@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from .. import check, planner
@@ -14,6 +16,7 @@ from ..pooling import rectified_max_pool
 from ..window import PooledGeometry
 from .activation import ScaledTanh
 from .norm import BatchNorm
+from .observed import has_forward_of
 
 RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 """Activations that never fall, so that the largest of what they give is what they give of the largest."""
@@ -59,7 +62,7 @@ def _parts(block: nn.Module) -> tuple[Conv, nn.Module | None, nn.Module | None]:
 
 def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
     """The same by one operation for several parts, if there is one."""
-    if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or pool.ceil_mode:
+    if not has_forward_of(Conv, conv) or x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or pool.ceil_mode:
         return None
     geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
     operation = "rectified_max_pool" if norm is None else "normalised_max_pool"
@@ -90,11 +93,12 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
-    if is_forward_mode() or not norm.is_plain():
+    numbers = len(x) * math.prod(geometry.pooling.size)
+    if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance, as the norm will say
         return None
     z = conv(x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
-    norm.track(mean, var, z.numel() // z.shape[1])
+    norm.track(mean, var, numbers)
     return y
 
 

@@ -1,4 +1,4 @@
-"""Whether hooks watch modules, so that each has to be called."""
+"""Whether modules have to be called one by one: hooks watch them, or they do something of their own."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def are_observed(*modules: nn.Module) -> bool:
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
         for module in modules
     )
+
+
+def has_forward_of(kind: type[nn.Module], module: nn.Module) -> bool:
+    """Whether a module computes what this class does, and no subclass of it something else."""
+    return type(module).forward is kind.forward

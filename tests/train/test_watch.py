@@ -12,7 +12,7 @@ from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.classification import Classification
 from sigconv.train.data import CorpusData
-from sigconv.train.watch import Watch, diagnosis, guessing_loss
+from sigconv.train.watch import WINDOW, Watch, diagnosis, guessing_loss
 
 
 class Pixels(nn.Module):
@@ -58,8 +58,12 @@ def test_a_loss_that_has_not_moved_stops_it(digits: Corpus) -> None:
         train(digits, lr=1e-9)
 
 
-def test_it_is_looked_at_once(digits: Corpus) -> None:
+def test_it_is_not_looked_at_before(digits: Corpus) -> None:
     train(digits, lr=1e-9, patience=25)  # there are but 20 steps
+
+
+def test_it_is_not_looked_at_later(digits: Corpus) -> None:
+    train(digits, lr=1e-9, patience=-WINDOW)  # as if so many steps had been before
 
 
 @pytest.mark.parametrize(
