@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as T
 
 from .architecture import Architecture
-from .bench.clock import interleaved
-from .bench.machine import processor
+from .bench.clock import idle, interleaved
 from .bench.tables import Table
 from .describe import describe
 from .errors import UsageError
 from .notation import build, parse
+from .processor import device_name, threads
 
 SECONDS = 4.0  # that a device is measured for
 UNITS = (
@@ -110,16 +110,10 @@ def _measure(architecture: Architecture, batch: int, device: torch.device) -> De
         T.cross_entropy(network(x), target).backward()
         optimizer.step()
 
-    wait = torch.cuda.synchronize if device.type == "cuda" else _at_once
-    times = interleaved({"forward": forward, "training": step}, SECONDS, wait)
+    times = interleaved({"forward": forward, "training": step}, SECONDS, idle(device))
     spread = max(timing.spread for timing in times.values())
-    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    name = processor(device) + threads
+    name = device_name(device) + (f", {threads(torch.get_num_threads())}" if device.type == "cpu" else "")
     return DeviceCost(name, times["forward"].median / batch, times["training"].median / batch, spread)
-
-
-def _at_once() -> None:
-    """A CPU has done what it was given when the call returns."""
 
 
 def _short(seconds: float) -> str:

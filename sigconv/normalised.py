@@ -21,6 +21,7 @@ from . import planner
 from .differentiable import Differentiable, by_autograd, errors_of, wants_more
 from .layout import is_channels_last
 from .pooling import max_and_winner
+from .rules import MANY
 from .window import Geometry, each_place
 
 
@@ -55,7 +56,7 @@ def normalises(x: Tensor, bands: int) -> bool:
 
 def rectifies(x: Tensor) -> bool:
     """The same of whole channels and with ReLU; there, torch is not slow, and our call takes time."""
-    return normalises(x, x.shape[1]) and x.numel() >= planner.MANY
+    return normalises(x, x.shape[1]) and x.numel() >= MANY
 
 
 def normalised(

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from . import planner
 from .errors import UsageError
-from .kernels.problem import Problem
+from .kernels.problem import CONVOLUTION, Problem
 from .layers import AvgPool, Conv, ConvTranspose, MaxPool
 from .window import Geometry, Sizes
-
-_CONVOLUTION = ("forward", "grad_input", "grad_weight")
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tupl
     size: Sizes = tuple(x.shape[2:])
     if isinstance(layer, Conv):
         geometry = Geometry(layer.window, size, layer.groups)
-        yield from ((operation, geometry, (layer.in_channels, layer.out_channels)) for operation in _CONVOLUTION)
+        yield from ((operation, geometry, (layer.in_channels, layer.out_channels)) for operation in CONVOLUTION)
     elif isinstance(layer, ConvTranspose):
         grown = tuple(n + e for n, e in zip(layer.window.input_size(size), layer.output_padding, strict=True))
         geometry = Geometry(layer.window, grown, layer.groups)

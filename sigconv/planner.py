@@ -32,7 +32,7 @@ from .kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
 from .layout import is_channels_last
 from .names import named
 from .remembered import remembered
-from .rules import RULES
+from .rules import FEW, MANY, RULES, SMALL
 from .window import Geometry, PooledGeometry
 
 KERNELS: dict[str, Any] = {
@@ -50,15 +50,6 @@ KERNELS: dict[str, Any] = {
 """By name. Each has ``supports(problem)``, a function for each operation that it supports, and ``DTYPES``.
 
 One whose results are not exact on whole numbers has ``EXACT = False``."""
-
-SMALL = 1 << 13
-"""No rule applies to signals of fewer numbers: there, the time is that of the calls."""
-
-FEW = 1 << 17
-"""Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
-
-MANY = 400_000
-"""The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
 ENVIRONMENT = "SIGCONV_KERNEL"
 
@@ -112,7 +103,7 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 
 def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
-    """Whether a kernel other than the vendor's and the definition computes an operation of x, which has no jvp."""
+    """Whether one of our own kernels computes an operation of x; they know no forward mode."""
     if torch.compiler.is_compiling() or is_autocast(x) or is_forward_mode():
         return False
     return _is_ours(Problem.of(operation, geometry, (x,)), _forced)

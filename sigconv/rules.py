@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from .backends import is_amd
-from .kernels.problem import MAX_POOLING, OF_WINNERS, Problem
+from .kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
 from .window import PooledGeometry
 
 
@@ -59,7 +59,14 @@ def _products_are_fast(problem: Problem) -> bool:
     return not (problem.channels_last and is_amd())
 
 
-CONVOLUTION = ("forward", "grad_input", "grad_weight")
+SMALL = 1 << 13
+"""No rule applies to signals of fewer numbers: there, the time is that of the calls."""
+
+FEW = 1 << 17
+"""Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
+
+MANY = 400_000
+"""The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -70,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "numba",
         "torch is slow at statistics of parts of channels-last signals, and copies what it normalises (1.2 to 4 times)",
-        lambda p: _on_cpu(p, "moments", "scaled", "normalise", "grad_normalise") and p.channels_last,
+        lambda p: _on_cpu(p, *STATISTICS) and p.channels_last,
     ),
     Rule(
         "numba",

@@ -9,7 +9,10 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
+
+import torch
 
 SHORTEST = 1e-3  # seconds that a sample takes at least; calls that take less are repeated
 ROUNDS = 7, 100  # at least and at most
@@ -50,6 +53,11 @@ def interleaved(
             for name in names:
                 taken[name].append(_sample(calls[name], repeats[name], wait))
     return {name: Timing.of(samples) for name, samples in taken.items()}
+
+
+def idle(device: torch.device) -> Callable[[], object]:
+    """What returns when the device has done all that it was given, which a CPU has at once."""
+    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
 
 
 def _repeats(call: Callable[[], object], wait: Callable[[], object]) -> int:

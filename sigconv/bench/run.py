@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 
 from .. import backends
 from ..names import named
 from .case import Case, Suite
-from .clock import interleaved
+from .clock import idle, interleaved
 from .contestant import Contestant, Setting, compiled, contestants
 from .equal import DifferentError, check_equal
 from .machine import Machine
@@ -47,7 +46,7 @@ def bench(
     kept = keep_memory and backends.keep_freed_memory()
     with _threads(threads), torch.random.fork_rng([setting.device] if setting.device.type == "cuda" else []):
         progress("the machine's rates")
-        report = Report(Machine.here(setting, kept, measure_rates(setting, _wait(setting.device))))
+        report = Report(Machine.here(setting, kept, measure_rates(setting, idle(setting.device))))
         try:
             for place, suite, case in _numbered(chosen):
                 progress(f"{place}: {case.name}")
@@ -69,7 +68,7 @@ def measure(suite: Suite, case: Case, setting: Setting, note: Callable[[str], No
     forward, step = count_work(plain)
     saved = {c.name: saved_bytes(c) for c in taking_part}
     calls = {FORWARD: {c.name: c.forward for c in taking_part}, STEP: {c.name: c.step for c in taking_part}}
-    wait = _wait(setting.device)
+    wait = idle(setting.device)
     times = {timed: interleaved(calls[timed], suite.seconds / len(PASSES), wait) for timed in PASSES}
     figures = {name: Figures({timed: times[timed][name] for timed in PASSES}, saved[name]) for name in saved}
     work = {FORWARD: forward, STEP: step}
@@ -104,11 +103,6 @@ def _numbered(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite, Case]]:
     for suite in suites:
         for number, case in enumerate(suite.cases, start=1):
             yield f"{suite.name}, {number} of {len(suite.cases)}", suite, case
-
-
-def _wait(device: torch.device) -> Callable[[], object]:
-    """What returns when the device is idle."""
-    return partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
 
 
 @contextmanager

@@ -25,7 +25,7 @@ RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 def activated(block: nn.Module, x: Tensor) -> Tensor:
     """What a block's convolution, normalisation and activation make of x, the last two at once where that is faster.
 
-    Of this and of :func:`pooled`, nobody sees what is in between: ask :func:`.observed.are_observed` first.
+    This and :func:`pooled` call no hooks: ask :func:`.observed.are_observed` first.
     """
     conv, norm, activation = _parts(block)
     x = conv(x)
@@ -62,7 +62,9 @@ def _parts(block: nn.Module) -> tuple[Conv, nn.Module | None, nn.Module | None]:
 
 def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
     """The same by one operation for several parts, if there is one."""
-    if not has_forward_of(Conv, conv) or x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim or pool.ceil_mode:
+    if not has_forward_of(Conv, conv) or pool.ceil_mode:
+        return None
+    if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim:
         return None
     geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
     operation = "rectified_max_pool" if norm is None else "normalised_max_pool"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator
 
 import torch
 
+from ..processor import processor as processor_name
 from . import limits
 from .finding import GIB, Finding, Status
 
@@ -15,9 +15,7 @@ ENOUGH_MEMORY = 2 * GIB  # torch and Lightning take about 1 GiB themselves
 
 
 def processor() -> Iterator[Finding]:
-    pairs = (line.partition(":") for line in limits.lines(limits.PROC / "cpuinfo"))
-    names = [value.strip() for key, _, value in pairs if key.strip() == "model name"]
-    name = names[0] if names else platform.processor() or platform.machine()
+    name = processor_name(limits.PROC / "cpuinfo")
     cores = _count(os.cpu_count() or 1, "core")
     yield Finding(Status.OK, f"{name}, {cores}, {torch.backends.cpu.get_cpu_capability()}")
 

@@ -15,7 +15,7 @@ from torch.fft import irfftn, rfftn
 from ..layout import like
 from ..padding import pad_constant
 from ..window import Geometry, Sizes
-from .problem import Problem
+from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32)
 EXACT = False
@@ -25,7 +25,7 @@ EXACT = False
 def supports(problem: Problem) -> bool:
     window, some = problem.geometry.window, problem.batch > 0  # MKL transforms no empty batch
     dense = all(s == 1 for s in window.stride) and all(d == 1 for d in window.dilation)
-    convolution = problem.operation in ("forward", "grad_input", "grad_weight")
+    convolution = problem.operation in CONVOLUTION
     return convolution and problem.depthwise and dense and some and problem.dtype in DTYPES
 
 

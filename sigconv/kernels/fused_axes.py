@@ -16,7 +16,7 @@ from ..layout import like
 from ..padding import pad_constant
 from ..window import Geometry, Sizes
 from . import vendor
-from .problem import Problem
+from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32)
 
@@ -24,7 +24,7 @@ DTYPES = (torch.float64, torch.float32)
 def supports(problem: Problem) -> bool:
     geometry = problem.geometry
     fused = geometry.merged.window.ndim
-    convolution = problem.operation in ("forward", "grad_input", "grad_weight") and geometry.groups == 1
+    convolution = problem.operation in CONVOLUTION and geometry.groups == 1
     return convolution and fused < geometry.window.ndim and fused in vendor.RANKS and problem.dtype in DTYPES
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..layout import is_channels_last, like
 from ..window import Geometry
-from .problem import Problem
+from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32)
 
@@ -19,7 +19,7 @@ def supports(problem: Problem) -> bool:
     geometry = problem.geometry
     window = geometry.window
     at_each_place = window.places == 1 and not any(map(any, window.padding)) and all(s == 1 for s in window.stride)
-    convolution = problem.operation in ("forward", "grad_input", "grad_weight")
+    convolution = problem.operation in CONVOLUTION
     return convolution and at_each_place and geometry.groups == 1 and problem.dtype in DTYPES
 
 

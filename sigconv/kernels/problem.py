@@ -19,6 +19,10 @@ from ..window import Geometry, Sizes
 NO_WINNER = 255
 """The place in a window that stands for none, in winners that are uint8."""
 
+CONVOLUTION = ("forward", "grad_input", "grad_weight")
+
+STATISTICS = ("moments", "scaled", "normalise", "grad_normalise")
+
 MAX_POOLING = (
     "max_pool",
     "rectified_max_pool",
@@ -30,7 +34,7 @@ MAX_POOLING = (
 """Operations of maximum pooling, with what is done at once with it."""
 
 OF_WINNERS = "_of_winners"
-"""Behind grad_input and grad_weight: from the errors of a map that was pooled and from who won, in its geometry."""
+"""Suffix of grad_input and grad_weight: from the errors of a pooled map and its winners, by a PooledGeometry."""
 
 
 class Form(NamedTuple):

@@ -15,18 +15,17 @@ from ..layout import channels_last_strides, is_channels_last, like, with_size
 from ..padding import crop, pad_constant
 from ..remembered import remembered
 from ..window import Geometry
-from .problem import Problem
+from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 RANKS = (1, 2, 3)
 ONEDNN_BLOCK = 16
 """Channels that oneDNN takes at a time, at most."""
-_CONVOLUTION = ("forward", "grad_input", "grad_weight")
 
 
 def supports(problem: Problem) -> bool:
     """Whether the vendor has a kernel of this name for such a geometry, and winners that are indices."""
-    if problem.operation in _CONVOLUTION:
+    if problem.operation in CONVOLUTION:
         return problem.geometry.window.ndim in RANKS
     return problem.winners in (None, torch.int64) and supports_pooling(problem.operation, problem.geometry)
 

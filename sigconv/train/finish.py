@@ -15,9 +15,10 @@ from sigconv.train.callbacks import Record
 from sigconv.train.console import say
 from sigconv.train.cross import cross_test, in_words
 from sigconv.train.data import CorpusData
+from sigconv.train.environment import environment
 from sigconv.train.report import write_report
 from sigconv.train.robustness import accuracy_by_deformation, accuracy_by_shift
-from sigconv.train.run import METRICS, Run, environment
+from sigconv.train.run import METRICS, Run
 from sigconv.train.task import Task
 
 # In the metrics: the option of the config that asks for it, and how it is measured.

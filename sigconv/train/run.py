@@ -2,19 +2,13 @@
 
 import json
 import os
-import platform
-import resource
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from safetensors import safe_open
 from safetensors.torch import save
@@ -23,7 +17,6 @@ from torch import Tensor
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 
-PACKAGES = ("sigconv", "torch", "torchaudio", "lightning", "torchmetrics", "hydra-core", "numpy")
 CONFIG, CORPUS, METRICS, MODEL = "config.yaml", "corpus.json", "metrics.json", "model.safetensors"
 
 
@@ -179,54 +172,8 @@ class Run:
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
 
 
-def run_folder(recipe: str, root: Path = Path("runs")) -> Path:
-    return new_folder(root / recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """What the numbers of a run depend on beside its config."""
-    return {
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "system": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "threads": torch.get_num_threads(),
-        "commit": _commit(),
-        "peak_memory_mb": peak_memory(device),
-    }
-
-
-def peak_memory(device: torch.device) -> dict[str, float]:
-    """In MB: of the process, and of the GPU where it trained on one."""
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB elsewhere
-    peak = {"process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)}
-    if device.type == "cuda":
-        peak["gpu"] = round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
-    return peak
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _commit() -> str | None:
-    """Of the checkout that sigconv runs from, marked where it has changes; None outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+def run_folder(recipe: str) -> Path:
+    return new_folder(Path("runs") / recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
 
 
 def _neighbours(folder: Path) -> str:

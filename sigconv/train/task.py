@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
 from sigconv.corpus import Corpus
+from sigconv.layout import channels_last
 from sigconv.train.data import Batch
 from sigconv.train.measures import Measure
 
@@ -174,9 +175,5 @@ class Task(LightningModule, ABC):
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Pictures and videos with their channels innermost, in which pooling on a CPU is several times faster.
-
-    By ``to``, since ``contiguous`` leaves a single channel's strides as they are, and all that follows with them.
-    """
-    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
-    return x if layout is None else x.to(memory_format=layout)
+    """Pictures and videos, and their weights, with channels innermost; signals of one axis are laid out by blocks."""
+    return channels_last(x) if x.ndim > 3 else x

@@ -90,7 +90,7 @@ def test_an_unfinished_run_and_a_stranger_are_told(tmp_path: Path) -> None:
         predict(run.folder, [])
 
 
-@pytest.mark.parametrize("target", ["os.system", "sigconv.train.run.subprocess.run", "torch.nn.Identity"])
+@pytest.mark.parametrize("target", ["os.system", "sigconv.train.environment.subprocess.run", "torch.nn.Identity"])
 def test_a_run_from_a_stranger_cannot_call_what_it_likes(moved_run: Path, target: str) -> None:
     config = OmegaConf.load(moved_run / "config.yaml")
     config.model.activation = {"_target_": target, "args": "true"}

@@ -1,4 +1,5 @@
-"""Loops that Numba compiles on the user's machine: max pooling and depthwise convolution, for any number of axes.
+"""Loops that Numba compiles on the user's machine, for any number of axes: max pooling and the gradients behind it,
+normalisation and statistics, depthwise convolution.
 
 They work on channels-last signals, copy others, and give their results in the layout of the input. Nothing is compiled,
 nor Numba imported, before the first problem that is theirs.
@@ -15,16 +16,14 @@ from torch import Tensor
 from ...layout import like
 from ...padding import crop
 from ...window import Geometry, PooledGeometry
-from ..problem import MAX_POOLING, NO_WINNER, OF_WINNERS, Problem
+from ..problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from . import runtime
 from .patches import padded_rows, patches, places_of_run
-from .windows import LANES, empty_rows, laid_out_like, rows, windows
+from .windows import LANES, empty_rows, rows, windows
 
 DTYPES = (torch.float64, torch.float32)
 WIDE = 64
 """Most lanes of places side by side."""
-_STATISTICS = ("moments", "scaled", "normalise", "grad_normalise")
-_DEPTHWISE = ("forward", "grad_input", "grad_weight")
 
 
 def supports(problem: Problem) -> bool:
@@ -32,14 +31,14 @@ def supports(problem: Problem) -> bool:
         return False
     if problem.operation.endswith(OF_WINNERS):
         return _has_patches(problem) and runtime.is_available()
-    if problem.operation in _STATISTICS:
+    if problem.operation in STATISTICS:
         return runtime.is_available()
     if problem.in_channels < LANES:
         return False
     if problem.operation in MAX_POOLING:
         small = problem.geometry.window.places < NO_WINNER
         return small and problem.winners in (None, torch.uint8) and runtime.is_available()
-    if problem.operation not in _DEPTHWISE or not problem.depthwise or problem.out_channels != problem.in_channels:
+    if problem.operation not in CONVOLUTION or not problem.depthwise or problem.out_channels != problem.in_channels:
         return False
     return (problem.operation != "grad_input" or problem.geometry.has_flipped) and runtime.is_available()
 
@@ -69,7 +68,7 @@ def _max_pool(x: Tensor, factors: tuple[np.ndarray, np.ndarray] | None, geometry
     best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
     winner, places = empty_rows(x.shape[0], x.shape[1], geometry.output_size, torch.uint8)
     pooling.max_pool(rows(x), factors, values, places, *windows(geometry))
-    return laid_out_like(best, x), winner
+    return like(best, x), winner
 
 
 def normalised_max_pool(
@@ -84,7 +83,7 @@ def normalised_max_pool(
     seen, (w, b) = rows(x), _by_channel(x.shape[1], weight, bias)
     mean, var = np.empty((2, x.shape[1], 1))
     normalised_pooling.forward(seen, _in_bands(seen, 1), w, b, eps, values, places, mean, var, *windows(geometry))
-    return laid_out_like(best, x), winner, torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
+    return like(best, x), winner, torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
 def grad_normalised_max_pool(
@@ -98,7 +97,7 @@ def grad_normalised_max_pool(
     gw, gb = np.empty((2, x.shape[1], 1), samples.dtype)
     w, m, v = _by_channel(x.shape[1], weight, mean, var)
     normalised_pooling.backward(rows(x), rows(winner), rows(g), w, m, v, eps, samples, gw, gb, *windows(geometry))
-    return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
+    return like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -108,7 +107,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     runtime.use_torchs_threads()
     gx, samples = empty_rows(g.shape[0], g.shape[1], geometry.size, g.dtype)
     pooling.route(rows(g), rows(winner), None, samples, *windows(geometry))
-    return laid_out_like(gx, g)
+    return like(gx, g)
 
 
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -139,7 +138,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
     statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), _floor(False, out), out[None])
-    return laid_out_like(y, x)
+    return like(y, x)
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,7 +152,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
     mean, var = np.empty((2, channels, seen.shape[1]))
     w, b = _by_channel(channels, weight, bias)
     statistics.normalise(seen, w, b, eps, _floor(rectified, out), out.reshape(seen.shape), mean, var)
-    return laid_out_like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
+    return like(y, x), torch.from_numpy(mean.reshape(-1)), torch.from_numpy(var.reshape(-1))
 
 
 def grad_normalise(
@@ -169,11 +168,11 @@ def grad_normalise(
     gw, gb = np.empty((2, channels, bands), seen.dtype)
     w, b, m, v = _by_channel(channels, weight, bias, mean, var)
     statistics.grad_normalise(seen, errors, w, b, m, v, eps, _floor(rectified, out), out.reshape(seen.shape), gw, gb)
-    return laid_out_like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
+    return like(gx, x), torch.from_numpy(gw.reshape(-1)), torch.from_numpy(gb.reshape(-1))
 
 
 def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
-    """What is no number of a signal under, behind ReLU or without it."""
+    """The lower bound of what is given: zero with ReLU, minus infinity without."""
     return signal.dtype.type(0 if rectified else -np.inf)
 
 
@@ -201,7 +200,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     y, outputs = empty_rows(x.shape[0], w.shape[0], geometry.output_size, x.dtype)
     shift = x.new_zeros(w.shape[0]) if bias is None else bias.detach()
     depthwise.forward(rows(x), _by_place(w), shift.numpy(), outputs, *windows(geometry))
-    return laid_out_like(y, x)
+    return like(y, x)
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:

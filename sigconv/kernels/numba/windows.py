@@ -76,7 +76,3 @@ def _as_rows(signal: Tensor) -> np.ndarray:
     batch, channels, *size = signal.shape
     innermost = signal.numpy().transpose(0, *range(2, signal.ndim), 1)
     return innermost.reshape(batch, math.prod(size), channels)
-
-
-def laid_out_like(x: Tensor, signal: Tensor) -> Tensor:
-    return x if is_channels_last(signal) else x.contiguous()

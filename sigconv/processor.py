@@ -1,0 +1,28 @@
+"""The name of what computes."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's, as the system has it."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def device_name(device: torch.device) -> str:
+    """The processor's, or the GPU's."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+
+
+def threads(count: int) -> str:
+    """So many of them, in words."""
+    return f"{count} thread" + "s" * (count != 1)
