@@ -11,11 +11,11 @@ from torch.nn import functional as T
 
 from .architecture import Architecture
 from .bench.clock import idle, interleaved
-from .bench.tables import Table
 from .describe import describe
 from .errors import UsageError
 from .notation import build, parse
 from .processor import device_name, threads
+from .table import Table
 
 SECONDS = 4.0  # that a device is measured for
 UNITS = (

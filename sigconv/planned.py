@@ -13,6 +13,7 @@ from . import planner
 from .errors import UsageError
 from .kernels.problem import CONVOLUTION, Problem
 from .layers import AvgPool, Conv, ConvTranspose, MaxPool
+from .table import Table
 from .window import Geometry, Sizes
 
 
@@ -33,11 +34,8 @@ class Plan:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        rows = [("layer", "operation", "kernel", "because")]
-        rows += [(step.layer or "-", step.operation, step.kernel, step.because) for step in self.steps]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        rows = [(step.layer or "-", step.operation, step.kernel, step.because) for step in self.steps]
+        return str(Table(("layer", "operation", "kernel", "because"), rows, left=4))
 
 
 def plan(

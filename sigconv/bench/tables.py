@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..table import Table
 from .contestant import TORCH
 from .result import FORWARD, PASSES, STEP, Result
 from .roofline import Rates
@@ -17,27 +17,6 @@ LEGEND = (
     "relative to its median; MB: kept between forward and backward pass; GFLOP/s and share of the roofline: sigconv's. "
     "A forward pass alone is without gradients."
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """The first column stands to the left, all others to the right."""
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
-        rule = ["-" * width for width in widths]
-        return "\n".join(self._line(cells, widths) for cells in (self.header, rule, *self.rows))
-
-    def markdown(self) -> str:
-        rule = ["---", *["--:"] * (len(self.header) - 1)]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in (self.header, rule, *self.rows))
-
-    def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        first, *others = map(str.rjust, cells, widths)
-        return "  ".join([cells[0].ljust(len(first)), *others])
 
 
 def times(results: Sequence[Result]) -> Table:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig, open_dict, read_write
 from scipy.stats import t as student
 
+from sigconv.table import Table
 from sigconv.train.console import say
 from sigconv.train.measures import measure_of
 from sigconv.train.run import Run, new_folder, runs_in, write_whole
@@ -82,7 +83,7 @@ def table(summary: dict[str, Any]) -> str:
     """The summary for a terminal; what all runs have in common is said once."""
     rows, means = summary["runs"], summary["means"]
     shared, name = _names(rows)
-    lines = [("", "test", "training")]
+    lines = []
     for row in rows:
         measure = measure_of(row)
         lines.append((name(row), measure.say(row[measure.name]), f"{row['train_seconds']:.1f} s"))
@@ -96,8 +97,7 @@ def table(summary: dict[str, Any]) -> str:
                 f"{seconds['mean']:.1f} ± {seconds['confidence95']:.1f} s",
             )
         )
-    first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
-    text = [f"{one:{first}}  {two:>{second}}  {three:>{third}}" for one, two, three in lines]
+    text = [str(Table(("", "test", "training"), lines))]
     if means:
         text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
     return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])

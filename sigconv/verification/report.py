@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..table import Table
 from .proofs import NAMES, Proof
 
 
@@ -58,12 +59,9 @@ class Verification:
         present = {proof.name for row in self.rows for proof in row.proofs}
         names = [name for name in NAMES if name in present]
         header = ["operation", "kernel", "dtype", "device", *names]
-        body = [row.cells(names) for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-        rule = ["-" * width for width in widths]
-        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (header, rule, *body)]
+        table = Table(header, [row.cells(names) for row in self.rows], left=len(header))
         verdict = ["All proofs hold."] if self.holds else ["NOT PROVED:", *self.failures()]
-        return "\n".join([*lines, "", *verdict])
+        return "\n".join([str(table), "", *verdict])
 
 
 def _cell(proof: Proof | None) -> str:

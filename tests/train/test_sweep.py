@@ -36,10 +36,10 @@ def test_sentences_are_summed_up_by_their_word_errors() -> None:
     ]
     lines = table(summary).splitlines()
     assert [line.split("  ")[0] for line in lines[3:]][-3:-1] == ["mean of 2 task=words", "mean of 2 task=sentences"]
-    assert "50.00% right" in lines[3]
-    assert "20.00% word errors" in lines[6]
-    assert "15.00% ± 63.53% word errors" in lines[8]
-    assert len({len(line) for line in lines[2:9]}) == 1  # one below the other
+    assert "50.00% right" in lines[4]
+    assert "20.00% word errors" in lines[7]
+    assert "15.00% ± 63.53% word errors" in lines[9]
+    assert len({len(line) for line in lines[2:10]}) == 1  # one below the other
 
 
 def test_the_picture_has_a_bar_for_each_setting_with_the_mean_of_its_seeds() -> None:
