@@ -128,8 +128,7 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
 
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """Of each channel, the sum of g[o] over windows that have a winner."""
-    _, lost = _index_and_lost(winner, geometry)
-    return g.masked_fill(lost, 0).sum([d for d in range(g.ndim) if d != 1])
+    return g.masked_fill(_is_lost(winner), 0).sum([d for d in range(g.ndim) if d != 1])
 
 
 def normalised_max_pool(
@@ -212,10 +211,14 @@ def _in_bands(x: Tensor, weight: Tensor) -> Tensor:
 
 def _index_and_lost(winner: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """Winners as indices, and which windows have none."""
+    lost = _is_lost(winner)
     if winner.dtype != torch.uint8:
-        return winner, torch.zeros_like(winner, dtype=torch.bool)
-    lost = winner == NO_WINNER
+        return winner, lost
     return geometry.index_of(winner.masked_fill(lost, 0)).masked_fill(lost, 0), lost
+
+
+def _is_lost(winner: Tensor) -> Tensor:
+    return winner == NO_WINNER if winner.dtype == torch.uint8 else torch.zeros_like(winner, dtype=torch.bool)
 
 
 def sum_pool(x: Tensor, geometry: Geometry) -> Tensor:

@@ -45,9 +45,9 @@ def supports(problem: Problem) -> bool:
 
 
 def _is_addressable(problem: Problem) -> bool:
-    """Whether there is anything to compute, and a place within one item of the batch is an int32."""
+    """Whether there is anything to compute, and places of one item of the batch, and blocks of them, are int32."""
     largest = max(problem.inputs, problem.outputs) // max(problem.batch, 1)
-    return min(problem.inputs, problem.outputs) > 0 and largest < 1 << 31
+    return min(problem.inputs, problem.outputs) > 0 and largest < 1 << 30
 
 
 def _has_kernel(problem: Problem) -> bool:

@@ -15,8 +15,8 @@ from ...layout import is_channels_last
 from ...window import Geometry
 from .chunks import chunks_for, power_of_2
 from .strided import Strided, address, empty, strided
-from .tiles import extent, grid, tile, tiled
-from .windows import in_three_axes, observers, ravel, samples, unravel
+from .tiles import along_channels, extent, grid, tile, tiled
+from .windows import in_three_axes, observers, place_in, ravel, samples, unravel
 
 ACCUMULATORS = 8192
 """Of one program of grad_weight: 64 registers of each of its 128 threads."""
@@ -35,7 +35,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
         extent(y),
         frame=frame,
         multiplier=w.shape[0] // x.shape[1],
-        channels_last=is_channels_last(y),
+        by_channel=along_channels(y),
     )
     return y
 
@@ -51,14 +51,14 @@ def _forward(
     extent,
     frame: tl.constexpr,
     multiplier: tl.constexpr,
-    channels_last: tl.constexpr,
+    by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
 ):
-    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
     total = tl.zeros(exists.shape, tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):
-        i, inside = samples(o, unravel(k, frame.kernel), size, frame)
+        i, inside = samples(o, place_in(frame, k), size, frame)
         value = tl.load(address(x, b, c // multiplier, i), exists & inside, other=0.0).to(tl.float32)
         total += value * tl.load(address(w, 0, c, k), c < y.channels, other=0.0).to(tl.float32)
     if bias is not None:
@@ -78,7 +78,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         extent(gx),
         frame=frame,
         multiplier=w.shape[0] // geometry.groups,
-        channels_last=is_channels_last(gx),
+        by_channel=along_channels(gx),
     )
     return gx
 
@@ -93,16 +93,16 @@ def _grad_input(
     extent,
     frame: tl.constexpr,
     multiplier: tl.constexpr,
-    channels_last: tl.constexpr,
+    by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
 ):
-    b, c, i, exists = tile(gx, size, channels_last, lanes, rows)
+    b, c, i, exists = tile(gx, size, by_channel, lanes, rows)
     total = tl.zeros(exists.shape, tl.float32)
     for m in range(multiplier):
         map = c * multiplier + m
         for k in tl.range(frame.places, loop_unroll_factor=8):
-            o, there = observers(i, unravel(k, frame.kernel), output_size, frame)
+            o, there = observers(i, place_in(frame, k), output_size, frame)
             error = tl.load(address(g, b, map, o), exists & there, other=0.0).to(tl.float32)
             total += error * tl.load(address(w, 0, map, k), c < gx.channels, other=0.0).to(tl.float32)
     tl.store(address(gx, b, c, ravel(i, size)), total, exists)
@@ -165,7 +165,7 @@ def _grad_weight(
     chunk, chunks = tl.program_id(0), tl.num_programs(0)
     k = tl.arange(0, window_block)
     c = tl.program_id(1) * channel_block + tl.arange(0, channel_block)
-    at = unravel(k[:, None, None], frame.kernel)
+    at = place_in(frame, k[:, None, None])
     wanted = (k[:, None, None] < frame.places) & (c[None, :, None] < g.channels)
     place_blocks = tl.cdiv(g.places, place_block)
     total = tl.zeros((window_block, channel_block, place_block), tl.float32)

@@ -21,7 +21,7 @@ from .chunks import chunks_for, power_of_2
 from .strided import address, empty, strided
 from .tiles import extent
 from .tuning import tuned
-from .windows import in_three_axes, samples, unravel
+from .windows import in_three_axes, place_in, samples, unravel
 
 LEAST = 16
 """The least that tensor cores multiply along each side of a matrix."""
@@ -31,7 +31,7 @@ LEAST = 16
 def _matrix(x, b, p, places, term, output_size, size, frame: tl.constexpr):
     """The input's matrix at terms (n, 1) and windows ``p`` (1, m)."""
     channel = term // frame.places
-    i, inside = samples(unravel(p, output_size), unravel(term % frame.places, frame.kernel), size, frame)
+    i, inside = samples(unravel(p, output_size), place_in(frame, term % frame.places), size, frame)
     return tl.load(address(x, b, channel, i), inside & (channel < x.channels) & (p < places), other=0.0)
 
 
@@ -92,7 +92,7 @@ def _forward_kernel(
 _forward = tuned(
     _forward_kernel,
     [triton.Config({"place_block": n}, num_warps=warps) for n, warps in ((64, 4), (128, 4), (128, 8), (256, 8))],
-    ["frame", "extent"],
+    ["frame", "terms", "extent"],
 )
 
 

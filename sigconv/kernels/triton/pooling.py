@@ -9,12 +9,11 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from ...layout import is_channels_last
 from ...window import Geometry
 from ..problem import NO_WINNER
 from .strided import address, empty, strided
-from .tiles import extent, grid, tile, tiled
-from .windows import in_three_axes, ravel, samples, unravel
+from .tiles import along_channels, extent, grid, tile, tiled
+from .windows import in_three_axes, place_in, ravel, samples
 
 
 def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -37,7 +36,7 @@ def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Ge
         extent(y),
         frame=frame,
         no_winner=NO_WINNER,
-        channels_last=is_channels_last(y),
+        by_channel=along_channels(y),
     )
     return y, winner
 
@@ -54,18 +53,18 @@ def _max_pool(
     extent,
     frame: tl.constexpr,
     no_winner: tl.constexpr,
-    channels_last: tl.constexpr,
+    by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
 ):
-    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
     best = tl.full(exists.shape, float("-inf"), tl.float32)
     winner = tl.full(exists.shape, -1, tl.int32)
     if scale is not None:
         by = tl.load(scale + c, c < y.channels, other=0.0).to(tl.float32)
         on = tl.load(shift + c, c < y.channels, other=0.0).to(tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):
-        i, inside = samples(o, unravel(k, frame.kernel), size, frame)
+        i, inside = samples(o, place_in(frame, k), size, frame)
         value = tl.load(address(x, b, c, i), exists & inside, other=0.0).to(tl.float32)
         if scale is not None:
             value = by * value + on

@@ -8,11 +8,10 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from ...layout import is_channels_last
 from ...window import Geometry
 from .strided import address, empty, strided
-from .tiles import extent, grid, tile, tiled
-from .windows import in_three_axes, observers, ravel, samples, unravel
+from .tiles import along_channels, extent, grid, tile, tiled
+from .windows import in_three_axes, observers, place_in, ravel, samples
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -30,7 +29,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         output_size,
         extent(gx),
         frame=frame,
-        channels_last=is_channels_last(gx),
+        by_channel=along_channels(gx),
     )
     return gx
 
@@ -44,14 +43,14 @@ def _route(
     output_size,
     extent,
     frame: tl.constexpr,
-    channels_last: tl.constexpr,
+    by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
 ):
-    b, c, i, exists = tile(gx, size, channels_last, lanes, rows)
+    b, c, i, exists = tile(gx, size, by_channel, lanes, rows)
     total = tl.zeros(exists.shape, tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):
-        o, there = observers(i, unravel(k, frame.kernel), output_size, frame)
+        o, there = observers(i, place_in(frame, k), output_size, frame)
         winner = tl.load(address(winners, b, c, o), exists & there, other=0).to(tl.int32)
         error = tl.load(address(g, b, c, o), exists & there, other=0.0).to(tl.float32)
         total += tl.where(winner == k, error, 0.0)
@@ -70,7 +69,7 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
         output_size,
         extent(y),
         frame=frame,
-        channels_last=is_channels_last(y),
+        by_channel=along_channels(y),
     )
     return y
 
@@ -84,12 +83,12 @@ def _gather(
     output_size,
     extent,
     frame: tl.constexpr,
-    channels_last: tl.constexpr,
+    by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
 ):
-    b, c, o, exists = tile(y, output_size, channels_last, lanes, rows)
+    b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
     winner = tl.load(address(winners, b, c, ravel(o, output_size)), exists, other=0).to(tl.int32)
-    i, inside = samples(o, unravel(winner, frame.kernel), size, frame)
+    i, inside = samples(o, place_in(frame, winner), size, frame)
     won = exists & inside & (winner < frame.places)
     tl.store(address(y, b, c, ravel(o, output_size)), tl.load(address(x, b, c, i), won, other=0.0), exists)

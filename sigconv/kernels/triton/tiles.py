@@ -1,7 +1,8 @@
 """Kernels that compute each number of a signal by itself: its tiles, one for each program.
 
 A tile is (channels, places) of one item of the batch. Its ``lanes`` lie along what is innermost in memory, so that
-neighbouring threads read neighbouring numbers, and its ``rows`` along the other.
+neighbouring threads read neighbouring numbers, and its ``rows`` along the other; but along few channels they would
+idle.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ...layout import is_channels_last
 from .tuning import tuned
 from .windows import unravel
 
@@ -24,12 +26,17 @@ def tiled(kernel: Callable[..., Any]) -> Any:
     # forms are for the other layout.
     forms = ((32, 32, 4), (64, 8, 4), (64, 32, 4), (128, 8, 8), (256, 4, 4), (1024, 1, 4))
     configs = [triton.Config({"lanes": lanes, "rows": rows}, num_warps=warps) for lanes, rows, warps in forms]
-    return tuned(kernel, configs, ["frame", "channels_last", "extent"])
+    return tuned(kernel, configs, ["frame", "by_channel", "extent"])
+
+
+def along_channels(signal: Tensor) -> bool:
+    """Whether lanes lie along channels: these are innermost, and fill half of the least lanes at least."""
+    return is_channels_last(signal) and signal.shape[1] >= 16
 
 
 def extent(signal: Tensor) -> tuple[int, ...]:
     """What the best form of a tile depends on, coarse enough that sizes which vary are not tuned for each."""
-    return signal.shape[1], signal.numel().bit_length(), signal.element_size()
+    return signal.shape[1], signal.numel().bit_length(), signal.element_size(), int(is_channels_last(signal))
 
 
 def grid(signal: Tensor) -> Callable[[dict[str, Any]], tuple[int]]:
@@ -37,8 +44,8 @@ def grid(signal: Tensor) -> Callable[[dict[str, Any]], tuple[int]]:
     places = math.prod(signal.shape[2:])
 
     def programs(meta: dict[str, Any]) -> tuple[int]:
-        lanes, rows, last = meta["lanes"], meta["rows"], meta["channels_last"]
-        channel_block, place_block = (lanes, rows) if last else (rows, lanes)
+        lanes, rows, by_channel = meta["lanes"], meta["rows"], meta["by_channel"]
+        channel_block, place_block = (lanes, rows) if by_channel else (rows, lanes)
         blocks = triton.cdiv(signal.shape[1], channel_block) * triton.cdiv(places, place_block)
         return (signal.shape[0] * blocks,)
 
@@ -46,14 +53,14 @@ def grid(signal: Tensor) -> Callable[[dict[str, Any]], tuple[int]]:
 
 
 @triton.jit
-def tile(signal, size, channels_last: tl.constexpr, lanes: tl.constexpr, rows: tl.constexpr):
+def tile(signal, size, by_channel: tl.constexpr, lanes: tl.constexpr, rows: tl.constexpr):
     """This program's item of the batch, its channels (n, 1), its places (1, m) along each axis, and which exist (n, m).
 
     That places in a row lie side by side is hidden from the compiler, on purpose: it would give each thread eight of
     them, and then what neighbouring threads read of a window's other samples would lie far apart.
     """
-    channel_block: tl.constexpr = lanes if channels_last else rows
-    place_block: tl.constexpr = rows if channels_last else lanes
+    channel_block: tl.constexpr = lanes if by_channel else rows
+    place_block: tl.constexpr = rows if by_channel else lanes
     channel_blocks = tl.cdiv(signal.channels, channel_block)
     place_blocks = tl.cdiv(signal.places, place_block)
     program = tl.program_id(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,4 +17,18 @@ def tuned(kernel: Callable[..., Any], configs: list[triton.Config], key: list[st
     has nothing to measure and takes the first.
     """
     chosen = configs[:1] if triton.knobs.runtime.interpret else configs
-    return triton.autotune(chosen, key=key, cache_results=True)(triton.jit(kernel))
+    found = triton.autotune(chosen, key=key, cache_results=True)(triton.jit(kernel))
+    found.run = _one_at_a_time(found.run)
+    return found
+
+
+def _one_at_a_time(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A tuner keeps the arguments of a call in itself, and autograd has a thread for each device."""
+    lock = threading.RLock()
+
+    @functools.wraps(run)
+    def locked(*arguments: Any, **options: Any) -> Any:
+        with lock:
+            return run(*arguments, **options)
+
+    return locked

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
+from ...remembered import remembered
 from ...window import Geometry, Sizes
 
 
@@ -24,6 +25,7 @@ class Frame(NamedTuple):
     places: int
 
 
+@remembered
 def in_three_axes(geometry: Geometry) -> tuple[Sizes, Sizes, Frame]:
     """Input size, output size and window."""
     while geometry.window.ndim < 3:
@@ -39,6 +41,13 @@ def unravel(place, size):
     """A place along each axis."""
     rest = place // size[2]
     return rest // size[1], rest % size[1], place % size[2]
+
+
+@triton.jit
+def place_in(frame: tl.constexpr, k):
+    """A place of the window along each axis. Not by unravel: Triton before 3.7 takes no part of a frame for one."""
+    rest = k // frame.kernel[2]
+    return rest // frame.kernel[1], rest % frame.kernel[1], k % frame.kernel[2]
 
 
 @triton.jit
