@@ -114,6 +114,8 @@ def build_task(config: DictConfig, data: CorpusData) -> Task:
     }
     targets = {name: config[name] for name in ("label_smoothing", "mixup")}
     if data.tokens is None:
+        if outputs < 2:
+            raise UsageError(f"{data.corpus.folder}: all is of one class, {data.corpus.labels[0]!r}; add others.")
         return Classification(model, classes=outputs, **targets, **parts)
     for name, value in targets.items():
         if value:

@@ -15,6 +15,8 @@ from sigconv.errors import UsageError
 from sigconv.train.measures import ACCURACY, shares
 from sigconv.train.task import Task
 
+UNBALANCED = 2  # times as many examples of one class as of another: the accuracy is that of the commoner ones
+
 
 class Classification(Task):
     """A network that gives each signal one of several classes; its measure is the accuracy.
@@ -74,7 +76,11 @@ class Classification(Task):
         right = (answers == labels).tolist()
         ones = [1] * len(right)
         results: dict[str, Any] = {
-            "test": {"accuracy": sum(right) / len(right), "wrong": len(right) - sum(right)},
+            "test": {
+                "accuracy": sum(right) / len(right),
+                "wrong": len(right) - sum(right),
+                **by_class(confusion),
+            },
             "confusion": [[*place, confusion[*place].item()] for place in confusion.nonzero().tolist()],
             "speakers": shares(self.measure, speakers, right, ones),
         }
@@ -87,4 +93,15 @@ class Classification(Task):
 
     def in_words(self, metrics: Mapping[str, Any]) -> str:
         result, tested = metrics["test"], len(self.test_logits)
-        return f"{self.measure.say(result['accuracy'])} ({result['wrong']:,} of {tested:,} wrong)"
+        counted = f"{result['wrong']:,} of {tested:,} wrong"
+        if result["largest_class"] > UNBALANCED * result["smallest_class"]:
+            counted += f"; {result['mean_recall']:.2%} as the mean over classes, which differ in size"
+        return f"{self.measure.say(result['accuracy'])} ({counted})"
+
+
+def by_class(confusion: Tensor) -> dict[str, float | int]:
+    """The mean share of right answers of the classes that were tested, and how many examples these have."""
+    tested = confusion.sum(1)
+    recall = (confusion.diag().double() / tested)[tested > 0]
+    largest, smallest = tested.max().item(), tested[tested > 0].min().item()
+    return {"mean_recall": recall.mean().item(), "largest_class": largest, "smallest_class": smallest}

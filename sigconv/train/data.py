@@ -15,9 +15,11 @@ from sigconv.corpus import Corpus, Split
 from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length, pad_to_length
+from sigconv.train.console import say
 
 IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
 
+STEPS = 8  # of an epoch of a corpus that is smaller than a batch
 
 Fit = Callable[[Tensor], Tensor]
 
@@ -132,7 +134,7 @@ class CorpusData(LightningDataModule):
 
     Args:
         corpus: where the splits are.
-        batch_size: examples a step, in each process.
+        batch_size: examples a step, in each process; of a training split that has fewer, an eighth of it.
         seed: of the order in which training goes through its examples.
         length: samples or frames to which each signal is padded or cropped; None where all have one shape. Signals
             with texts are padded at their end, so that times in them hold, and never cropped: none may be longer.
@@ -195,8 +197,9 @@ class CorpusData(LightningDataModule):
     def _loader(self, split: Split) -> "MemoryLoader | DataLoader":
         assert self.trainer is not None
         seed = self.seed if split.name == "train" else None
-        size = min(self.batch_size, len(split) // self.trainer.world_size) if seed is None else self.batch_size
-        order = BatchOrder(len(split), size, seed=seed, rank=self.trainer.global_rank, world=self.trainer.world_size)
+        order = BatchOrder(
+            len(split), self._batch_size(split), seed=seed, rank=self.trainer.global_rank, world=self.trainer.world_size
+        )
         if self.in_memory is True or (self.in_memory == "auto" and self._bytes(split) <= IN_MEMORY_BYTES):
             device = self.trainer.strategy.root_device
             return MemoryLoader(split.signals(self._fit).to(device), self.labels(split).to(device), order)
@@ -208,6 +211,18 @@ class CorpusData(LightningDataModule):
             persistent_workers=self.workers > 0,
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
+
+    def _batch_size(self, split: Split) -> int:
+        """As wanted, or what a smaller split allows: all of it to look at, and to learn from, some of it at a time."""
+        assert self.trainer is not None
+        most = len(split) // self.trainer.world_size
+        if self.batch_size <= most or not most:
+            return self.batch_size
+        if split.name != "train":
+            return most
+        fewer = max(1, most // STEPS)
+        say(f"training   {most:,} examples: batches of {fewer}, not of loader.batch_size={self.batch_size}")
+        return fewer
 
     @property
     def _fit(self) -> Fit | None:

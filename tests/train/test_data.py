@@ -90,6 +90,17 @@ def test_impossible_batch_sizes(batch_size: int) -> None:
         BatchOrder(50, batch_size)
 
 
+def test_a_split_smaller_than_a_batch_is_learned_from_in_steps(
+    digits: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = len(digits.split("train"))
+    sizes = [len(batch.label) for batch in batches(digits, batch_size=examples + 1)]
+    assert sum(sizes) == examples
+    assert len(sizes) in (8, 9)
+    assert f"{examples} examples: batches of {examples // 8}, not of" in capsys.readouterr().out
+    assert len(batches(digits, batch_size=examples)) == 1
+
+
 def test_in_memory_is_one_of_three(digits: Corpus) -> None:
     with pytest.raises(UsageError, match="in_memory is maybe; it is true, false or auto"):
         CorpusData(digits, batch_size=8, seed=0, in_memory="maybe")

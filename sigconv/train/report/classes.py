@@ -30,6 +30,7 @@ def facts(metrics: Mapping[str, Any]) -> dict[str, str]:
     tested = sum(count for *_, count in metrics["confusion"])
     return {
         "wrong": f"{metrics['test']['wrong']:,} of {tested:,}",
+        "mean over classes": f"{metrics['test']['mean_recall']:.2%} right",
         "test loss": f"{metrics['test']['loss']:.4f} nats",
         "validation": f"{metrics['validation']['accuracy']:.2%} right",
     }
