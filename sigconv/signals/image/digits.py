@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigconv.errors import UsageError
-
-Picture = NDArray[Any]  # float32 (height, width), 0..1
+from sigconv.signals.image.sheet import Picture, sheet_alone
 
 DIGIT_SIZE = 1024  # longest side, in pixels, of the picture in which the digit is looked for
 PAPER_SIZE = 256  # and of the one in which the paper is, which has less detail
@@ -25,7 +24,8 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
 
     As in LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", the
     ink is scaled to a box of 20/28 of the field, its proportions kept, and put with its centre of mass in the middle.
-    Before, uneven light is taken out, dirt is left behind, and the strokes of a thin pen are broadened.
+    Before, a sheet is cut out of what is around it, uneven light is taken out, dirt is left behind, and the strokes of
+    a thin pen are broadened.
 
     Args:
         path: a PNG, JPEG or other picture that OpenCV decodes, of any size, in grey or colour, of 8 or 16 bits,
@@ -38,7 +38,7 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
     Raises:
         UsageError: no such file, no picture, no digit in it, or more than one.
     """
-    picture = _decode(Path(path))
+    picture = sheet_alone(_decode(Path(path)))
     inverted = _is_dark_on_light(picture)
     if inverted:
         picture = 1 - picture
@@ -107,7 +107,7 @@ def _framed(picture: Picture) -> tuple[Picture, int]:
 def _is_dark_on_light(picture: Picture) -> bool:
     """There is less ink than paper: without broad light and shadow, the tones are skewed to the side of the ink.
 
-    The margin tells for a digit that fills its picture, the picture alone for a page in front of a dark table.
+    The margin tells for a digit that fills its picture, the picture alone for a page that reaches out of it.
     """
     framed, margin = _framed(picture)
 

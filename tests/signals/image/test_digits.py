@@ -58,6 +58,43 @@ def test_a_photo_under_uneven_light_with_noise(tmp_path: Path) -> None:
     assert _likeness(found, expected) > 0.9
 
 
+@pytest.mark.parametrize("border", [40, 150, 300])
+@pytest.mark.parametrize(("sheet", "around"), [(215, 40), (215, 110), (35, 200)])
+def test_a_sheet_in_front_of_another_ground(border: int, sheet: int, around: int, tmp_path: Path) -> None:
+    """Dark ink on paper, or chalk on a board, wholly in view: what is around is no ink, and tells no polarity."""
+    expected, _ = _read(tmp_path, _seven())
+    ink = 30 if sheet > 128 else 230
+    page = np.full((500, 600), sheet, np.float32)
+    page[100:400, 150:450] += (ink - sheet) * (_seven() / 255)
+    photo = cv2.copyMakeBorder(page, border, border, border, border, cv2.BORDER_CONSTANT, value=around)
+    photo = cv2.GaussianBlur(photo, (0, 0), 1.5) + np.random.default_rng(0).normal(0, 3, photo.shape)
+    found, inverted = _read(tmp_path, photo.clip(0, 255).astype(np.uint8), "photo.jpg")
+    assert inverted == (sheet > 128)
+    assert _likeness(found, expected) > 0.9
+
+
+def test_a_sheet_is_seen_from_the_side(tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, _seven())
+    page = np.full((500, 600), 215, np.float32)
+    page[100:400, 150:450] -= 180 * (_seven() / 255)
+    corners = np.array([[0, 0], [600, 0], [600, 500], [0, 500]], np.float32)
+    seen = np.array([[150, 130], [690, 150], [720, 640], [130, 600]], np.float32)
+    photo = cv2.warpPerspective(page, cv2.getPerspectiveTransform(corners, seen), (900, 800), borderValue=50)
+    found, inverted = _read(tmp_path, photo.astype(np.uint8), "photo.jpg")
+    assert inverted
+    assert _likeness(found, expected) > 0.8
+
+
+def test_a_frame_with_nothing_in_it_is_no_sheet(tmp_path: Path) -> None:
+    """A thick zero has four corners, nearly, and a dark middle."""
+    zero = np.zeros((300, 300), np.uint8)
+    cv2.rectangle(zero, (90, 60), (210, 240), 255, 40)
+    found, inverted = _read(tmp_path, zero)
+    assert not inverted
+    assert found[0, 14, 14] < 50
+    assert found.max() > 200
+
+
 @pytest.mark.parametrize("form", ["colour", "16 bits", "transparent", "large"])
 def test_every_form_of_picture(form: str, tmp_path: Path) -> None:
     expected, _ = _read(tmp_path, 255 - _seven())

@@ -1,0 +1,66 @@
+"""A sheet of paper, or a board, that was photographed with what is around it."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[Any]  # float32 (height, width), 0..1
+
+LONGEST = 256  # side, in pixels, of the picture in which a sheet is looked for
+LEAST = 0.1  # share of the picture that a sheet takes
+FRAME = 0.05  # most of the picture's edge that a sheet may touch
+INK = 0.002, 0.25  # share of a sheet that is written on: at least, lest a lamp or a window be one; at most
+EDGE = 0.015  # of the longest side: what is left off around a sheet, where it is not even
+
+
+def sheet_alone(picture: Picture) -> Picture:
+    """The sheet that a picture shows as a whole, on another ground, with nothing around it; else the picture itself.
+
+    A sheet is one tone with four corners and something written on it, light on a dark ground or dark on a light one.
+    What is left of the ground in its corners gets the tone of the sheet beside it.
+    """
+    outline = _outline(picture)
+    if outline is None:
+        return picture
+    x, y, width, height = cv2.boundingRect(outline)
+    mask = cv2.fillPoly(np.zeros(picture.shape, np.uint8), [outline], 1)
+    edge = 2 * round(EDGE * max(picture.shape)) + 1
+    mask = cv2.erode(mask, np.ones((edge, edge), np.uint8), borderValue=(0,))[y : y + height, x : x + width]
+    sheet = picture[y : y + height, x : x + width]
+    near = (0, 0), max(sheet.shape) / 20
+    weight = cv2.GaussianBlur(mask.astype(np.float32), *near)
+    around = cv2.GaussianBlur(sheet * mask, *near) / np.maximum(weight, 1e-3)
+    return np.where(mask > 0, sheet, np.where(weight > 1e-3, around, np.median(sheet[mask > 0]))).astype(np.float32)
+
+
+def _outline(picture: Picture) -> NDArray[np.int32] | None:
+    """The sheet's corners (4, 1, 2), x and y in the picture; None where there is none."""
+    scale = min(1.0, LONGEST / max(picture.shape))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    tones = cv2.GaussianBlur(np.rint(small * 255).astype(np.uint8), (5, 5), 0)
+    _, light = cv2.threshold(tones, 0, 1, cv2.THRESH_OTSU)
+    for mask in (light, 1 - light):
+        edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+        if edge.mean() > FRAME:
+            continue
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if outlines and _is_sheet(largest := max(outlines, key=cv2.contourArea), mask):
+            return np.rint(_corners(largest) / scale).astype(np.int32)
+    return None
+
+
+def _corners(outline: Any) -> Any:
+    hull = cv2.convexHull(outline)
+    return cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, True), True)
+
+
+def _is_sheet(outline: Any, mask: NDArray[Any]) -> bool:
+    corners, area = _corners(outline), cv2.contourArea(outline)
+    if len(corners) != 4 or area < LEAST * mask.size or not 0.9 < area / cv2.contourArea(corners) < 1.1:
+        return False
+    filled = cv2.fillPoly(np.zeros_like(mask), [outline], 1)
+    inside = cv2.erode(filled, np.ones((5, 5), np.uint8), borderValue=(0,)) > 0
+    least, most = INK
+    return bool(inside.any()) and bool(least < 1 - mask[inside].mean() < most)
