@@ -1,5 +1,6 @@
 """Verification holds for what is right and fails for what is planted wrong."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -165,6 +166,35 @@ def test_own_wrong_backward_is_caught() -> None:
     found = sigconv.verify(_WrongSquare.apply, torch.randn(5))
     assert not found
     assert "differences" in found.failures()[0]
+
+
+class _Wrong(torch.autograd.Function):
+    """x @ w + b, with a tenth too little for the gradient by b."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return x @ w + b
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, ...]:
+        x, w = ctx.saved_tensors
+        return g @ w.T, x.T @ g, 0.9 * g.sum(0)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1, 3e4])
+def test_a_wrong_gradient_beside_large_ones_or_of_small_numbers_is_caught(scale: float) -> None:
+    inputs = scale * torch.randn(8, 20), torch.randn(20, 4), scale * torch.randn(4)
+    assert sigconv.verify(lambda x, w, b: x @ w + b, *inputs)
+    result = sigconv.verify(lambda *operands: _Wrong.apply(*operands), *inputs)
+    assert not result
+    assert "derivatives by input 2" in str(result)
+
+
+def test_a_gradient_that_is_zero_but_for_rounding_is_right() -> None:
+    """Of a bias that normalisation takes out again."""
+    norm = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Tanh())
+    assert sigconv.verify(norm, torch.randn(3, 2, 5, 5), oracle=copy.deepcopy(norm))
 
 
 def test_own_function_that_forgets_an_input_or_is_random() -> None:

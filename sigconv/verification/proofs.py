@@ -35,6 +35,12 @@ direction every operation is a polynomial of degree two at most, whose central d
 SMALL_STEP = 1e-5
 """Of those of other functions, which are compared to six digits; the error that is shown is in proportion to that."""
 
+ROUNDING = 64
+"""Times the last place: what an output may be off by, of which a difference is taken."""
+
+TINY = 1e-6
+"""As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
+
 MANY_NUMBERS = 500
 
 Function = Callable[..., Tensor]
@@ -105,17 +111,18 @@ def disagreement(
 ) -> float:
     """The largest difference of outputs and gradients from the oracle's, which computes in float64.
 
-    Relative to ``scales``, or else to the oracle's largest number (at least 1).
+    Each relative to its scale; or else to the largest number of it, unless that is tiny beside those of others.
     """
     found = output_and_gradients(function, inputs)
     expected = output_and_gradients(oracle, [x.double() for x in inputs])
     if scales is None:
-        scales = [max([1.0, *e.abs().flatten().tolist()]) for e in expected]
+        sizes = [_largest(e) for e in expected]
+        scales = [max(size, TINY * max(sizes)) or 1.0 for size in sizes]
     return max(_largest_difference(f, e) / scale for f, e, scale in zip(found, expected, scales, strict=True))
 
 
 def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
-    errors = {}
+    errors: dict[str, float] = {}
     for case in cases:
         sizes = [math.prod(shape) for shape in case.shapes]
         inputs = [
@@ -123,28 +130,54 @@ def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
             for n, shape, beside in zip(sizes, case.shapes, case.beside, strict=False)
         ]
         step, bound = (STEP, 1e-12) if case.polynomial else (SMALL_STEP, 1e-6)
-        errors[case.name] = difference_error(case.function, inputs, step, bound) * (1e-12 / bound)
+        found = difference_errors(case.function, inputs, step, bound, [f"operand {n}" for n in range(len(inputs))])
+        errors |= {f"{case.name}, {what}": error * (1e-12 / bound) for what, error in found.items()}
     return worst_of("differences", 1e-12, errors)
 
 
-def difference_error(function: Function, inputs: Sequence[Tensor], step: float, bound: float) -> float:
-    """How far the derivatives are from central differences, relative to the largest output or derivative (at least 1).
+def difference_errors(
+    function: Function, inputs: Sequence[Tensor], step: float, bound: float, names: Sequence[str]
+) -> dict[str, float]:
+    """How far the derivatives are from central differences, as a share of what is allowed, times the bound.
 
-    The number is that of the first derivative along one random direction; gradcheck tries every coordinate, or random
-    directions where they are many, and gradgradcheck the second derivatives; where they object it is infinite.
+    Of the derivatives by each input, of these names, the bound is a share of the largest of them, and not of those by
+    others, beside which they may be small; with what rounding of inputs and output makes of a difference. The number
+    is that along one random direction; gradcheck tries every coordinate, or random directions where they are many, and
+    gradgradcheck the second derivatives; where they object it is infinite.
     """
-    leaves = [x.detach().clone().requires_grad_() for x in inputs]
+    leaves = [x.detach().clone() for x in inputs]
     y, *gradients = output_and_gradients(function, leaves)
-    size = max([1.0, *(x.abs().max().item() for x in (y, *gradients))])
-    directions = [torch.randn_like(x) / math.sqrt(x.numel()) for x in leaves]
-    ahead, behind = (function(*(x + h * d for x, d in zip(leaves, directions, strict=True))) for h in (step, -step))
-    slope = sum(_dot(x, d) for x, d in zip(gradients, directions, strict=True))
-    error = abs(_dot(_cotangent(y), (ahead - behind) / (2 * step)) - slope) / size
-    settings: dict[str, Any] = {"eps": step, "atol": bound * size, "rtol": bound, "raise_exception": False}
+    rounding = ROUNDING * torch.finfo(y.dtype).eps / step
     many = sum(x.numel() for x in leaves) > MANY_NUMBERS
-    first, second = partial(gradcheck, fast_mode=many, **settings), partial(gradgradcheck, fast_mode=True, **settings)
-    agreed = first(func=function, inputs=leaves) and second(func=function, inputs=leaves)
-    return error if agreed else math.inf
+    found: dict[str, float] = {}
+    widest: dict[str, Any] = {"atol": 0.0, "rtol": 0.0}
+    for place, (x, gradient, name) in enumerate(zip(leaves, gradients, names, strict=True)):
+        along = partial(_by_one, function, leaves, place)
+        most: dict[str, Any] = {
+            "atol": bound * _largest(gradient) + rounding * _largest(y),
+            "rtol": bound + rounding * _largest(x),
+        }
+        widest = {tolerance: max(most[tolerance], widest[tolerance]) for tolerance in most}
+        leaf = (x.clone().requires_grad_(),)
+        agreed = gradcheck(along, leaf, eps=step, fast_mode=many, raise_exception=False, **most)
+        share = _share_of_allowed(along, x, gradient, y, step, most) if agreed else math.inf
+        found[f"by {name}"] = bound * share
+    varied = [x.requires_grad_() for x in leaves]
+    agreed = gradgradcheck(function, varied, eps=step, fast_mode=True, raise_exception=False, **widest)
+    return found | {"second": 0.0 if agreed else math.inf}
+
+
+def _share_of_allowed(
+    along: Function, x: Tensor, gradient: Tensor, y: Tensor, step: float, most: dict[str, float]
+) -> float:
+    direction = torch.randn_like(x) / math.sqrt(max(1, x.numel()))
+    slope = _dot(_cotangent(y), (along(x + step * direction) - along(x - step * direction)) / (2 * step))
+    error = abs(slope - _dot(gradient, direction))
+    return error and error / (most["atol"] + most["rtol"] * abs(slope))
+
+
+def _by_one(function: Function, operands: Sequence[Tensor], place: int, x: Tensor) -> Tensor:
+    return function(*operands[:place], x, *operands[place + 1 :])
 
 
 def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof | None:
@@ -193,6 +226,10 @@ def _whole(shape: Sequence[int], device: torch.device) -> Tensor:
 
 def _dot(a: Tensor, b: Tensor) -> float:
     return (a.double() * b.double()).sum().item()
+
+
+def _largest(x: Tensor) -> float:
+    return x.abs().max().item() if x.numel() else 0.0
 
 
 def _largest_difference(a: Tensor, b: Tensor) -> float:

@@ -60,7 +60,12 @@ def verify(
     if not tensors:
         raise UsageError(f"verify: {name} was given no floating-point tensor to differentiate by")
     function = _as_function(target, inputs, list(parameters))
-    found = [proofs.Proof("differences", proofs.difference_error(function, tensors, step, tolerance), tolerance, name)]
+    names = [f"input {place}" for place, x in enumerate(inputs) if x.is_floating_point()]
+    names += [of for of, x in parameters.items() if x.is_floating_point()]
+    errors = proofs.difference_errors(function, tensors, step, tolerance, names)
+    worst = proofs.worst_of("differences", tolerance, {f"{name}, derivatives {what}": e for what, e in errors.items()})
+    assert worst is not None
+    found = [worst]
     if oracle is not None:
         other = _as_function(oracle, inputs, list(parameters))
         found.append(proofs.Proof("autograd", proofs.disagreement(function, other, tensors), tolerance, name))
