@@ -60,7 +60,8 @@ def even_windows(x: Tensor, sizes: Sizes, fill: float) -> tuple[Tensor, EvenWind
         kernel.append(longest)
         counts.append((end - first).reshape(-1, *[1] * (len(size) - 1 - axis)))
         indices.append(index)
-    window = Window.parse(tuple(kernel), tuple(kernel))
+    ndim = len(kernel)
+    window = Window(tuple(kernel), tuple(kernel), ((0, 0),) * ndim, (1,) * ndim)
     geometry = Geometry(window, tuple(x.shape[2:]))
     return x, EvenWindows(geometry, functools.reduce(torch.mul, counts), tuple(indices), size)
 

@@ -112,6 +112,8 @@ def output_padding(owner: object, output_padding: Sizes, window: Window) -> None
 
 def padding_to(owner: object, output_size: Sizes, window: Window, size: Sizes) -> Sizes:
     """The output_padding with which a transposed convolution of ``size`` gives ``output_size``."""
+    if len(output_size) == window.ndim + 2:
+        output_size = output_size[2:]  # that of a whole signal
     if len(output_size) != window.ndim:
         raise UsageError(f"{owner}: output_size has {len(output_size)} entries {output_size} for {window.ndim} axes")
     smallest = window.input_size(size)

@@ -30,16 +30,21 @@ def convert(model: M) -> M:
     """Swap, in place, every torch.nn convolution and pooling layer in ``model`` for sigconv's, and return the model.
 
     The layers keep their very parameters (so an optimiser that has them stays valid), their names, mode and hooks;
-    the state_dict is unchanged and outputs are equal. Layers that share one module still do. Subclasses and layers
-    with parametrizations are somebody's own code and stay as they are. A model that *is* such a layer comes back
-    as a new one.
+    the state_dict is unchanged and outputs are equal. Layers that share one module still do. What somebody has made
+    his own stays as it is: subclasses, and layers with parametrizations, pruning, a forward or parts put in. A model
+    that *is* a layer to swap comes back as a new one.
     """
-    twins = {module: _twin(module) for module in model.modules() if type(module) in _TWINS}
+    twins = {module: _twin(module) for module in model.modules() if type(module) in _TWINS and _is_as_made(module)}
     for parent in list(model.modules()):
         for name, child in parent._modules.items():
             if child in twins:
                 parent._modules[name] = twins[child]
     return twins.get(model, model)  # type: ignore[return-value]
+
+
+def _is_as_made(module: nn.Module) -> bool:
+    parts = module._parameters.keys() | module._buffers.keys() | module._modules.keys()
+    return parts in ({"weight", "bias"}, set()) and "forward" not in vars(module)
 
 
 def _twin(module: nn.Module) -> nn.Module:
@@ -54,6 +59,7 @@ def _twin(module: nn.Module) -> nn.Module:
     own = twin.__dict__
     # Mode, hooks and whatever the user hung on the layer come along; what the twin computes with is its own.
     for name, value in module.__dict__.items():
-        if name not in ("_parameters", "_modules", "_buffers") and (name.startswith("_") or name == "training"):
+        twins = name.startswith("_") or name == "training" or name not in own
+        if twins and name not in ("_parameters", "_modules", "_buffers"):
             own[name] = value
     return twin

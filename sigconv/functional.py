@@ -12,11 +12,13 @@ anything is computed.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as T
 
 from . import check, direct
 from .adaptive import AdaptiveSizes, even_windows, parse_sizes
@@ -274,8 +276,11 @@ def adaptive_avg_pool(x: Tensor, output_size: int | Sequence[int | None] | None,
 def adapt_avg(x: Tensor, sizes: AdaptiveSizes, owner: object) -> Tensor:
     """:func:`adaptive_avg_pool` for sizes that are parsed already; errors start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
-    expanded, windows = even_windows(batched.float() if _is_half(x) else batched, sizes, 0.0)
-    mean = (window_sum(expanded, windows.geometry) / windows.samples).to(x.dtype)
+    if vendors := _for_compilers("adaptive_avg_pool", sizes):
+        mean = vendors(batched, sizes)
+    else:
+        expanded, windows = even_windows(batched.float() if _is_half(x) else batched, sizes, 0.0)
+        mean = (window_sum(expanded, windows.geometry) / windows.samples).to(x.dtype)
     return mean if batched.ndim == x.ndim else mean.squeeze(0)
 
 
@@ -297,10 +302,18 @@ def adaptive_max_pool(
 def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Tensor]:
     """:func:`adaptive_max_pool` and its winners for sizes that are parsed already; errors start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
-    expanded, windows = even_windows(batched, sizes, float("-inf"))
-    best, winner = max_and_winner(expanded, windows.geometry)
-    winner = windows.original_index(winner_index(winner, windows.geometry))
+    if vendors := _for_compilers("adaptive_max_pool", sizes):
+        best, winner = vendors(batched, sizes, return_indices=True)
+    else:
+        expanded, windows = even_windows(batched, sizes, float("-inf"))
+        best, winner = max_and_winner(expanded, windows.geometry)
+        winner = windows.original_index(winner_index(winner, windows.geometry))
     return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
+
+
+def _for_compilers(name: str, sizes: Sizes) -> Callable[..., Any] | None:
+    """torch's function, which compilers know, and which takes sizes that are symbols."""
+    return getattr(T, f"{name}{len(sizes)}d", None) if torch.compiler.is_compiling() else None
 
 
 def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Sizes]:
@@ -315,8 +328,8 @@ def _pooled(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[
     check.signal(owner, x, window.ndim)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     size = tuple(batched.shape[2:])
-    check.fits(owner, Geometry(window, size))
     geometry = Geometry(window.grown_to_ceil(size) if ceil_mode else window, size)
+    check.fits(owner, geometry)
     if _has_blind_window(geometry):
         check.no_blind_window(owner, geometry)
     return batched, geometry

@@ -187,7 +187,7 @@ class ConvTranspose(_ConvNd):
         check.output_padding(name, self.output_padding, self.window)
 
     def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """``output_size``, one number for each spatial axis, takes the place of the layer's output_padding."""
+        """``output_size``, with or without batch and channels, takes the place of the layer's output_padding."""
         extra = self.output_padding
         if output_size is not None:
             extra = check.padding_to(self, tuple(output_size), self.window, tuple(x.shape[-self.window.ndim :]))

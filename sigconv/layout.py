@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
-from torch._C._functorch import is_batchedtensor
 
 from .remembered import remembered
 from .window import Sizes
@@ -33,8 +33,22 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def preferred(x: Tensor) -> Tensor:
-    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU unless under vmap; else as it is."""
-    return channels_last(x) if x.device.type == "cpu" and not is_batchedtensor(x) else x
+    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU; as it is elsewhere, and under a
+    transform, as vmap knows no layouts."""
+    return channels_last(x) if x.device.type == "cpu" and not is_transformed(x) else x
+
+
+def is_transformed(x: Tensor) -> bool:
+    """Whether x stands for others, under vmap or another transform, which may not be asked for their layout."""
+    return not torch.compiler.is_compiling() and (torch._C._functorch.is_functorch_wrapped_tensor(x) or is_batched(x))
+
+
+def is_batched(x: Tensor) -> bool:
+    """Whether it is one of those that autograd makes for ``is_grads_batched``, as for a vectorised Jacobian."""
+    return torch._C._dispatch_keys(x).has(_BATCHED)
+
+
+_BATCHED = torch._C._dispatch_key_parse("Batched")
 
 
 def is_channels_last(x: Tensor) -> bool:

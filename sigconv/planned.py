@@ -50,24 +50,29 @@ def plan(
 
     >>> print(sigconv.plan(sigconv.Conv1d(256, 256, 9, groups=256), (8, 256, 1000)))
 
-    Nothing is computed. Layers that a :class:`sigconv.blocks.ConvBlock` joins into one operation are listed apart.
+    Nothing is computed. Layers that a :class:`sigconv.blocks.ConvBlock` joins into one operation are listed apart, and
+    adaptive pooling not at all.
 
     Args:
         shape: (batch, channels, \\*size)
-        device: its type, "cpu" or "cuda".
+        device: such as "cpu" or "cuda".
         channels_last: whether signals have their channels innermost when they come to the layers.
 
     Raises:
         UsageError: the module cannot take such a batch.
     """
     steps: list[Step] = []
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise UsageError(f"plan: {str(error).splitlines()[0]}") from None
 
     def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]
         for operation, geometry, channels in _problems(layer, x):
             winners = torch.uint8 if operation == "route" else None
             choice = planner.choose(
-                Problem(operation, geometry, x.shape[0], *channels, dtype, device, channels_last, True, winners)
+                Problem(operation, geometry, x.shape[0], *channels, dtype, kind, channels_last, True, winners)
             )
             steps.append(Step(name, operation, *choice))
 

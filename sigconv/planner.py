@@ -146,7 +146,8 @@ def _is_ours(problem: Problem, forced: str | None) -> bool:
 def use_kernel(name: str | None) -> Iterator[None]:
     """Within this context every operation that the kernel ``name`` supports is computed by it; None lifts that.
 
-    The environment variable SIGCONV_KERNEL does the same for a whole program.
+    It holds for the whole process, all threads, as the environment variable SIGCONV_KERNEL does from its start; so two
+    threads must not both choose.
     """
     global _forced
     before, _forced = _forced, None if name is None else _checked(name)
@@ -172,7 +173,7 @@ _observers: list[set[tuple[str, str]]] = []
 
 @remembered
 def _search(problem: Problem, forced: str | None) -> Choice:
-    if forced is not None and KERNELS[forced].supports(problem):
+    if forced is not None and KERNELS[_checked(forced)].supports(problem):
         return Choice(forced, "it is forced")
     if forced is None and problem.plain:
         for rule in RULES:
@@ -199,4 +200,4 @@ def _checked(name: str) -> str:
     return name
 
 
-_forced: str | None = _checked(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None
+_forced: str | None = os.environ.get(ENVIRONMENT) or None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ class Window:
     """Padding that both sides of an axis share."""
     uneven_padding: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
     """What is left of each side's padding, (before, after) for each axis."""
-    _hash: int = field(init=False, repr=False, compare=False)
+    _hash: int | None = field(init=False, repr=False, compare=False)
 
     @classmethod
     def parse(
@@ -70,7 +71,7 @@ class Window:
         Raises UsageError (a ValueError) that starts with ``owner``.
         """
         if ndim is None:
-            if isinstance(kernel, int):
+            if not isinstance(kernel, Iterable):
                 raise UsageError(f"{owner}: kernel size {kernel} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
             ndim = len(kernel)
         sizes = per_axis(kernel, ndim, 1, "kernel size", owner)
@@ -94,9 +95,15 @@ class Window:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_hash", hash((self.kernel, self.stride, self.padding, self.dilation)))
+        try:
+            kept = hash((self.kernel, self.stride, self.padding, self.dilation))
+        except TypeError:  # of sizes that are symbols
+            kept = None
+        object.__setattr__(self, "_hash", kept)
 
     def __hash__(self) -> int:
+        if self._hash is None:
+            raise TypeError("a window whose padding follows from a symbol has no hash")
         return self._hash
 
     @property
@@ -303,22 +310,22 @@ def each_place(size: Sizes) -> Geometry:
 
 def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) -> Sizes:
     """``value`` as ``ndim`` integers, none under ``least``."""
-    values = (value,) * ndim if isinstance(value, int) else tuple(value)
+    values: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
     if len(values) == 1:
         values *= ndim
     if len(values) != ndim:
         raise UsageError(f"{owner}: {what} has {len(values)} entries {values} for {ndim} spatial axes")
     for axis, number in enumerate(values):
-        if isinstance(number, bool) or not isinstance(number, int):
+        if isinstance(number, bool) or not isinstance(number, Integral):
             raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number!r}, not a whole number")
         if number < least:
             raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number}; the least is {least}")
-    return values
+    return tuple(map(int, values))
 
 
 def _parse_padding(padding: Padding, extents: Sizes, owner: object) -> tuple[tuple[int, int], ...]:
     ndim = len(extents)
-    if isinstance(padding, int | str):
+    if isinstance(padding, str) or not isinstance(padding, Sequence):
         axes: Sequence[AxisPadding] = (padding,) * ndim
     elif len(padding) in (1, ndim) and not (ndim == 1 and len(padding) == 2):
         axes = tuple(padding) * (ndim // len(padding))
@@ -336,11 +343,11 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
             raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis}; the words are {', '.join(named)}")
         return named[padding]
     pair: tuple[Any, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
-    if len(pair) != 2 or not all(isinstance(p, int) and not isinstance(p, bool) for p in pair):
+    if len(pair) != 2 or not all(isinstance(p, Integral) and not isinstance(p, bool) for p in pair):
         raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is no number, pair or word")
     if min(pair) < 0:
         raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; the least is 0")
-    return pair[0], pair[1]
+    return int(pair[0]), int(pair[1])
 
 
 def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:

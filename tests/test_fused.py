@@ -192,6 +192,32 @@ def test_what_somebody_made_of_a_layer_is_called() -> None:
     assert_close(own(x), block(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("part", ["conv", "norm"])
+def test_a_forward_that_somebody_put_in_is_called(part: str) -> None:
+    block, x = _block(2, "batch"), torch.randn(8, 3, 30, 40)
+    layer = block.get_submodule(part)
+    plain = layer.forward
+    layer.forward = lambda x: -plain(x)
+    assert_close(block(x), block.pool(torch.relu(block.norm(block.conv(x)))), rtol=1e-4, atol=1e-4)
+
+
+def test_what_a_subclass_of_a_block_does_is_done_before_pooling() -> None:
+    class Doubled(ConvBlock):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    block, pool, x = Doubled(3, 20, 3, ndim=2), MaxPool2d(2), torch.randn(8, 3, 30, 40)
+    assert_close(chain(block=block, pool=pool)(x), pool(block(x)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_block_takes_a_convolution_of_torch() -> None:
+    block, x = _block(2, None), torch.randn(8, 3, 30, 40)
+    own = copy.deepcopy(block)
+    own.conv = nn.Conv2d(3, 20, 3, padding="same")
+    own.conv.load_state_dict(block.conv.state_dict())
+    assert_close(own(x), block(x), rtol=1e-4, atol=1e-4)
+
+
 def test_one_number_a_channel_has_no_variance() -> None:
     block = ConvBlock(3, 16, 3, ndim=2, pool=1)
     for name in ("numba", "vendor"):

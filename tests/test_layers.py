@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 from torch.testing import assert_close
 
 import sigconv
+from sigconv.errors import UsageError
 
 CONVOLUTIONS = [(name, rank) for name in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
 CONV_OPTIONS: list[dict] = [
@@ -196,6 +200,63 @@ def test_somebodys_own_layers_are_left_alone() -> None:
     model = sigconv.convert(nn.Sequential(Own(1, 1, 1), normed))
     assert type(model[0]) is Own
     assert model[1] is normed
+
+
+def _with_gain(layer: nn.Module) -> nn.Module:
+    layer.register_parameter("gain", nn.Parameter(torch.ones(1)))
+    return layer
+
+
+def _with_forward(layer: nn.Module) -> nn.Module:
+    layer.forward = lambda x: 3 * nn.Conv2d.forward(layer, x)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _with_gain,
+        _with_forward,
+        lambda layer: nn.utils.parametrizations.weight_norm(layer),
+        lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+    ],
+    ids=["a parameter", "a forward", "weight_norm", "pruning"],
+)
+def test_what_somebody_has_added_to_a_layer_is_left_alone(change: Callable[[nn.Module], nn.Module]) -> None:
+    model = nn.Sequential(change(nn.Conv2d(2, 4, 3)))
+    names, x = list(model.state_dict()), torch.randn(1, 2, 5, 5)
+    before = model(x)
+    sigconv.convert(model)
+    assert list(model.state_dict()) == names
+    assert torch.equal(model(x), before)
+
+
+def test_an_attribute_comes_along() -> None:
+    layer = nn.Conv2d(1, 2, 3)
+    layer.tag = "first"
+    assert sigconv.convert(nn.Sequential(layer))[0].tag == "first"
+
+
+def test_converted_pooling_takes_a_map_smaller_than_its_window() -> None:
+    for pool in (nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(3, 2, ceil_mode=True)):
+        x = torch.randn(1, 2, 2, 5)
+        assert torch.allclose(sigconv.convert(pool)(x), pool(x))
+
+
+def test_whole_numbers_of_numpy_are_numbers() -> None:
+    assert sigconv.convert(nn.Conv2d(3, 4, np.int64(3))).window == sigconv.Conv2d(3, 4, np.int64(3)).window
+
+
+@pytest.mark.parametrize("wrong", [{"kernel_size": 3.0}, {"kernel_size": None}, {"stride": 1.5}, {"padding": None}])
+def test_what_is_no_number_is_named(wrong: dict) -> None:
+    (value,) = wrong.values()
+    with pytest.raises(UsageError, match=f"Conv2d: .* {value}"):
+        sigconv.Conv2d(3, 4, **({"kernel_size": 3} | wrong))
+
+
+def test_transposed_convolution_takes_the_size_of_a_whole_signal() -> None:
+    x, layer = torch.randn(2, 3, 5, 6), sigconv.ConvTranspose2d(3, 4, 3, stride=2)
+    assert layer(x, output_size=torch.Size([2, 4, 12, 13])).shape == (2, 4, 12, 13)
 
 
 def test_importing_the_layers_loads_torch_only() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import sigconv
 import sigconv.functional as F
 from sigconv import direct, rules
 from sigconv.blocks import ConvBlock
+from sigconv.layout import channels_last
 
 SIZE = (6, 5, 4)
 RANKS = (1, 2, 3)
@@ -141,6 +143,53 @@ def test_exports(ndim: int) -> None:
     program = torch.export.export(net, (x,), dynamic_shapes=({0: batch},))
     other = torch.randn(5, 1, *(12,) * ndim)
     assert_close(program.module()(other), net(other))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        sigconv.MaxPool2d(2),
+        sigconv.AvgPool2d(3, 2, 1),
+        sigconv.AdaptiveAvgPool2d((1, None)),
+        sigconv.AdaptiveMaxPool2d(1),
+        ConvBlock(3, 16, 3, ndim=2, pool=2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_exports_for_pictures_of_any_size(layer: nn.Module) -> None:
+    sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    program = torch.export.export(layer.eval(), (torch.randn(2, 3, 16, 18),), dynamic_shapes=(sizes,))
+    other = torch.randn(2, 3, 22, 31)
+    assert_close(program.module()(other), layer(other), rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_traced_reads_what_it_is_given() -> None:
+    pool, x = sigconv.MaxPool2d(2), channels_last(torch.randn(8, 16, 64, 64))
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
+        traced = torch.jit.trace(pool, x)
+        assert_close(traced(x.flip(0)), pool(x.flip(0)))
+
+
+def test_gradients_of_each_sample_of_a_block() -> None:
+    block, x = ConvBlock(4, 16, 3, ndim=2, norm=None), torch.randn(5, 4, 9, 9)
+
+    def loss(weights: dict[str, Tensor], sample: Tensor) -> Tensor:
+        return functional_call(block, weights, (sample[None],)).square().sum()
+
+    weights = dict(block.named_parameters())
+    of_each = vmap(grad(loss), (None, 0))(weights, x)
+    for sample in range(5):
+        for name, expected in grad(loss)(weights, x[sample]).items():
+            assert_close(of_each[name][sample], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_vectorised_jacobian_of_a_transposed_convolution() -> None:
+    layer, x = sigconv.ConvTranspose2d(2, 3, 3), torch.randn(2, 2, 4, 5)
+    one_by_one, at_once = (
+        torch.autograd.functional.jacobian(layer, x, vectorize=vectorize) for vectorize in (False, True)
+    )
+    assert_close(at_once, one_by_one)
+    assert_close(vmap(layer, in_dims=1)(x.unsqueeze(1)), layer(x).unsqueeze(0))
 
 
 def test_exports_from_few_numbers_to_many() -> None:

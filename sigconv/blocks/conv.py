@@ -78,13 +78,13 @@ class ConvBlock(nn.Module):
                 self.add_module(name, part)
 
     def forward(self, x: Tensor) -> Tensor:
+        if not isinstance(self.conv, Conv):
+            return self._one_by_one(x)
         if x.ndim == self.conv.window.ndim + 1 and "norm" not in self._modules:
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
         x = self._laid_out(x)
         if not self._modules.keys() <= PARTS or are_observed(self, *self.children()):
-            for part in self.children():
-                x = part(x)
-            return x
+            return self._one_by_one(x)
         pool = self._modules.get("pool")
         if isinstance(pool, MaxPool) and has_forward_of(MaxPool, pool):
             return pooled(self, pool, x)
@@ -93,9 +93,15 @@ class ConvBlock(nn.Module):
 
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
         """``pool(self(x))``, with less than both would take where that can be done."""
-        if not self._modules.keys() < PARTS or are_observed(self, pool, *self.children()):
+        known = self._modules.keys() < PARTS and isinstance(self.conv, Conv) and has_forward_of(ConvBlock, self)
+        if not known or are_observed(self, pool, *self.children()):
             return pool(self(x))
         return pooled(self, pool, self._laid_out(x))
+
+    def _one_by_one(self, x: Tensor) -> Tensor:
+        for part in self.children():
+            x = part(x)
+        return x
 
     def _laid_out(self, x: Tensor) -> Tensor:
         return preferred(x) if x.ndim == self.conv.window.ndim + 2 else x

@@ -5,11 +5,22 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+_OF_ALL = (
+    torch_module._global_forward_hooks,
+    torch_module._global_forward_pre_hooks,
+    torch_module._global_backward_hooks,
+    torch_module._global_backward_pre_hooks,
+)
+
 
 def are_observed(*modules: nn.Module) -> bool:
-    """Whether anybody wants to see what goes into one of the modules, or comes out of it."""
-    return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks) or any(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    """Whether anybody wants to see what goes into one of the modules, or comes out of it, or has put a forward in."""
+    return any(_OF_ALL) or any(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in vars(module)
         for module in modules
     )
 

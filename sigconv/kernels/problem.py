@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ..layout import has_channels_last
+from ..layout import has_channels_last, is_batched
 from ..remembered import remembered
 from ..window import Geometry, Sizes
 
@@ -130,20 +130,12 @@ def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain:
 
 def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory."""
-    if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None:
         return False
     for t in tensors:  # a loop: any() and all() take as long as all else here
         if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t):
             return False
     return True
-
-
-def is_batched(t: Tensor) -> bool:
-    """Whether it is one of those that autograd makes for ``is_grads_batched``, as for a vectorised Jacobian."""
-    return torch._C._dispatch_keys(t).has(_BATCHED)
-
-
-_BATCHED = torch._C._dispatch_key_parse("Batched")
 
 
 def is_autocast(x: Tensor) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..layout import channels_last_strides, is_channels_last, like, with_size
+from ..layout import channels_last_strides, is_channels_last, is_transformed, like, with_size
 from ..padding import crop, pad_constant
 from ..remembered import remembered
 from ..window import Geometry
@@ -132,7 +132,7 @@ def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     lays out its result alike, and copies where that is not the layout of the other operands.
     """
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(like.ndim)
-    if layout is None or like.is_contiguous() or not like.is_contiguous(memory_format=layout):
+    if layout is None or is_transformed(like) or like.is_contiguous() or not like.is_contiguous(memory_format=layout):
         return like.new_empty(1).expand(shape)
     return like.new_empty_strided(shape, channels_last_strides(shape))
 
