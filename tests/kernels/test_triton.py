@@ -130,5 +130,6 @@ def test_every_kernel_compiles_for_a_gpu(dtype: torch.dtype, monkeypatch: pytest
     y, winner = kernels.rectified_max_pool(x, scale, scale, all_of_one)
     kernels.max_pool(x, all_of_one)
     kernels.route(winner, y, all_of_one)
+    kernels.grad_normalised_max_pool(x, winner, y, scale, scale.double(), scale.double(), 1e-5, all_of_one)
     kernels.gather(x, winner, all_of_one)
     assert len(set(compiled)) == 7  # two kernels are named alike, and both poolings are one

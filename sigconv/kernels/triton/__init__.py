@@ -124,18 +124,27 @@ def normalised_max_pool(
 def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalised_max_pool` by x, weight and bias: torch's, of errors at their winners."""
+    """The gradients of :func:`normalised_max_pool` by x, weight and bias; the sums are over the pooled map alone."""
+    axes, count = [d for d in range(x.ndim) if d != 1], x.numel() // x.shape[1]
     mean, invstd = mean.float(), (var + eps).rsqrt().float()
-    operands = route(winner, g, geometry), x, weight.float(), None, None, mean, invstd
-    gx, gw, gb = torch.ops.aten.native_batch_norm_backward(*operands, True, eps, [True] * 3)
-    return gx, gw.to(weight.dtype), gb.to(weight.dtype)
+    errors = g.float().masked_fill(winner == NO_WINNER, 0)
+    from_mean = gather(x, winner, geometry).float() - mean.reshape(-1, *[1] * (x.ndim - 2))
+    gb, gw = errors.sum(axes), (errors * from_mean).sum(axes) * invstd
+    scale = weight.float() * invstd
+    slope = -scale * invstd * gw / count
+    factors = torch.stack([scale, slope, -scale * gb / count - slope * mean])
+    return _route(winner, g, geometry, (x, factors)), gw.to(weight.dtype), gb.to(weight.dtype)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    return _route(winner, g, geometry, None)
+
+
+def _route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None) -> Tensor:
     from . import routing
 
     with torch.cuda.device_of(g):
-        return routing.route(winner, g, geometry)
+        return routing.route(winner, g, geometry, base)
 
 
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:

@@ -14,16 +14,20 @@ from .tiles import along_channels, extent, grid, tile, tiled
 from .windows import in_three_axes, observers, place_in, ravel, samples
 
 
-def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Errors g and winners (batch, channels, *output size) -> (batch, channels, *size).
 
-    Each sample looks at the windows that see it, so no two programs write to the same one.
+    With a base, x (batch, channels, *size) and three factors (3, channels), float32, the first times that, plus the
+    second times x, plus the third. Each sample looks at the windows that see it, so no two programs write to the same.
     """
+    x, factors = base or (None, None)
     size, output_size, frame = in_three_axes(geometry)
-    gx = empty(g, g.shape[1], geometry.size)
+    gx = empty(g if x is None else x, g.shape[1], geometry.size)
     _route[grid(gx)](
         strided(winner),
         strided(g),
+        None if x is None else strided(x),
+        factors,
         strided(gx),
         size,
         output_size,
@@ -38,6 +42,8 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 def _route(
     winners,
     g,
+    x,
+    factors,
     gx,
     size,
     output_size,
@@ -54,6 +60,12 @@ def _route(
         winner = tl.load(address(winners, b, c, o), exists & there, other=0).to(tl.int32)
         error = tl.load(address(g, b, c, o), exists & there, other=0.0).to(tl.float32)
         total += tl.where(winner == k, error, 0.0)
+    if x is not None:
+        known = c < gx.channels
+        scale, slope = tl.load(factors + c, known, other=0.0), tl.load(factors + gx.channels + c, known, other=0.0)
+        level = tl.load(factors + 2 * gx.channels + c, known, other=0.0)
+        value = tl.load(address(x, b, c, ravel(i, size)), exists, other=0.0).to(tl.float32)
+        total = scale * total + slope * value + level
     tl.store(address(gx, b, c, ravel(i, size)), total, exists)
 
 
