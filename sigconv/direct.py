@@ -14,6 +14,7 @@ from torch import Tensor
 
 from . import planner
 from .kernels.problem import is_autocast, is_plain
+from .layout import channels_last_strides
 from .window import Geometry, Window
 
 Direct = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -58,6 +59,8 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct | None:
     other = planner.vendor.better_form(x, geometry)
     as_picture = other is not None and x.ndim == 3
     if any(map(any, geometry.window.uneven_padding)) or not (other is None or as_picture):
+        return None
+    if as_picture and x.stride() != channels_last_strides(x.shape):  # of one place: as a picture, in either layout
         return None
     function = _convolve_as_picture if as_picture else _convolve
     return partial(function, planner.vendor.arguments(other or geometry))

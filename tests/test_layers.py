@@ -263,3 +263,14 @@ def test_importing_the_layers_loads_torch_only() -> None:
     code = "import sys, torch; before = set(sys.modules); import sigconv; print(*sorted(set(sys.modules) - before))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names == {"sigconv"}
+
+
+@pytest.mark.parametrize("strides", [(64, 1, 1), (64, 1, 64), (64, 1, 7)])
+def test_a_signal_of_one_place_gives_the_same_bits_whenever_it_comes(strides: tuple[int, ...]) -> None:
+    """Its strides tell no layout; the first call of a form takes another way than those that follow."""
+    layer = sigconv.Conv1d(64, 64, 3, padding=1, bias=False)
+    x = torch.empty_strided((4, 64, 1), strides).copy_(torch.randn(4, 64, 1))
+    first, second, third = (layer(x) for _ in range(3))
+    assert torch.equal(first, second)
+    assert torch.equal(first, third)
+    assert first.stride() == second.stride()
