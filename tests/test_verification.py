@@ -17,8 +17,9 @@ vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
 
 
 def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
-    """Verification along one axis: the planted mistakes show there already."""
-    chosen = {name: tuple(case for case in cases.CASES[name] if case.name.startswith("1-D")) for name in operations}
+    """Verification along one axis, in a third of the cases: the planted mistakes show there already."""
+    along_one_axis = {name: [case for case in cases.CASES[name] if case.name.startswith("1-D")] for name in operations}
+    chosen = {name: tuple(of_operation[::3]) for name, of_operation in along_one_axis.items()}
     monkeypatch.setattr(run, "CASES", chosen)
     return run.verify_all(dtypes=[torch.float64])
 
