@@ -97,11 +97,12 @@ def duration(seconds: float) -> str:
 def _measure(architecture: Architecture, batch: int, device: torch.device) -> DeviceCost:
     network = build(architecture).to(device)
     x = torch.randn(batch, *architecture.input, device=device)
-    if (outputs := network(x)).ndim != 2:
-        raise UsageError(f"cost: {architecture} ends in maps, which are not trained; add neurons, as in -10N, or GAP")
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
     with torch.no_grad():
-        target = torch.arange(batch, device=device) % outputs.shape[1]
+        outputs = network(x)
+    if outputs.ndim != 2:
+        raise UsageError(f"cost: {architecture} ends in maps, which are not trained; add neurons, as in -10N, or GAP")
+    target = torch.arange(batch, device=device) % outputs.shape[1]
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
 
     def forward() -> Tensor:
         with torch.no_grad():

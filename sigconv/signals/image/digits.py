@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.image.sheet import Picture, sheet_alone
+from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
+from sigconv.signals.image.sheet import sheet_alone
 
 DIGIT_SIZE = 1024  # longest side, in pixels, of the picture in which the digit is looked for
-PAPER_SIZE = 256  # and of the one in which the paper is, which has less detail
 BOX = 20 / 28  # share of MNIST's field that a digit's longest side takes
 STROKE = 0.08  # thinnest stroke, as a share of the digit's longest side: 19 of 20 in MNIST are broader
 
@@ -45,7 +45,7 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
     if picture.shape != (size, size) or not _is_normalised(picture):
         digit = _cut_out(_ink(picture), path)
         picture = _normalise(_broaden(digit), size)
-    return torch.from_numpy(_bytes(picture)).unsqueeze(0), inverted
+    return torch.from_numpy(to_bytes(picture)).unsqueeze(0), inverted
 
 
 def _decode(path: Path) -> Picture:
@@ -68,7 +68,7 @@ def _decode(path: Path) -> Picture:
         upright = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
         assert upright is not None
         grey = _unit(upright)
-    return _shrink(grey, DIGIT_SIZE)
+    return shrink(grey, DIGIT_SIZE)
 
 
 def _on_paper(bgra: NDArray[Any]) -> Picture:
@@ -84,22 +84,12 @@ def _unit(values: NDArray[Any]) -> Picture:
     return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
 
 
-def _bytes(picture: Picture) -> NDArray[np.uint8]:
-    return np.rint(picture * 255).astype(np.uint8)
-
-
-def _shrink(picture: Picture, longest: int) -> Picture:
-    scale = longest / max(picture.shape)
-    height, width = (max(1, round(side * scale)) for side in picture.shape)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else picture
-
-
 def _framed(picture: Picture) -> tuple[Picture, int]:
     """A small copy in a margin that carries its frame outwards, and the width of the margin: a quarter of the side.
 
     A frame is paper for the most part, so this puts paper around a digit that fills its picture.
     """
-    small = _shrink(picture, PAPER_SIZE)
+    small = shrink(picture, PAPER_SIZE)
     margin = -(-max(small.shape) // 4)
     return cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE), margin
 
@@ -132,7 +122,7 @@ def _ink(picture: Picture) -> Picture:
     paper = cv2.resize(paper[margin:-margin, margin:-margin], picture.shape[::-1])
     smooth = cv2.GaussianBlur(picture, (0, 0), max(picture.shape) / 500)
     ink = ((smooth - paper) / np.maximum(1 - paper, 1e-3)).clip(0, 1)
-    _, mask = cv2.threshold(_bytes(ink), 0, 1, cv2.THRESH_OTSU)
+    _, mask = cv2.threshold(to_bytes(ink), 0, 1, cv2.THRESH_OTSU)
     if mask.min() == mask.max():
         return np.zeros_like(ink)
     outside = ink[mask == 0]

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[Any]  # float32 (height, width), 0..1
+from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
 
-LONGEST = 256  # side, in pixels, of the picture in which a sheet is looked for
 LEAST = 0.1  # share of the picture that a sheet takes
 FRAME = 0.05  # most of the picture's edge that a sheet may touch
 INK = 0.002, 0.25  # share of a sheet that is written on: at least, lest a lamp or a window be one; at most
@@ -37,9 +36,8 @@ def sheet_alone(picture: Picture) -> Picture:
 
 def _outline(picture: Picture) -> NDArray[np.int32] | None:
     """The sheet's corners (4, 1, 2), x and y in the picture; None where there is none."""
-    scale = min(1.0, LONGEST / max(picture.shape))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    tones = cv2.GaussianBlur(np.rint(small * 255).astype(np.uint8), (5, 5), 0)
+    small = shrink(picture, PAPER_SIZE)
+    tones = cv2.GaussianBlur(to_bytes(small), (5, 5), 0)
     _, light = cv2.threshold(tones, 0, 1, cv2.THRESH_OTSU)
     for mask in (light, 1 - light):
         edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
@@ -47,7 +45,7 @@ def _outline(picture: Picture) -> NDArray[np.int32] | None:
             continue
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         if outlines and _is_sheet(largest := max(outlines, key=cv2.contourArea), mask):
-            return np.rint(_corners(largest) / scale).astype(np.int32)
+            return np.rint(_corners(largest) * (max(picture.shape) / max(small.shape))).astype(np.int32)
     return None
 
 
