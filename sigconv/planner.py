@@ -27,6 +27,7 @@ from .kernels import (
     triton,
     unfold,
     vendor,
+    winograd,
 )
 from .kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
 from .layout import is_channels_last
@@ -44,6 +45,7 @@ KERNELS: dict[str, Any] = {
     "unfold": unfold,
     "pointwise": pointwise,
     "fused_axes": fused_axes,
+    "winograd": winograd,
     "triton": triton,
     "reference": reference,
 }

@@ -85,10 +85,12 @@ def _conv_cases() -> Iterator[Case]:
             {"stride": 2, "padding": 1, "groups": MANY},
         ):
             yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
+        for options in ({"padding": "same", "bias": True}, {"padding": "causal", "dilation": 2}):
+            yield _conv_case(ndim, ((5,), (3, 5), (3, 3, 3))[ndim - 1], dict(options), MANY)
 
 
-def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any]) -> Case:
-    name = f"{_name(ndim, options)}, kernel {kernel}"
+def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any], channels: int = CHANNELS) -> Case:
+    name = f"{_name(ndim, options)}, kernel {kernel}" + f", {channels} channels" * (channels != CHANNELS)
     biased = options.pop("bias", False)
     stride, dilation, groups = (options.get(key, 1) for key in ("stride", "dilation", "groups"))
     window = Window.parse(kernel, stride, options.get("padding", 0), dilation)
@@ -101,9 +103,9 @@ def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any]) -> C
     if groups == MANY:
         shapes = ((1, MANY, *SIZE[:ndim]), (MANY, 1, *kernel))
     else:
-        shapes = ((BATCH, CHANNELS, *SIZE[:ndim]), (2 * CHANNELS, CHANNELS // groups, *kernel))
+        shapes = ((BATCH, channels, *SIZE[:ndim]), (2 * channels, channels // groups, *kernel))
     if biased:
-        return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (2 * CHANNELS,)), ((1, 2),))
+        return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (2 * channels,)), ((1, 2),))
     return Case(name, partial(ours.conv, **options), torch_function, shapes, ((0,), (1,)))
 
 

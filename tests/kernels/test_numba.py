@@ -3,6 +3,8 @@
 import math
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -235,3 +237,13 @@ def test_a_forked_process_does_without_it() -> None:
     child.join(timeout=60)
     assert used_there == [("vendor", "max_pool")]
     assert total == 4 * 32 * 500
+
+
+def test_torch_keeps_its_number_of_threads() -> None:
+    """Numba's threads are started by a name that torch's runtime has, too."""
+    program = (
+        "import torch; torch.set_num_threads(1); torch.get_num_threads(); from sigconv.kernels.numba import runtime; "
+    )
+    program += "assert runtime.is_available(); print(torch.get_num_threads())"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["1"]

@@ -25,11 +25,14 @@ def _starts() -> bool:
     except ImportError:
         return False
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
+    torchs = torch.get_num_threads()
     try:
         numba.set_num_threads(1)  # starts the threads
         return numba.threading_layer() == "omp"
     except ValueError:  # no layer can be loaded
         return False
+    finally:
+        torch.set_num_threads(torchs)  # which the start sets to all that there are, by the name both runtimes share
 
 
 def is_available() -> bool:

@@ -111,6 +111,15 @@ def store_places(typing: Any, array: Any, index: Any, places: Any) -> Any:
     return types.void(array, types.intp, places), generate
 
 
+def tuple_parts(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
+    """The values of a tuple: of arrays where their numbers are."""
+    found = cgutils.unpack_tuple(builder, value, len(kind))
+    return [
+        context.make_array(of)(context, builder, part).data if isinstance(of, types.Array) else part
+        for of, part in zip(kind, found, strict=True)
+    ]
+
+
 def spread(builder: Any, kind: Any, number: Any) -> Any:
     """The value of a vector all of whose lanes are one number."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.IntType(32)(0))

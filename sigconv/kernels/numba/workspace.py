@@ -1,0 +1,40 @@
+"""Memory for what loops compute in between, which is kept from call to call.
+
+The system maps large memory anew each time, page by page, which takes as long as the loops themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+
+MOST = 1 << 24
+"""Bytes that are kept, by each thread that calls; more than that is given back."""
+
+ALIGNED = 64
+"""Bytes by which arrays begin: a line of the caches."""
+
+_kept = threading.local()
+
+
+def workspace(dtype: np.dtype, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Arrays of these shapes, with anything in them. They are another call's as soon as this one's loops are done."""
+    sizes = [-(-math.prod(shape) * dtype.itemsize // ALIGNED) * ALIGNED for shape in shapes]
+    memory = _memory(sum(sizes) + ALIGNED)
+    start, found = -memory.ctypes.data % ALIGNED, []
+    for shape, size in zip(shapes, sizes, strict=True):
+        found.append(memory[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape))
+        start += size
+    return found
+
+
+def _memory(size: int) -> np.ndarray:
+    kept = getattr(_kept, "memory", None)
+    if kept is not None and len(kept) >= size:
+        return kept
+    memory = np.empty(size, np.uint8)
+    if size <= MOST:
+        _kept.memory = memory
+    return memory

@@ -1,0 +1,121 @@
+"""Vectors combined with constants: the transforms of tiles, as straight-line code for each of their matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..numba.simd import LANES, fused_multiply_add, tuple_parts
+from .matrices import FINITE_POINTS, PLACES, factors, matrices
+
+_CHOICES = [(points, places) for points, choices in PLACES.items() for places in choices]
+
+_MATRICES: list[np.ndarray] = []
+
+ALIGN = 4
+"""Bytes by which vectors are aligned, at least."""
+
+
+def _numbered(matrix: np.ndarray) -> int:
+    _MATRICES.append(matrix)
+    return len(_MATRICES) - 1
+
+
+OF_INPUT = {points: _numbered(matrices(points, 1).input) for points in FINITE_POINTS}
+"""The number of the transform of a tile of the input, by its points."""
+
+OF_WEIGHT = {choice: _numbered(matrices(*choice).weight) for choice in _CHOICES}
+"""Those of windows, by points and places."""
+
+OF_OUTPUT = {choice: _numbered(matrices(*choice).output) for choice in _CHOICES}
+"""Those of values at the points to a tile of the output."""
+
+OF_ERROR = {choice: _numbered(matrices(*choice).output.T) for choice in _CHOICES}
+"""Those of a tile of the output's errors."""
+
+OF_SUM = {choice: _numbered(matrices(*choice).weight.T) for choice in _CHOICES}
+"""Those of sums over all tiles to the windows' gradient."""
+
+
+@intrinsic
+def combine(typing: Any, transform: Any, to: Any, source: Any, numbers: Any, zeros: Any) -> Any:
+    """Put the transform of that number times rows of the source into rows elsewhere; rows have so many numbers.
+
+    ``to`` is (array, begin, step): row i begins at begin + i step. ``source`` is (array, begin, length, row, first):
+    row j begins at begin + length row[first + j], or is ``zeros`` where that entry of ``row`` is negative. There are
+    LANES numbers at least. Arrays are contiguous, of one axis.
+    """
+    intp = types.intp
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        transform, target, rows, numbers, blank = arguments
+        out, to_begin, to_step = tuple_parts(context, builder, signature.args[1], target)
+        seen, begin, length, row, first = tuple_parts(context, builder, signature.args[2], rows)
+        blank = context.make_array(signature.args[4])(context, builder, blank).data
+        behind = builder.append_basic_block("behind")
+        switch = builder.switch(transform, behind)
+        for number, matrix in enumerate(_MATRICES):
+            block = builder.append_basic_block(f"transform.{number}")
+            switch.add_case(transform.type(number), block)
+            builder.position_at_end(block)
+            sources = []
+            for j in range(matrix.shape[1]):
+                place = builder.load(builder.gep(row, [builder.add(first, first.type(j))]))
+                here = builder.gep(seen, [builder.add(begin, builder.mul(place, length))])
+                sources.append(builder.select(builder.icmp_signed("<", place, place.type(0)), blank, here))
+            steps = (builder.mul(to_step, to_step.type(i)) for i in range(matrix.shape[0]))
+            outs = [builder.gep(out, [builder.add(to_begin, step)]) for step in steps]
+            _combined(builder, matrix, outs, sources, numbers)
+            builder.branch(behind)
+        builder.position_at_end(behind)
+        return context.get_dummy_value()
+
+    array, _, _ = to
+    where, _, _, row, _ = source
+    kinds = types.Tuple((array, intp, intp)), types.Tuple((where, intp, intp, row, intp))
+    return types.void(intp, *kinds, intp, zeros), generate
+
+
+def _combined(builder: Any, matrix: np.ndarray, outs: list[Any], rows: list[Any], numbers: Any) -> None:
+    """A loop over vectors, the last of which overlaps the one before; the builder is left behind it."""
+    before, loop, behind = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("combined")
+    last = builder.sub(numbers, numbers.type(LANES))
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    start = builder.phi(numbers.type)
+    over = builder.icmp_signed(">", start, last)
+    at = builder.select(over, last, start)
+    kind = ir.VectorType(outs[0].type.pointee, LANES)
+
+    def vector(row: Any) -> Any:
+        return builder.bitcast(builder.gep(row, [at]), kind.as_pointer())
+
+    values = [builder.load(vector(row), align=ALIGN) for row in rows]
+    for factor in reversed(factors(matrix)):
+        values = [_weighted(builder, weights, values) for weights in factor]
+    for value, out in zip(values, outs, strict=True):
+        builder.store(value, vector(out), align=ALIGN)
+    following = builder.add(start, numbers.type(LANES))
+    start.add_incoming(numbers.type(0), before)
+    start.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", following, numbers), loop, behind)
+    builder.position_at_end(behind)
+
+
+def _weighted(builder: Any, weights: np.ndarray, vectors: list[Any]) -> Any:
+    """The sum of the vectors times constants; those of 1 come first, since one of them needs no product."""
+    total = None
+    for weight, vector in sorted(zip(weights, vectors, strict=True), key=lambda pair: pair[0] != 1):
+        if weight == 0:
+            continue
+        if total is None:
+            total = vector if weight == 1 else builder.fmul(vector, vector.type([weight] * LANES))
+        elif abs(weight) == 1:
+            total = builder.fadd(total, vector) if weight == 1 else builder.fsub(total, vector)
+        else:
+            total = fused_multiply_add(builder, vector, vector.type([weight] * LANES), total)
+    return total

@@ -1,0 +1,135 @@
+"""Loops of convolution by tiles, compiled. Signals are rows, (batch, place, channel).
+
+Tiles are taken a block at a time, so that their values at all points stay near: at each point those are a matrix (tile,
+channel), and its product with the weights there is another, (tile, map). Maps are rounded up to a multiple of LANES.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from ..numba.panels import multiply
+from ..numba.runtime import jit
+from ..numba.simd import LANES, add, item, load, store
+from .combine import combine
+
+ROWS = 12
+"""Channels of the weights' gradient at a point that are one task."""
+
+
+@jit()
+def forward(x, w, bias, y, tiles, u, v, m, of_part):
+    """y from x and w (place, channel, map).
+
+    Room is given for the weights at all points, u (point, channel, map); and for each of the parts that run in
+    parallel for a block of tiles' values, v and m (part, tile, numbers of all points), and for what is between.
+    """
+    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, y.shape[1:], u.shape
+    parts, block, v_row = v.shape
+    total, each, m_row, counting = batch * tiles.count, tiles.outputs.prod(), m.shape[2], np.arange(values)
+    xs, us, ys, ws = x.reshape(-1), u.reshape(-1), y.reshape(-1), w.reshape(-1)
+    blocks, none = (total + block - 1) // block, np.int64(0)  # a literal in a tuple would compile all once more
+    for part in prange(parts):
+        room = of_part[part], us, counting
+        for c in range(channels * part // parts, channels * (part + 1) // parts):
+            source, to = (ws, c * wide, channels * wide, counting, none), (us, c * wide, channels * wide)
+            transform(tiles.of_weight, tiles.kernel, tiles.points, source, to, wide, room)
+    for part in prange(parts):
+        vs, ms, room = v[part].reshape(-1), m[part].reshape(-1), (of_part[part], np.zeros(channels, x.dtype), counting)
+        tile_of_y = np.empty(each * wide, x.dtype)
+        for start in range(blocks * part // parts * block, blocks * (part + 1) // parts * block, block):
+            count = min(block, total - start)
+            for t in range(count):
+                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                source = xs, b * samples * channels, channels, tiles.seen, tile * values
+                transform(tiles.of_input, tiles.points, tiles.points, source, (vs, t * v_row, channels), channels, room)
+            for n in range(values):
+                left, right = (vs, n * channels, v_row, 1), (us, n * channels * wide, wide)
+                multiply((ms, n * wide, m_row), left, right, count, channels, wide // LANES, False)
+            for t in range(count):
+                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                source = ms, t * m_row, wide, counting, none
+                transform(tiles.of_output, tiles.points, tiles.outputs, source, (tile_of_y, none, wide), wide, room)
+                for n in range(each):
+                    place = item(tiles.given, tile * each + n)
+                    if place >= 0:
+                        for k in range(0, maps, LANES):
+                            c = min(k, maps - LANES)
+                            value = add(load(tile_of_y, n * wide + c), load(bias, c))
+                            store(ys, (b * places + place) * maps + c, value)
+
+
+@jit()
+def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
+    """gw (place, channel, map) from x and the errors g.
+
+    Room is given for it at all points, gu (point, channel, map); for a block of tiles' values, v and e (point, numbers
+    of all tiles); and for what is between, of each of the parts that run in parallel.
+    """
+    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape
+    total, each, parts, counting = batch * tiles.count, tiles.outputs.prod(), len(of_part), np.arange(values)
+    v_step, e_step, tasks = v.shape[1], e.shape[1], (channels + ROWS - 1) // ROWS
+    xs, gs, gus, gws, vs, es = (
+        x.reshape(-1),
+        g.reshape(-1),
+        gu.reshape(-1),
+        gw.reshape(-1),
+        v.reshape(-1),
+        e.reshape(-1),
+    )
+    zeros, none = np.zeros(max(channels, maps), x.dtype), np.int64(0)
+    for start in range(0, total, block):
+        count = min(block, total - start)
+        for part in prange(parts):
+            room = of_part[part], zeros, counting
+            for t in range(count * part // parts, count * (part + 1) // parts):
+                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                source, to = (
+                    (xs, b * samples * channels, channels, tiles.seen, tile * values),
+                    (vs, t * channels, v_step),
+                )
+                transform(tiles.of_input, tiles.points, tiles.points, source, to, channels, room)
+                source, to = (gs, b * places * maps, maps, tiles.given, tile * each), (es, t * maps, e_step)
+                transform(tiles.of_error, tiles.outputs, tiles.points, source, to, maps, room)
+        for task in prange(values * tasks):
+            n, c = task // tasks, task % tasks * ROWS
+            left, right = (vs, n * v_step + c, 1, channels), (es, n * e_step, maps)
+            to = gus, (n * channels + c) * wide, wide
+            multiply(to, left, right, min(ROWS, channels - c), count, wide // LANES, start > 0)
+    for part in prange(parts):
+        room = of_part[part], zeros, counting
+        for c in range(channels * part // parts, channels * (part + 1) // parts):
+            source, to = (gus, c * wide, channels * wide, counting, none), (gws, c * wide, channels * wide)
+            transform(tiles.of_sum, tiles.points, tiles.kernel, source, to, wide, room)
+
+
+@njit
+def transform(kinds, before, after, source, to, channels, room):
+    """Take a tile along each axis, from the last to the first, from ``before`` rows to ``after``.
+
+    Args:
+        kinds: the transforms along each axis.
+        source: an array, where rows begin in it, how far they are apart, and what tells which of them there are, from
+            an index on: in row-major order, less than 0 for zeros.
+        to: an array, where to begin in it, and how far its rows are apart.
+        channels: of a row.
+        room: for what is between (2, numbers), a row of zeros, and what counts from 0 on.
+    """
+    seen, begin, length, row, first = source
+    scratch, zeros, counting = room
+    left, done = before.prod(), 1
+    for axis in range(len(kinds) - 1, -1, -1):
+        n, m = before[axis], after[axis]
+        left //= n
+        out, out_begin, step = scratch[axis % 2], 0, channels
+        if axis == 0:
+            out, out_begin, step = to
+        together = done if step == channels else 1
+        for i in range(left):
+            for j in range(0, done, together):
+                target = out, out_begin + (i * m * done + j) * step, done * step
+                rows = seen, begin + j * channels, length, row, first + i * n
+                combine(kinds[axis], target, rows, together * channels, zeros)
+        done *= m
+        seen, begin, length, row, first = out, 0, done * channels, counting, 0
