@@ -27,7 +27,7 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
     """
     (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, y.shape[1:], u.shape
     parts, block, v_row = v.shape
-    total, each, m_row, counting = batch * tiles.count, tiles.outputs.prod(), m.shape[2], np.arange(values)
+    total, each, m_row, counting = batch * tiles.per_signal, tiles.outputs.prod(), m.shape[2], np.arange(values)
     xs, us, ys, ws = x.reshape(-1), u.reshape(-1), y.reshape(-1), w.reshape(-1)
     blocks, none = (total + block - 1) // block, np.int64(0)  # a literal in a tuple would compile all once more
     for part in prange(parts):
@@ -41,14 +41,14 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
         for start in range(blocks * part // parts * block, blocks * (part + 1) // parts * block, block):
             count = min(block, total - start)
             for t in range(count):
-                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                 source = xs, b * samples * channels, channels, tiles.seen, tile * values
                 transform(tiles.of_input, tiles.points, tiles.points, source, (vs, t * v_row, channels), channels, room)
             for n in range(values):
                 left, right = (vs, n * channels, v_row, 1), (us, n * channels * wide, wide)
                 multiply((ms, n * wide, m_row), left, right, count, channels, wide // LANES, False)
             for t in range(count):
-                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                 source = ms, t * m_row, wide, counting, none
                 transform(tiles.of_output, tiles.points, tiles.outputs, source, (tile_of_y, none, wide), wide, room)
                 for n in range(each):
@@ -68,7 +68,7 @@ def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
     of all tiles); and for what is between, of each of the parts that run in parallel.
     """
     (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape
-    total, each, parts, counting = batch * tiles.count, tiles.outputs.prod(), len(of_part), np.arange(values)
+    total, each, parts, counting = batch * tiles.per_signal, tiles.outputs.prod(), len(of_part), np.arange(values)
     v_step, e_step, tasks = v.shape[1], e.shape[1], (channels + ROWS - 1) // ROWS
     xs, gs, gus, gws, vs, es = (
         x.reshape(-1),
@@ -84,7 +84,7 @@ def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
         for part in prange(parts):
             room = of_part[part], zeros, counting
             for t in range(count * part // parts, count * (part + 1) // parts):
-                b, tile = (start + t) // tiles.count, (start + t) % tiles.count
+                b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                 source, to = (
                     (xs, b * samples * channels, channels, tiles.seen, tile * values),
                     (vs, t * channels, v_step),

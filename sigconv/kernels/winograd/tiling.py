@@ -95,12 +95,12 @@ def tiling(geometry: Geometry, batch: int, in_channels: int, out_channels: int) 
 
 
 class Tiles(NamedTuple):
-    """What compiled loops know of a tiling: int64 arrays of one axis, but for ``count``, the tiles of a signal.
+    """What compiled loops know of a tiling: int64 arrays of one axis, but for the number of tiles ``per_signal``.
 
     ``seen`` and ``given`` are flattened; the others have an entry for each axis, ``of_...`` the number of a transform.
     """
 
-    count: int
+    per_signal: int
     seen: np.ndarray
     given: np.ndarray
     kernel: np.ndarray
