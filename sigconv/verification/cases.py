@@ -85,12 +85,18 @@ def _conv_cases() -> Iterator[Case]:
             {"stride": 2, "padding": 1, "groups": MANY},
         ):
             yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
-        for options in ({"padding": "same", "bias": True}, {"padding": "causal", "dilation": 2}):
-            yield _conv_case(ndim, ((5,), (3, 5), (3, 3, 3))[ndim - 1], dict(options), MANY)
+    for kernel, options in (
+        ((5,), {"padding": "same", "bias": True}),
+        ((3, 5), {"padding": "causal", "dilation": 2}),
+        ((3, 1, 3), {"padding": "same"}),
+    ):
+        yield _conv_case(len(kernel), kernel, dict(options), (MANY, MANY))
 
 
-def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any], channels: int = CHANNELS) -> Case:
-    name = f"{_name(ndim, options)}, kernel {kernel}" + f", {channels} channels" * (channels != CHANNELS)
+def _conv_case(
+    ndim: int, kernel: tuple[int, ...], options: dict[str, Any], channels: tuple[int, int] = (CHANNELS, 2 * CHANNELS)
+) -> Case:
+    name = f"{_name(ndim, options)}, kernel {kernel}" + f", {channels[0]} channels" * (channels[0] != CHANNELS)
     biased = options.pop("bias", False)
     stride, dilation, groups = (options.get(key, 1) for key in ("stride", "dilation", "groups"))
     window = Window.parse(kernel, stride, options.get("padding", 0), dilation)
@@ -99,13 +105,11 @@ def _conv_case(ndim: int, kernel: tuple[int, ...], options: dict[str, Any], chan
         padded = _torch_pad(x, window.padding, options.get("padding_mode", "zeros"))
         return _torch("conv", ndim)(padded, w, bias, stride, 0, dilation, groups)
 
-    shapes: tuple[tuple[int, ...], ...]
-    if groups == MANY:
-        shapes = ((1, MANY, *SIZE[:ndim]), (MANY, 1, *kernel))
-    else:
-        shapes = ((BATCH, channels, *SIZE[:ndim]), (2 * channels, channels // groups, *kernel))
+    source, maps = (MANY, MANY) if groups == MANY else channels
+    batch = 1 if source == MANY else BATCH
+    shapes: tuple[tuple[int, ...], ...] = ((batch, source, *SIZE[:ndim]), (maps, source // groups, *kernel))
     if biased:
-        return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (2 * channels,)), ((1, 2),))
+        return Case(name, partial(ours.conv, **options), torch_function, (*shapes, (maps,)), ((1, 2),))
     return Case(name, partial(ours.conv, **options), torch_function, shapes, ((0,), (1,)))
 
 
