@@ -44,6 +44,14 @@ def test_causal_places_see_the_past() -> None:
     assert receptive_field(network, "conv", torch.zeros(1, 30), [(20,)]) == [[(12, 21)]]
 
 
+@pytest.mark.parametrize("kernel", ["winograd", "fft"])
+def test_kernels_that_spread_nan_are_not_asked(kernel: str) -> None:
+    groups = 1 if kernel == "winograd" else 16
+    network = chain(conv=sigconv.Conv1d(16, 16, 3, groups=groups, padding="causal"))
+    with sigconv.use_kernel(kernel):
+        assert receptive_field(network, "conv", torch.zeros(16, 20), [(9,)]) == [[(7, 10)]]
+
+
 def test_more_places_than_are_taken_at_once() -> None:
     network = chain(conv=sigconv.Conv1d(1, 2, 3))
     places = [(i,) for i in range(20)]

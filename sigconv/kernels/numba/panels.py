@@ -9,14 +9,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import LANES, fused_multiply_add, spread, tuple_parts
+from .simd import ALIGN, LANES, fused_multiply_add, spread, tuple_parts
 
 TALL = 6
 WIDE = 4 if binding.get_host_cpu_features().get("avx512f") else 1
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
-
-ALIGN = 4
-"""Bytes by which vectors are aligned, at least."""
 
 
 @njit(inline="always")

@@ -8,13 +8,10 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import LANES, fused_multiply_add, spread
+from .simd import ALIGN, LANES, fused_multiply_add, spread
 
 AT_ONCE = 8 if binding.get_host_cpu_features().get("avx512f") else 4
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
-
-ALIGN = 4
-"""Bytes by which vectors are aligned, at least."""
 
 
 @intrinsic

@@ -16,6 +16,9 @@ from numba.extending import intrinsic, models, register_model
 
 from .windows import LANES
 
+ALIGN = 4
+"""Bytes by which vectors are aligned, at least."""
+
 _NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 _WHOLE = {types.int32: ir.IntType(32), types.boolean: ir.IntType(1)}
 

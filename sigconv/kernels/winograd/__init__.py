@@ -77,6 +77,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
         (math.prod(geometry.window.kernel), channels, wide),
     )
     weights = room.pop()
+    weights[..., maps:] = 0
     weights[..., :maps] = w.detach().flatten(2).permute(2, 1, 0).numpy()
     loops.forward(rows(x), weights, shift.numpy(), outputs, tiles(found), *room)
     return like(y, x)

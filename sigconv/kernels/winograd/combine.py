@@ -9,15 +9,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..numba.simd import LANES, fused_multiply_add, tuple_parts
+from ..numba.simd import ALIGN, LANES, fused_multiply_add, tuple_parts
 from .matrices import FINITE_POINTS, PLACES, factors, matrices
 
 _CHOICES = [(points, places) for points, choices in PLACES.items() for places in choices]
 
 _MATRICES: list[np.ndarray] = []
-
-ALIGN = 4
-"""Bytes by which vectors are aligned, at least."""
 
 
 def _numbered(matrix: np.ndarray) -> int:

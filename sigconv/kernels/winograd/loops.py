@@ -51,13 +51,19 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
                 b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                 source = ms, t * m_row, wide, counting, none
                 transform(tiles.of_output, tiles.points, tiles.outputs, source, (tile_of_y, none, wide), wide, room)
-                for n in range(each):
-                    place = item(tiles.given, tile * each + n)
-                    if place >= 0:
-                        for k in range(0, maps, LANES):
-                            c = min(k, maps - LANES)
-                            value = add(load(tile_of_y, n * wide + c), load(bias, c))
-                            store(ys, (b * places + place) * maps + c, value)
+                put(tile_of_y, bias, tiles.given, tile * each, ys, b * places * maps, wide)
+
+
+@njit
+def put(tile_of_y, bias, given, first, ys, begin, wide):
+    """A tile's outputs (output, map), with the bias, to where they are given from the index ``first`` on."""
+    maps = len(bias)
+    for n in range(len(tile_of_y) // wide):
+        place = item(given, first + n)
+        if place >= 0:
+            for k in range(0, maps, LANES):
+                c = min(k, maps - LANES)
+                store(ys, begin + place * maps + c, add(load(tile_of_y, n * wide + c), load(bias, c)))
 
 
 @jit()
