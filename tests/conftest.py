@@ -13,7 +13,14 @@ torch.set_num_threads(1)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
 
-COMPILING = ("test_numba.py", "test_fused.py", "test_planner.py", "test_verification.py")
+COMPILING = (
+    "test_numba.py",
+    "test_winograd.py",
+    "test_blocks.py",
+    "test_fused.py",
+    "test_planner.py",
+    "test_verification.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -105,7 +105,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         (parts, 2, points * max(channels, wide)),
     )
     gw = np.empty((*geometry.window.kernel, channels, wide), seen.dtype)
-    loops.grad_weight(seen, rows(g), gw, tiles(found), block, *room)
+    loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), tiles(found), block, *room)
     return like(torch.from_numpy(gw)[..., :maps].permute(-1, -2, *range(geometry.window.ndim)), x)
 
 
