@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 demo: setup  ## MNIST from raw files to a report, in a virtual environment of its own
 	$(BIN)/python recipes/mnist.py
 
-test: check  ## every test, after lint, format and types
-	$(BIN)/pytest -n 2 --dist worksteal
+test: setup  ## every test, and beside them, on what they leave idle, lint, format and types
+	@$(MAKE) --no-print-directory check > $(VENV)/check.txt 2>&1 & check=$$!; \
+	$(BIN)/pytest -n 2 --dist worksteal; tests=$$?; \
+	wait $$check; checked=$$?; cat $(VENV)/check.txt; \
+	exit $$((tests + checked))
 
 check: setup
 	$(BIN)/ruff check
