@@ -1,7 +1,7 @@
 """Memory for what loops compute in between, which is kept from call to call.
 
-The system maps large memory anew each time, page by page, which takes as long as the loops themselves; and where it lies
-in small pages, that are anywhere, loops that go through it in large steps took up to 2.5 times as long in some processes.
+The system maps large memory anew each time, page by page, which takes as long as the loops themselves. And where it is
+in small pages, loops that go through it in large steps took up to 2.5 times as long, in some processes.
 """
 
 from __future__ import annotations
