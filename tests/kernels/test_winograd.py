@@ -55,7 +55,7 @@ def test_opposite_points_share_their_work() -> None:
     assert sum(np.count_nonzero(part) - len(part) for part in factors(of_input)) == 12
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_tiled())
 def test_each_output_is_given_once_by_what_its_window_sees(geometry: Geometry) -> None:
     found, window = tiling(geometry, 2, 16, 16), geometry.window
@@ -71,7 +71,7 @@ def test_each_output_is_given_once_by_what_its_window_sees(geometry: Geometry) -
         assert np.array_equal(part.reshape(given_places.shape)[inside], expected[given_places[inside]])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_tiled(), st.sampled_from((16, 19, 48)), st.sampled_from((16, 21, 32)), st.booleans())
 def test_is_the_definition(geometry: Geometry, in_channels: int, out_channels: int, innermost: bool) -> None:
     turns = {"grad_input"} if geometry.has_flipped else set()

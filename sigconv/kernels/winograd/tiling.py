@@ -17,7 +17,7 @@ from ...window import Geometry, Sizes
 from .matrices import PLACES
 
 MOST_POINTS = 144
-"""Of a tile. With 6 along each of three axes rounding is 10 times a sum's."""
+"""Of a tile. With 6 along each of three axes rounding is 6 times a sum's."""
 
 TRANSFORM, WEIGHTS = 24, 20
 """The time that a number of a tile takes to be transformed, and a weight, in that of one product: measured."""
