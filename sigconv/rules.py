@@ -167,14 +167,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "winograd",
         "tiles of the output take fewer products than the sums themselves (1.2 to 2.4 times)",
-        lambda p: (
-            _on_cpu(p, *CONVOLUTION)
-            and p.dtype == torch.float32
-            and p.channels_last
-            and p.geometry.groups == 1
-            and p.products >= 1 << 25
-            and winograd.gain(p) >= 1.4
-        ),
+        lambda p: _on_cpu(p, *CONVOLUTION) and p.channels_last and p.products >= 1 << 25 and winograd.gain(p) >= 1.4,
     ),
     Rule(
         "fused_axes",

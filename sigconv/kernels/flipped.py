@@ -19,4 +19,9 @@ def supports(problem: Problem) -> bool:
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    return vendor.forward(g, w.flip(list(range(2, w.ndim))), None, geometry.flipped)
+    return vendor.forward(g, turned(w), None, geometry.flipped)
+
+
+def turned(w: Tensor) -> Tensor:
+    """w (map, channel, \\*kernel), read backwards along each axis."""
+    return w.flip(list(range(2, w.ndim)))

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...layout import like
 from ...padding import crop
 from ...window import Geometry, PooledGeometry
+from ..flipped import turned
 from ..problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from . import runtime
 from .patches import padded_rows, patches, places_of_run
@@ -205,7 +206,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """The convolution of the errors with the flipped kernel."""
-    return forward(g, w.flip(list(range(2, w.ndim))), None, geometry.flipped)
+    return forward(g, turned(w), None, geometry.flipped)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:

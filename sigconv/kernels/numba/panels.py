@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import ALIGN, LANES, fused_multiply_add, spread, tuple_parts
+from .simd import ALIGN, LANES, fused_multiply_add, spread, tuple_parts, vector_at
 
 TALL = 6
 WIDE = 4 if binding.get_host_cpu_features().get("avx512f") else 1
@@ -68,8 +68,7 @@ def _row(builder: Any, array: Any, begin: Any, number: int, step: Any) -> Any:
 
 
 def _vector(builder: Any, row: Any, number: int) -> Any:
-    place = builder.gep(row, [ir.IntType(64)(number * LANES)])
-    return builder.bitcast(place, ir.VectorType(row.type.pointee, LANES).as_pointer())
+    return vector_at(builder, row, ir.IntType(64)(number * LANES))
 
 
 def _summed(

@@ -8,7 +8,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import ALIGN, LANES, fused_multiply_add, spread
+from .simd import ALIGN, LANES, fused_multiply_add, parts, spread, vector_at
 
 AT_ONCE = 8 if binding.get_host_cpu_features().get("avx512f") else 4
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
@@ -39,9 +39,8 @@ def add_products(
     kinds = (sums, types.intp, to_offset, factors, source, begin, source_offset, *[types.intp] * 4)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, to, to_offset, factors, source, begin, source_offset, first, stop, vector, count = (
-            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
-            for kind, value in zip(kinds, arguments, strict=True)
+        sums, to, to_offset, factors, source, begin, source_offset, first, stop, vector, count = parts(
+            context, builder, kinds, arguments
         )
         target, behind = builder.gep(sums, [to]), builder.append_basic_block("behind")
         switch = builder.switch(count, behind)
@@ -53,7 +52,7 @@ def add_products(
             sources = [builder.gep(source, [_number(builder, source_offset, v)]) for v in vectors]
             totals = _summed(builder, factors, begin, sources, first, stop)
             for v, total in zip(vectors, totals, strict=True):
-                place = _vector_at(builder, target, _number(builder, to_offset, v))
+                place = vector_at(builder, target, _number(builder, to_offset, v))
                 more = builder.fadd(builder.load(place, align=ALIGN), total)
                 builder.store(more, place, align=ALIGN)
             builder.branch(behind)
@@ -71,7 +70,7 @@ def _summed(builder: Any, factors: Any, begin: Any, sources: list[Any], first: A
     kind = ir.VectorType(factors.type.pointee, LANES)
     n, totals = builder.phi(first.type), [builder.phi(kind) for _ in sources]
     factor, here = spread(builder, kind, _number(builder, factors, n)), _number(builder, begin, n)
-    seen = [builder.load(_vector_at(builder, source, here), align=ALIGN) for source in sources]
+    seen = [builder.load(vector_at(builder, source, here), align=ALIGN) for source in sources]
     more = [fused_multiply_add(builder, factor, x, total) for x, total in zip(seen, totals, strict=True)]
     following = builder.add(n, n.type(1))
     starts = [first, *[kind([0.0] * LANES)] * len(totals)]
@@ -85,8 +84,3 @@ def _summed(builder: Any, factors: Any, begin: Any, sources: list[Any], first: A
 
 def _number(builder: Any, array: Any, index: Any) -> Any:
     return builder.load(builder.gep(array, [index]))
-
-
-def _vector_at(builder: Any, array: Any, index: Any) -> Any:
-    pointer = builder.gep(array, [index])
-    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, LANES).as_pointer())

@@ -114,13 +114,23 @@ def store_places(typing: Any, array: Any, index: Any, places: Any) -> Any:
     return types.void(array, types.intp, places), generate
 
 
-def tuple_parts(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
-    """The values of a tuple: of arrays where their numbers are."""
-    found = cgutils.unpack_tuple(builder, value, len(kind))
+def parts(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
+    """The values; of arrays, where their numbers are."""
     return [
-        context.make_array(of)(context, builder, part).data if isinstance(of, types.Array) else part
-        for of, part in zip(kind, found, strict=True)
+        context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+        for kind, value in zip(kinds, values, strict=True)
     ]
+
+
+def tuple_parts(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
+    """The same of a tuple."""
+    return parts(context, builder, kind, cgutils.unpack_tuple(builder, value, len(kind)))
+
+
+def vector_at(builder: Any, array: Any, index: Any) -> Any:
+    """Where a vector is that begins at an index of an array's numbers."""
+    pointer = builder.gep(array, [index])
+    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, LANES).as_pointer())
 
 
 def spread(builder: Any, kind: Any, number: Any) -> Any:

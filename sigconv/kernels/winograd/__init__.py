@@ -20,7 +20,8 @@ from torch import Tensor
 
 from ...layout import like
 from ...window import Geometry
-from ..numba import runtime
+from ..flipped import turned
+from ..numba import blocks_of, runtime
 from ..numba.windows import LANES, empty_rows, rows
 from ..numba.workspace import workspace
 from ..problem import CONVOLUTION, Problem
@@ -63,7 +64,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], len(w)
-    found, wide, parts = tiling(geometry, batch, channels, maps), _rounded(maps), torch.get_num_threads()
+    found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
     y, outputs = empty_rows(batch, maps, geometry.output_size, x.dtype)
     shift = x.new_zeros(maps) if bias is None else bias.detach()
     points = math.prod(found.points)
@@ -85,7 +86,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """The convolution of the errors with the flipped kernel."""
-    return forward(g, w.flip(list(range(2, w.ndim))).transpose(0, 1), None, geometry.flipped)
+    return forward(g, turned(w).transpose(0, 1), None, geometry.flipped)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -94,7 +95,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], g.shape[1]
-    found, wide, parts = tiling(geometry, batch, channels, maps), _rounded(maps), torch.get_num_threads()
+    found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
     points, seen = math.prod(found.points), rows(x)
     block = min(_block(points * (channels + maps) * x.itemsize, SHARED_BLOCK), batch * found.tiles)
     room = workspace(
@@ -107,10 +108,6 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     gw = np.empty((*geometry.window.kernel, channels, wide), seen.dtype)
     loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), tiles(found), block, *room)
     return like(torch.from_numpy(gw)[..., :maps].permute(-1, -2, *range(geometry.window.ndim)), x)
-
-
-def _rounded(maps: int) -> int:
-    return -(-maps // LANES) * LANES
 
 
 def _block(bytes_of_tile: int, most: int) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..numba.simd import ALIGN, LANES, fused_multiply_add, tuple_parts
+from ..numba.simd import ALIGN, LANES, fused_multiply_add, parts, tuple_parts, vector_at
 from .matrices import FINITE_POINTS, PLACES, factors, matrices
 
 _CHOICES = [(points, places) for points, choices in PLACES.items() for places in choices]
@@ -49,10 +48,9 @@ def combine(typing: Any, transform: Any, to: Any, source: Any, numbers: Any, zer
     intp = types.intp
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        transform, target, rows, numbers, blank = arguments
+        transform, target, rows, numbers, blank = parts(context, builder, signature.args, arguments)
         out, to_begin, to_step = tuple_parts(context, builder, signature.args[1], target)
         seen, begin, length, row, first = tuple_parts(context, builder, signature.args[2], rows)
-        blank = context.make_array(signature.args[4])(context, builder, blank).data
         behind = builder.append_basic_block("behind")
         switch = builder.switch(transform, behind)
         for number, matrix in enumerate(_MATRICES):
@@ -86,16 +84,11 @@ def _combined(builder: Any, matrix: np.ndarray, outs: list[Any], rows: list[Any]
     start = builder.phi(numbers.type)
     over = builder.icmp_signed(">", start, last)
     at = builder.select(over, last, start)
-    kind = ir.VectorType(outs[0].type.pointee, LANES)
-
-    def vector(row: Any) -> Any:
-        return builder.bitcast(builder.gep(row, [at]), kind.as_pointer())
-
-    values = [builder.load(vector(row), align=ALIGN) for row in rows]
+    values = [builder.load(vector_at(builder, row, at), align=ALIGN) for row in rows]
     for factor in reversed(factors(matrix)):
         values = [_weighted(builder, weights, values) for weights in factor]
     for value, out in zip(values, outs, strict=True):
-        builder.store(value, vector(out), align=ALIGN)
+        builder.store(value, vector_at(builder, out, at), align=ALIGN)
     following = builder.add(start, numbers.type(LANES))
     start.add_incoming(numbers.type(0), before)
     start.add_incoming(following, loop)
