@@ -31,14 +31,14 @@ DTYPES = (torch.float32,)
 EXACT = False
 """Sums of whole numbers are rounded, too."""
 
-BLOCK = 1 << 18
+BLOCK = 1 << 19
 """Bytes of a block of tiles, at all points: what a core's second cache holds."""
 
-SHARED_BLOCK = 1 << 22
-"""The same where all cores go through a block."""
+DEEP = 6
+"""Least panels of a block over which products are summed up, before a sum is put back."""
 
-LEAST = 6
-"""Tiles of a block."""
+SPAN, SUMS = 256, 1 << 22
+"""Least tiles that have sums of their own, and most bytes of all sums."""
 
 
 def supports(problem: Problem) -> bool:
@@ -68,7 +68,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     y, outputs = empty_rows(batch, maps, geometry.output_size, x.dtype)
     shift = x.new_zeros(maps) if bias is None else bias.detach()
     points = math.prod(found.points)
-    block = _block(points * (channels + wide) * x.itemsize, BLOCK)
+    block = _block(points * (channels + wide) * x.itemsize, 1)
     room = workspace(
         outputs.dtype,
         (points, channels, wide),
@@ -96,13 +96,13 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], g.shape[1]
     found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
-    points, seen = math.prod(found.points), rows(x)
-    block = min(_block(points * (channels + maps) * x.itemsize, SHARED_BLOCK), batch * found.tiles)
+    points, seen, total = math.prod(found.points), rows(x), batch * found.tiles
+    block = min(_block(points * (channels + maps) * x.itemsize, DEEP), total)
     room = workspace(
         seen.dtype,
-        (points, channels, wide),
-        (points, block * channels + LANES),
-        (points, block * maps + LANES),
+        (_spans(total, points * channels * wide * x.itemsize), points, channels, wide),
+        (parts, points, block * channels + LANES),
+        (parts, points, block * maps + LANES),
         (parts, 2, points * max(channels, wide)),
     )
     gw = np.empty((*geometry.window.kernel, channels, wide), seen.dtype)
@@ -110,6 +110,16 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     return like(torch.from_numpy(gw)[..., :maps].permute(-1, -2, *range(geometry.window.ndim)), x)
 
 
-def _block(bytes_of_tile: int, most: int) -> int:
-    """How many tiles have at most so many bytes at all points: some, in any case."""
-    return max(LEAST, most // bytes_of_tile)
+def _block(bytes_of_tile: int, least: int) -> int:
+    """How many tiles a block has: whole panels of a product of matrices, ``least`` of them or more."""
+    from ..numba.panels import TALL
+
+    return TALL * max(least, BLOCK // (TALL * bytes_of_tile))
+
+
+def _spans(tiles: int, bytes_of_sums: int) -> int:
+    """Into how many spans tiles are cut: a power of two, of which threads take equal shares.
+
+    The number of threads does not count, which would change the order of sums.
+    """
+    return 1 << max(0, min(tiles // SPAN, SUMS // bytes_of_sums).bit_length() - 1)

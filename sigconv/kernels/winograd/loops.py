@@ -14,9 +14,6 @@ from ..numba.runtime import jit
 from ..numba.simd import LANES, add, item, load, store
 from .combine import combine
 
-ROWS = 12
-"""Channels of the weights' gradient at a point that are one task."""
-
 
 @jit()
 def forward(x, w, bias, y, tiles, u, v, m, of_part):
@@ -29,7 +26,7 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
     parts, block, v_row = v.shape
     total, each, m_row, counting = batch * tiles.per_signal, tiles.outputs.prod(), m.shape[2], np.arange(values)
     xs, us, ys, ws = x.reshape(-1), u.reshape(-1), y.reshape(-1), w.reshape(-1)
-    blocks, none = (total + block - 1) // block, np.int64(0)  # a literal in a tuple would compile all once more
+    none = np.int64(0)  # a literal in a tuple would compile all once more
     for part in prange(parts):
         room = of_part[part], us, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
@@ -38,8 +35,9 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
     for part in prange(parts):
         vs, ms, room = v[part].reshape(-1), m[part].reshape(-1), (of_part[part], np.zeros(channels, x.dtype), counting)
         tile_of_y = np.empty(each * wide, x.dtype)
-        for start in range(blocks * part // parts * block, blocks * (part + 1) // parts * block, block):
-            count = min(block, total - start)
+        end = total * (part + 1) // parts
+        for start in range(total * part // parts, end, block):
+            count = min(block, end - start)
             for t in range(count):
                 b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                 source = xs, b * samples * channels, channels, tiles.seen, tile * values
@@ -70,42 +68,39 @@ def put(tile_of_y, bias, given, first, ys, begin, wide):
 def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
     """gw (place, channel, map) from x and the errors g.
 
-    Room is given for it at all points, gu (point, channel, map); for a block of tiles' values, v and e (point, numbers
-    of all tiles); and for what is between, of each of the parts that run in parallel.
+    Tiles are cut into as many spans as there are sums at all points, gu (span, point, channel, map), and where these
+    are fewer than the parts that run in parallel, channels into groups. Room is given for what each part has for
+    itself: a block of tiles' values, v and e (part, point, numbers of all tiles), and what is between.
     """
-    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape
-    total, each, parts, counting = batch * tiles.per_signal, tiles.outputs.prod(), len(of_part), np.arange(values)
-    v_step, e_step, tasks = v.shape[1], e.shape[1], (channels + ROWS - 1) // ROWS
-    xs, gs, gus, gws, vs, es = (
-        x.reshape(-1),
-        g.reshape(-1),
-        gu.reshape(-1),
-        gw.reshape(-1),
-        v.reshape(-1),
-        e.reshape(-1),
-    )
+    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape[1:]
+    total, each, counting = batch * tiles.per_signal, tiles.outputs.prod(), np.arange(values)
+    spans, (parts, _, v_step), e_step = len(gu), v.shape, e.shape[2]
+    groups = min((parts + spans - 1) // spans, channels // LANES)
+    xs, gs, gus, gws = x.reshape(-1), g.reshape(-1), gu.reshape(-1), gw.reshape(-1)
     zeros, none = np.zeros(max(channels, maps), x.dtype), np.int64(0)
-    for start in range(0, total, block):
-        count = min(block, total - start)
-        for part in prange(parts):
-            room = of_part[part], zeros, counting
-            for t in range(count * part // parts, count * (part + 1) // parts):
-                b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
-                source, to = (
-                    (xs, b * samples * channels, channels, tiles.seen, tile * values),
-                    (vs, t * channels, v_step),
-                )
-                transform(tiles.of_input, tiles.points, tiles.points, source, to, channels, room)
-                source, to = (gs, b * places * maps, maps, tiles.given, tile * each), (es, t * maps, e_step)
-                transform(tiles.of_error, tiles.outputs, tiles.points, source, to, maps, room)
-        for task in prange(values * tasks):
-            n, c = task // tasks, task % tasks * ROWS
-            left, right = (vs, n * v_step + c, 1, channels), (es, n * e_step, maps)
-            to = gus, (n * channels + c) * wide, wide
-            multiply(to, left, right, min(ROWS, channels - c), count, wide // LANES, start > 0)
+    for part in prange(parts):
+        vs, es, room = v[part].reshape(-1), e[part].reshape(-1), (of_part[part], zeros, counting)
+        for task in range(spans * groups * part // parts, spans * groups * (part + 1) // parts):
+            span, group = task // groups, task % groups
+            begin, end = total * span // spans, total * (span + 1) // spans
+            c, own = channels * group // groups, channels * (group + 1) // groups - channels * group // groups
+            for start in range(begin, end, block):
+                count = min(block, end - start)
+                for t in range(count):
+                    b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
+                    source = xs, b * samples * channels + c, channels, tiles.seen, tile * values
+                    transform(tiles.of_input, tiles.points, tiles.points, source, (vs, t * own, v_step), own, room)
+                    source = gs, b * places * maps, maps, tiles.given, tile * each
+                    transform(tiles.of_error, tiles.outputs, tiles.points, source, (es, t * maps, e_step), maps, room)
+                for n in range(values):
+                    to = gus, ((span * values + n) * channels + c) * wide, wide
+                    left, right = (vs, n * v_step, 1, own), (es, n * e_step, maps)
+                    multiply(to, left, right, own, count, wide // LANES, start > begin)
     for part in prange(parts):
         room = of_part[part], zeros, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
+            for span in range(1, spans):
+                gu[0, :, c] += gu[span, :, c]
             source, to = (gus, c * wide, channels * wide, counting, none), (gws, c * wide, channels * wide)
             transform(tiles.of_sum, tiles.points, tiles.kernel, source, to, wide, room)
 
