@@ -13,7 +13,7 @@ import typer
 from data_prep.characters import CHARACTERS, framed
 from data_prep.prepared import load_prepared
 from data_prep.script import run
-from data_prep.splits import SPLITS, place
+from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -57,10 +57,10 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
     if not files:
         raise UsageError(f"{source} holds no .gnt file.")
     splits = {file: _split(file) for file in files}
-    missing = set(SPLITS) - set(splits.values())
-    if missing:
+    empty = empty_splits(splits.values())
+    if empty:
         raise UsageError(
-            f"{source} has no writer for {' or '.join(sorted(missing))}: bring all files of HWDB1.1, those of the test "
+            f"{source} has no writer for {' or '.join(empty)}: bring all files of HWDB1.1, those of the test "
             'in a folder with "tst" in its name, such as HWDB1.1tst_gnt.'
         )
     return write_corpus(folder, INFO, _examples(splits))

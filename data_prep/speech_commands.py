@@ -20,7 +20,7 @@ import typer
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
-from data_prep.speech.recordings import Item, write_recordings
+from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.speech.silence import cut_silence
 from data_prep.splits import SPLITS
 from data_prep.unpack import fetch_unpacked
@@ -116,7 +116,7 @@ def prepare(
     else:
         rule, tested = _choose_rule(root, recordings)
         items = list_items(recordings, labels, rule)
-    _check_splits(root, items)
+    check_splits(items, root)
     with tempfile.TemporaryDirectory() as scratch:
         if SILENCE in labels:
             items += cut_silence(root / NOISE, count_silence(items, labels), SILENCE, RATE, Path(scratch))
@@ -156,12 +156,6 @@ def _choose_rule(root: Path, recordings: Sequence[Word]) -> tuple[Rule, str]:
         err=True,
     )
     return RULE_WITHOUT_TEST, "tested on its validation speakers"
-
-
-def _check_splits(root: Path, items: Sequence[Item]) -> None:
-    missing = set(SPLITS) - {item.split for item in items}
-    if missing:
-        raise UsageError(f"None of the recordings in {root} is for {', '.join(sorted(missing))} by the hash rule.")
 
 
 def find_recordings(root: Path, labels: Iterable[str]) -> list[Word]:

@@ -8,6 +8,12 @@ from sigconv.errors import UsageError
 SPLITS = ("train", "validation", "test")
 
 
+def empty_splits(filled: Iterable[str]) -> list[str]:
+    """Those that are not among the filled ones."""
+    there = set(filled)
+    return [split for split in SPLITS if split not in there]
+
+
 def digest(*texts: str) -> str:
     """sha256, in hexadecimal."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
+from .geometry import Geometry
 from .padding import pad_constant
-from .window import Geometry, Sizes, Window
+from .window import Sizes, Window
 
 AdaptiveSizes = tuple[int | None, ...]
 

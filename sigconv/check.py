@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
-from .window import Geometry, Sizes, Window
+from .geometry import Geometry
+from .window import Sizes, Window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

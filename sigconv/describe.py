@@ -12,7 +12,8 @@ from typing import Any
 from .architecture import Architecture, Stage, times
 from .errors import UsageError
 from .notation import parse
-from .window import Padding, ReceptiveField, Sizes
+from .receptive_field import ReceptiveField
+from .window import Padding, Sizes
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from . import planner
+from .geometry import Geometry
 from .kernels.problem import is_autocast, is_plain
 from .layout import channels_last_strides
-from .window import Geometry, Window
+from .window import Window
 
 Direct = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 

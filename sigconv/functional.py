@@ -23,12 +23,13 @@ from torch.nn import functional as T
 from . import check, direct
 from .adaptive import AdaptiveSizes, even_windows, parse_sizes
 from .errors import UsageError
+from .geometry import Geometry
 from .kernels.problem import is_autocast
 from .padding import pad, pad_constant, parse_modes
 from .pooling import max_and_winner, window_mean, window_sum, winner_index
 from .remembered import remembered
 from .trilinear import convolution, derivative
-from .window import Geometry, Padding, PerAxis, Sizes, Window, per_axis
+from .window import Padding, PerAxis, Sizes, Window, per_axis
 
 
 def conv(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import planner
 from .differentiable import Differentiable, by_autograd, wants_more
-from .window import each_place
+from .geometry import each_place
 
 
 class _Moments(Differentiable):

@@ -19,10 +19,10 @@ from torch.nn import functional as T
 
 from . import planner
 from .differentiable import Differentiable, by_autograd, errors_of, wants_more
+from .geometry import Geometry, each_place
 from .layout import is_channels_last
 from .pooling import max_and_winner
 from .rules import MANY
-from .window import Geometry, each_place
 
 
 class _Normalised(Differentiable):

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from . import planner
 from .errors import UsageError
+from .geometry import Geometry
 from .kernels.problem import CONVOLUTION, Problem
 from .layers import AvgPool, Conv, ConvTranspose, MaxPool
 from .table import Table
-from .window import Geometry, Sizes
+from .window import Sizes
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .differentiable import is_forward_mode
+from .geometry import Geometry, PooledGeometry
 from .kernels import (
     fft,
     flipped,
@@ -34,7 +35,6 @@ from .layout import is_channels_last
 from .names import named
 from .remembered import remembered
 from .rules import FEW, MANY, RULES, SMALL
-from .window import Geometry, PooledGeometry
 
 KERNELS: dict[str, Any] = {
     "vendor": vendor,

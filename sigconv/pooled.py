@@ -12,10 +12,10 @@ from torch import Tensor
 
 from . import planner
 from .differentiable import Differentiable, errors_of, wants_more
+from .geometry import PooledGeometry
 from .layout import is_channels_last
 from .pooling import alive_sum, rectified_and_winner, route
 from .trilinear import derivative
-from .window import PooledGeometry
 
 
 class _ConvolvedMaxPool(Differentiable):

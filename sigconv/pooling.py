@@ -13,9 +13,9 @@ from torch import Tensor
 
 from . import planner
 from .differentiable import Differentiable, errors_of
+from .geometry import Geometry
 from .kernels.problem import NO_WINNER
 from .layout import is_channels_last
-from .window import Geometry
 
 
 class _Selected(Differentiable):

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from .backends import is_amd
+from .geometry import PooledGeometry
 from .kernels import winograd
 from .kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
-from .window import PooledGeometry
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "winograd",
-        "tiles of the output take fewer products than the sums themselves (1.2 to 2.4 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and p.channels_last and p.products >= 1 << 25 and winograd.gain(p) >= 1.4,
+        "tiles of the output take fewer products than the sums themselves (1.1 to 2.4 times)",
+        lambda p: _on_cpu(p, *CONVOLUTION) and p.channels_last and p.products >= 1 << 25 and winograd.gain(p) >= 1.1,
     ),
     Rule(
         "fused_axes",

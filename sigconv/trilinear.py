@@ -19,7 +19,7 @@ from torch import Tensor
 
 from . import planner
 from .differentiable import Differentiable
-from .window import Geometry
+from .geometry import Geometry
 
 X, W, G = 0, 1, 2
 """The operands' positions."""

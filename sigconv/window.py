@@ -6,11 +6,10 @@ learning", 2016. Sizes are counted in samples of the axis that the window slides
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, product
+from itertools import product
 from numbers import Integral
 from typing import Any
 
@@ -18,7 +17,6 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
-from .remembered import remembered
 
 Sizes = tuple[int, ...]
 PerAxis = int | Sequence[int]
@@ -181,131 +179,6 @@ class Window:
         """The window for an input whose ``axes`` (all, if None) are padded already."""
         kept = [(0, 0) if axes is None or axis in axes else pair for axis, pair in enumerate(self.padding)]
         return replace(self, padding=tuple(kept))
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """All that an operation must know beside its tensors: the window, the input's spatial size, the channel groups."""
-
-    window: Window
-    size: Sizes
-    groups: int = 1
-
-    @property
-    def output_size(self) -> Sizes:
-        return self.window.output_size(self.size)
-
-    @property
-    def padded_size(self) -> Sizes:
-        """That of the input with its padding."""
-        return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
-
-    @property
-    def has_flipped(self) -> bool:
-        """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
-        window = self.window
-        reach = all(max(pair) < e for pair, e in zip(window.padding, window.extent, strict=True))
-        return reach and all(s == 1 for s in window.stride)
-
-    @property
-    def flipped(self) -> Geometry:
-        """The convolution with the flipped kernel that takes the output's errors to the input."""
-        window = self.window
-        padding = tuple(
-            (e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True)
-        )
-        return Geometry(replace(window, padding=padding), self.output_size, self.groups)
-
-    def as_picture(self) -> Geometry:
-        """The same with an axis of size 1 before the others."""
-        window = self.window
-        lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
-        return Geometry(lifted, (1, *self.size), self.groups)
-
-    @functools.cached_property
-    def merged(self) -> Geometry:
-        """The same with one axis for all neighbours along which the window is one place and moves by one.
-
-        A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels.
-        """
-        window, ndim = self.window, self.window.ndim
-        idle = [
-            k == s == 1 and not any(pair)
-            for k, s, pair in zip(window.kernel, window.stride, window.padding, strict=True)
-        ]
-        first = [axis for axis in range(ndim) if axis == 0 or not (idle[axis] and idle[axis - 1])]
-        kernel, stride, dilation = (
-            tuple(sizes[axis] for axis in first) for sizes in (window.kernel, window.stride, window.dilation)
-        )
-        padding = tuple(window.padding[axis] for axis in first)
-        size = tuple(math.prod(self.size[axis:end]) for axis, end in pairwise([*first, ndim]))
-        return Geometry(Window(kernel, stride, padding, dilation), size, self.groups)
-
-    def index_of(self, place: Tensor) -> Tensor:
-        """Which sample of the flattened unpadded input is at ``place`` of each window.
-
-        ``place`` (batch, channel, *output size) counts the window's places in row-major order; gives int64 alike.
-        """
-        window, left, index = self.window, place.long(), torch.zeros_like(place, dtype=torch.int64)
-        stride = 1
-        for axis in reversed(range(window.ndim)):
-            first = torch.arange(self.output_size[axis], device=place.device) * window.stride[axis]
-            first = (first - window.padding[axis][0]).reshape(-1, *[1] * (window.ndim - 1 - axis))
-            index += stride * (first + window.dilation[axis] * (left % window.kernel[axis]))
-            left = left // window.kernel[axis]
-            stride *= self.size[axis]
-        return index
-
-
-@dataclass(frozen=True)
-class PooledGeometry(Geometry):
-    """That of a convolution, with the window that pools what it gives."""
-
-    pool: Window = field(kw_only=True)
-
-    @property
-    def convolution(self) -> Geometry:
-        return Geometry(self.window, self.size, self.groups)
-
-    @property
-    def pooling(self) -> Geometry:
-        return Geometry(self.pool, self.window.output_size(self.size))
-
-    @property
-    def output_size(self) -> Sizes:
-        return self.pooling.output_size
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """What one place of a feature map sees of the network's input, per axis.
-
-    ``size`` is in input samples, ``jump`` the input samples between neighbouring places, ``start`` the first input
-    sample that place 0 sees (negative: in the padding). Araujo, Norris & Sim, "Computing receptive fields of
-    convolutional neural networks", Distill 2019.
-    """
-
-    size: Sizes
-    jump: Sizes
-    start: Sizes
-
-    @classmethod
-    def of_input(cls, ndim: int) -> ReceptiveField:
-        return cls((1,) * ndim, (1,) * ndim, (0,) * ndim)
-
-    def through(self, window: Window) -> ReceptiveField:
-        """The receptive field behind one more layer."""
-        return ReceptiveField(
-            tuple(r + (e - 1) * j for r, j, e in zip(self.size, self.jump, window.extent, strict=True)),
-            tuple(j * s for j, s in zip(self.jump, window.stride, strict=True)),
-            tuple(a - j * before for a, j, (before, _) in zip(self.start, self.jump, window.padding, strict=True)),
-        )
-
-
-@remembered
-def each_place(size: Sizes) -> Geometry:
-    """The geometry of what is done at each place by itself."""
-    return Geometry(Window.parse((1,) * len(size)), tuple(size))
 
 
 def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) -> Sizes:

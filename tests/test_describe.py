@@ -16,7 +16,7 @@ from sigconv.architecture import Architecture
 from sigconv.describe import describe, format_table
 from sigconv.errors import UsageError
 from sigconv.notation import build
-from sigconv.window import ReceptiveField
+from sigconv.receptive_field import ReceptiveField
 
 MNIST = "1x29x29-20C4-MP2-40C5-MP3-150N-10N"
 CHINESE = "1x48x48-100C3-MP2-200C2-MP2-300C2-MP2-400C2-MP2-500N-3755N"

@@ -15,9 +15,9 @@ from torch.testing import assert_close
 import sigconv
 import sigconv.functional as F
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.layout import channels_last
 from sigconv.padding import MODES
-from sigconv.window import Geometry
 
 
 def _torch_pad(x: Tensor, pairs: tuple[tuple[int, int], ...], value: float = 0.0) -> Tensor:

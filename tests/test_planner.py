@@ -10,11 +10,12 @@ from torch import nn
 
 import sigconv
 from sigconv import direct, planner, rules
+from sigconv.geometry import Geometry
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last
 from sigconv.nets.dainet import dainet
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 needs_numba = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import sigconv
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.verification import Verification, cases, run
-from sigconv.window import Geometry
 
 vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sigconv.errors import UsageError
-from sigconv.window import ReceptiveField, Window
+from sigconv.receptive_field import ReceptiveField
+from sigconv.window import Window
 
 
 def _starts(window: Window, axis: int, n: int) -> list[int]:

@@ -13,7 +13,7 @@ import typer
 from data_prep.left_out import LeftOut, count_reasons, summary, write_list
 from data_prep.lips.clips import Clip, crop_clips, load_mouths, store_name
 from data_prep.lips.contact_sheet import MOST, Tile, draw_sheet
-from data_prep.splits import SPLITS
+from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader, Mouths
@@ -94,7 +94,7 @@ def _examples(
             if example.split == "train":
                 learned.add(example.label)
             yield example
-    empty = [split for split in SPLITS if split not in there]
+    empty = empty_splits(there)
     if empty:
         raise UsageError(
             f"{info.name}: no clip is left for {', '.join(empty)}: there are {len(clips):,}, and of them "

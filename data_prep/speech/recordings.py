@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from data_prep.left_out import count_reasons, summary, write_list
-from data_prep.splits import SPLITS
+from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import BadRecording, read_recording
@@ -40,9 +40,9 @@ class Item:
 
 def check_splits(items: list[Item], place: Path) -> list[Item]:
     """The items; raises UsageError where one of the three splits gets none of what is in `place`."""
-    missing = [split for split in SPLITS if not any(item.split == split for item in items)]
-    if missing:
-        raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(missing)}.")
+    empty = empty_splits(item.split for item in items)
+    if empty:
+        raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(empty)}.")
     return items
 
 

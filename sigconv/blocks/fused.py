@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from .. import check, planner
 from .. import functional as F
 from ..differentiable import is_forward_mode
+from ..geometry import PooledGeometry
 from ..layers import Conv, MaxPool
 from ..normalised import normalised_max_pool
 from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
-from ..window import PooledGeometry
 from .activation import ScaledTanh
 from .norm import BatchNorm
 from .observed import has_forward_of

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.fft import irfftn, rfftn
 
+from ..geometry import Geometry
 from ..layout import like
 from ..padding import pad_constant
-from ..window import Geometry, Sizes
+from ..window import Sizes
 from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..window import Geometry
+from ..geometry import Geometry
 from . import vendor
 from .problem import Problem
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..geometry import Geometry
 from ..layout import like
 from ..padding import pad_constant
-from ..window import Geometry, Sizes
+from ..window import Sizes
 from . import vendor
 from .problem import CONVOLUTION, Problem
 

@@ -16,8 +16,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from ..geometry import Geometry
 from ..layout import like
-from ..window import Geometry, Sizes
+from ..window import Sizes
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)

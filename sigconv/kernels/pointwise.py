@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..geometry import Geometry
 from ..layout import is_channels_last, like
-from ..window import Geometry
 from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+from ..geometry import Geometry
 from ..layout import has_channels_last, is_batched
 from ..remembered import remembered
-from ..window import Geometry, Sizes
+from ..window import Sizes
 
 NO_WINNER = 255
 """The place in a window that stands for none, in winners that are uint8."""

@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, einsum, isnan, where
 
+from ..geometry import Geometry, PooledGeometry
 from ..padding import crop, pad_constant
-from ..window import Geometry, PooledGeometry, Sizes
+from ..window import Sizes
 from .problem import NO_WINNER, Problem
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..geometry import Geometry
 from ..layout import like
 from ..padding import pad_constant
-from ..window import Geometry
 from .problem import Problem
 
 DTYPES = (torch.float64, torch.float32)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..geometry import Geometry
 from ..layout import channels_last_strides, is_channels_last, is_transformed, like, with_size
 from ..padding import crop, pad_constant
 from ..remembered import remembered
-from ..window import Geometry
 from .problem import CONVOLUTION, Problem
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)

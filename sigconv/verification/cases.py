@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from .. import functional as ours
+from ..geometry import Geometry, PooledGeometry
 from ..normalised import normalised, normalised_max_pool
 from ..pooled import convolved_max_pool
 from ..pooling import rectified_max_pool
-from ..window import Geometry, PooledGeometry, Window
+from ..window import Window
 
 BATCH, CHANNELS = 2, 2
 MANY = 17

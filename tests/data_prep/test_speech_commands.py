@@ -218,7 +218,7 @@ def test_noise_that_is_too_short_is_named(tmp_path):
 
 def test_a_split_without_speakers_is_named(tmp_path):
     raw = write_corpus_of(tmp_path / "raw", ("go",), {"train": VOICES["train"][:1], "test": VOICES["test"]})
-    with pytest.raises(UsageError, match="is for validation by the hash rule"):
+    with pytest.raises(UsageError, match="belongs to validation"):
         prepare(tmp_path, raw, "go")
 
 

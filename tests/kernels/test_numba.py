@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sigconv import planner
+from sigconv.geometry import Geometry, PooledGeometry
 from sigconv.kernels import numba, reference
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.problem import NO_WINNER, Problem
 from sigconv.layout import channels_last, is_channels_last
-from sigconv.window import Geometry, PooledGeometry, Window
+from sigconv.window import Window
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 

@@ -9,8 +9,9 @@ from geometries import Drawn, drawn_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sigconv.geometry import Geometry
 from sigconv.kernels import overlap_add
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 
 def _undilated(drawn: Drawn) -> Geometry:

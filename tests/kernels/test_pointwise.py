@@ -6,8 +6,9 @@ from agreement import OPERATIONS, assert_differentiable, assert_is_definition, p
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sigconv.geometry import Geometry
 from sigconv.kernels import pointwise
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 import torch
 
+from sigconv.geometry import Geometry
 from sigconv.kernels import triton as kernels
 from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton for this system")
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.kernels import reference
 from sigconv.kernels import triton as kernels
 from sigconv.layout import channels_last, is_channels_last
 from sigconv.verification import cases, proofs
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 ROUNDING = 4

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.kernels import reference
 from sigconv.kernels import triton as kernels
 from sigconv.kernels.problem import NO_WINNER
 from sigconv.layout import channels_last, is_channels_last
 from sigconv.verification import proofs
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 drawn = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,8 +7,9 @@ from geometries import Drawn, drawn_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sigconv.geometry import Geometry
 from sigconv.kernels import unfold
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import sigconv
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.kernels import reference, winograd
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.winograd.matrices import PLACES, factors, matrices
 from sigconv.kernels.winograd.tiling import is_tiled, tiling
 from sigconv.layout import channels_last
 from sigconv.padding import pad_constant
-from sigconv.window import Geometry, Window
+from sigconv.window import Window
 
 pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 

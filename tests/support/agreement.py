@@ -13,10 +13,10 @@ from torch.testing import assert_close
 import sigconv
 import sigconv.functional as F
 from sigconv import planner
+from sigconv.geometry import Geometry
 from sigconv.kernels import reference
 from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last, is_channels_last
-from sigconv.window import Geometry
 
 OPERATIONS = ("forward", "grad_input", "grad_weight")
 

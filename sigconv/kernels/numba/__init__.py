@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...geometry import Geometry, PooledGeometry
 from ...layout import like
 from ...padding import crop
-from ...window import Geometry, PooledGeometry
 from ..flipped import turned
 from ..problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from . import runtime

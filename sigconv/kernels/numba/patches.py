@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from ...geometry import PooledGeometry
 from ...padding import inside
-from ...window import PooledGeometry, Sizes
+from ...window import Sizes
 from .windows import LANES, empty_rows, rows
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...window import Geometry
+from ...geometry import Geometry
 from ..problem import NO_WINNER, Problem
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)

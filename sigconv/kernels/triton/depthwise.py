@@ -11,8 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ...geometry import Geometry
 from ...layout import is_channels_last
-from ...window import Geometry
 from .chunks import chunks_for, power_of_2
 from .strided import Strided, address, empty, strided
 from .tiles import along_channels, extent, grid, tile, tiled

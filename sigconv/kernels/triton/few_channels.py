@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...window import Geometry
+from ...geometry import Geometry
 from .chunks import chunks_for, power_of_2
 from .strided import address, empty, strided
 from .tiles import extent

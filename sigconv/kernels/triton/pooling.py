@@ -9,7 +9,7 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from ...window import Geometry
+from ...geometry import Geometry
 from ..problem import NO_WINNER
 from .strided import address, empty, strided
 from .tiles import along_channels, extent, grid, tile, tiled

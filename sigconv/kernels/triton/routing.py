@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from ...window import Geometry
+from ...geometry import Geometry
 from .strided import address, empty, strided
 from .tiles import along_channels, extent, grid, tile, tiled
 from .windows import in_three_axes, observers, place_in, ravel, samples

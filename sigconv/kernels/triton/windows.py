@@ -11,8 +11,9 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
+from ...geometry import Geometry
 from ...remembered import remembered
-from ...window import Geometry, Sizes
+from ...window import Sizes
 
 
 class Frame(NamedTuple):

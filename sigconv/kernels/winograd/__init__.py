@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...geometry import Geometry
 from ...layout import like
-from ...window import Geometry
 from ..flipped import turned
 from ..numba import blocks_of, runtime
 from ..numba.windows import LANES, empty_rows, rows

@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-FINITE_POINTS: dict[int, tuple[float, ...]] = {1: (), 4: (0, 1, -1), 6: (0, 0.75, -0.75, 1.5, -1.5)}
+FINITE_POINTS: dict[int, tuple[float, ...]] = {4: (0, 1, -1), 6: (0, 0.75, -0.75, 1.5, -1.5)}
 """Beside infinity, by the number of all."""
 
-PLACES: dict[int, tuple[int, ...]] = {1: (1,), 4: (3,), 6: (3, 5)}
-"""Windows that networks have, by the points that are worth it."""
+PLACES: dict[int, tuple[int, ...]] = {4: (3,), 6: (3, 5)}
+"""Windows that networks have, by the points that are worth it; along an axis where they are one place, one is."""
 
 
 class Matrices(NamedTuple):

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...window import Geometry, Sizes
+from ...geometry import Geometry
+from ...window import Sizes
 from .matrices import PLACES
 
 MOST_POINTS = 144
@@ -81,7 +82,7 @@ def is_tiled(geometry: Geometry) -> bool:
 @functools.cache
 def _choices(kernel: Sizes) -> list[Sizes]:
     """The points that tiles can have."""
-    along = ([points for points, places in PLACES.items() if k in places] for k in kernel)
+    along = ([1] if k == 1 else [points for points, places in PLACES.items() if k in places] for k in kernel)
     return [points for points in product(*along) if math.prod(points) <= MOST_POINTS]
 
 
@@ -97,7 +98,8 @@ def tiling(geometry: Geometry, batch: int, in_channels: int, out_channels: int) 
 class Tiles(NamedTuple):
     """What compiled loops know of a tiling: int64 arrays of one axis, but for the number of tiles ``per_signal``.
 
-    ``seen`` and ``given`` are flattened; the others have an entry for each axis, ``of_...`` the number of a transform.
+    ``seen`` and ``given`` are flattened; the others have an entry for each axis along which windows have more than one
+    place, ``of_...`` the number of a transform.
     """
 
     per_signal: int
@@ -117,10 +119,11 @@ class Tiles(NamedTuple):
 def tiles(found: Tiling) -> Tiles:
     from .combine import OF_ERROR, OF_INPUT, OF_OUTPUT, OF_SUM, OF_WEIGHT
 
-    kernel = found.geometry.window.kernel
-    choices = list(zip(found.points, kernel, strict=True))
-    of_input = [OF_INPUT[n] for n in found.points]
+    along = zip(found.points, found.geometry.window.kernel, found.outputs, strict=True)
+    points, kernel, outputs = zip(*(sizes for sizes in along if sizes[0] > 1), strict=True)
+    choices = list(zip(points, kernel, strict=True))
+    of_input = [OF_INPUT[n] for n in points]
     others = ([of[choice] for choice in choices] for of in (OF_WEIGHT, OF_OUTPUT, OF_ERROR, OF_SUM))
-    numbers = (kernel, found.points, found.outputs, of_input, *others)
+    numbers = (kernel, points, outputs, of_input, *others)
     per_axis = (np.array(sizes, np.int64) for sizes in numbers)
     return Tiles(found.tiles, found.seen().ravel(), found.given().ravel(), *per_axis)

@@ -1,0 +1,113 @@
+"""What an operation on a signal must know beside its tensors: the window, and how large a signal it slides over."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .remembered import remembered
+from .window import Sizes, Window
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """All that an operation must know beside its tensors: the window, the input's spatial size, the channel groups."""
+
+    window: Window
+    size: Sizes
+    groups: int = 1
+
+    @property
+    def output_size(self) -> Sizes:
+        return self.window.output_size(self.size)
+
+    @property
+    def padded_size(self) -> Sizes:
+        """That of the input with its padding."""
+        return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
+
+    @property
+    def has_flipped(self) -> bool:
+        """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
+        window = self.window
+        reach = all(max(pair) < e for pair, e in zip(window.padding, window.extent, strict=True))
+        return reach and all(s == 1 for s in window.stride)
+
+    @property
+    def flipped(self) -> Geometry:
+        """The convolution with the flipped kernel that takes the output's errors to the input."""
+        window = self.window
+        padding = tuple(
+            (e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True)
+        )
+        return Geometry(replace(window, padding=padding), self.output_size, self.groups)
+
+    def as_picture(self) -> Geometry:
+        """The same with an axis of size 1 before the others."""
+        window = self.window
+        lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
+        return Geometry(lifted, (1, *self.size), self.groups)
+
+    @functools.cached_property
+    def merged(self) -> Geometry:
+        """The same with one axis for all neighbours along which the window is one place and moves by one.
+
+        A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels.
+        """
+        window, ndim = self.window, self.window.ndim
+        idle = [
+            k == s == 1 and not any(pair)
+            for k, s, pair in zip(window.kernel, window.stride, window.padding, strict=True)
+        ]
+        first = [axis for axis in range(ndim) if axis == 0 or not (idle[axis] and idle[axis - 1])]
+        kernel, stride, dilation = (
+            tuple(sizes[axis] for axis in first) for sizes in (window.kernel, window.stride, window.dilation)
+        )
+        padding = tuple(window.padding[axis] for axis in first)
+        size = tuple(math.prod(self.size[axis:end]) for axis, end in pairwise([*first, ndim]))
+        return Geometry(Window(kernel, stride, padding, dilation), size, self.groups)
+
+    def index_of(self, place: Tensor) -> Tensor:
+        """Which sample of the flattened unpadded input is at ``place`` of each window.
+
+        ``place`` (batch, channel, *output size) counts the window's places in row-major order; gives int64 alike.
+        """
+        window, left, index = self.window, place.long(), torch.zeros_like(place, dtype=torch.int64)
+        stride = 1
+        for axis in reversed(range(window.ndim)):
+            first = torch.arange(self.output_size[axis], device=place.device) * window.stride[axis]
+            first = (first - window.padding[axis][0]).reshape(-1, *[1] * (window.ndim - 1 - axis))
+            index += stride * (first + window.dilation[axis] * (left % window.kernel[axis]))
+            left = left // window.kernel[axis]
+            stride *= self.size[axis]
+        return index
+
+
+@dataclass(frozen=True)
+class PooledGeometry(Geometry):
+    """That of a convolution, with the window that pools what it gives."""
+
+    pool: Window = field(kw_only=True)
+
+    @property
+    def convolution(self) -> Geometry:
+        return Geometry(self.window, self.size, self.groups)
+
+    @property
+    def pooling(self) -> Geometry:
+        return Geometry(self.pool, self.window.output_size(self.size))
+
+    @property
+    def output_size(self) -> Sizes:
+        return self.pooling.output_size
+
+
+@remembered
+def each_place(size: Sizes) -> Geometry:
+    """The geometry of what is done at each place by itself."""
+    return Geometry(Window.parse((1,) * len(size)), tuple(size))
