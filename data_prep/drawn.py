@@ -18,12 +18,13 @@ import typer
 from data_prep.lips.articulation import speak
 from data_prep.lips.mouth_drawing import Camera, Face, shoot
 from data_prep.lips.mouth_flags import with_mouth, write_flags
-from data_prep.lips.words import Word, check_task, cut_words, whole, window_length, word_options
+from data_prep.lips.words import TASKS, Word, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import SPLITS, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
+from sigconv.names import known
 from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader
 
@@ -72,7 +73,7 @@ def prepare(
         UsageError: there is no such task; the numbers make no corpus; or the corpus' folder holds a damaged corpus or
             something else.
     """
-    check_task(task)
+    known("task", task, TASKS)
     if speakers < 3 or clips < speakers or seed < 0:
         raise UsageError(
             "Drawn mouths need 3 speakers at least, a clip for each, and a seed of 0 or more; these are "

@@ -17,13 +17,14 @@ from data_prep.lips.grid_files import Files, Sentence, choose_speakers, find_ali
 from data_prep.lips.grid_protocols import check_protocol, is_kept, split_sentences
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.mouth_flags import with_mouth, write_flags
-from data_prep.lips.words import check_task, cut_words, whole, window_length, word_options
+from data_prep.lips.words import TASKS, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
+from sigconv.names import known
 from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 
@@ -88,7 +89,7 @@ def prepare(
         UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
             a split would be empty; the corpus' folder holds a damaged corpus or something else.
     """
-    check_task(task)
+    known("task", task, TASKS)
     reader = MouthReader(**(mouth or {}))
     given = find_videos(Path(source)) if source else {}
     chosen = choose_speakers(speakers, tuple(given) or SPEAKERS)

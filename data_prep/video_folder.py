@@ -24,11 +24,12 @@ from data_prep.class_folders import (
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.mouth_flags import with_mouth, write_flags
-from data_prep.lips.words import check_task
+from data_prep.lips.words import TASKS
 from data_prep.script import run
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
+from sigconv.names import known
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.speech.soundfiles import READABLE
 
@@ -63,7 +64,7 @@ def prepare(
         UsageError: `root` is not made up like that; a class has less than three clips, or none for some split; the
             corpus' folder holds something else, or the corpus of what the files were before.
     """
-    check_task(task)
+    known("task", task, TASKS)
     check_shares(validation, test)
     root = Path(root).resolve()
     reader = MouthReader(**(mouth or {}))

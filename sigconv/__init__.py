@@ -1,11 +1,11 @@
 """Convolution for signals of any dimension, with verified backward passes."""
 
-from . import functional, layers
-from .convert import convert
-from .errors import UsageError
-from .layers import *  # noqa: F403
-from .planned import plan
-from .planner import use_kernel
-from .verification import verify
+from sigconv import functional, layers
+from sigconv.convert import convert
+from sigconv.errors import UsageError
+from sigconv.layers import *  # noqa: F403
+from sigconv.planned import plan
+from sigconv.planner import use_kernel
+from sigconv.verification import verify
 
 __all__ = ["UsageError", "convert", "functional", "layers", "plan", "use_kernel", "verify", *layers.__all__]

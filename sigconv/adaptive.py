@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .errors import UsageError
-from .geometry import Geometry
-from .padding import pad_constant
-from .window import Sizes, Window
+from sigconv.errors import UsageError
+from sigconv.geometry import Geometry
+from sigconv.padding import pad_constant
+from sigconv.window import Sizes, Window
 
 AdaptiveSizes = tuple[int | None, ...]
 

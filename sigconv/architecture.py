@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import UsageError
-from .window import Padding, Sizes, Window
+from sigconv.errors import UsageError
+from sigconv.window import Padding, Sizes, Window
 
 SLIDING = ("C", "L")
 """Kinds whose windows are as far apart as is written, one place if nothing is, and may be padded."""

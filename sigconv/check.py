@@ -7,9 +7,9 @@ import operator
 import torch
 from torch import Tensor
 
-from .errors import UsageError
-from .geometry import Geometry
-from .window import Sizes, Window
+from sigconv.errors import UsageError
+from sigconv.geometry import Geometry
+from sigconv.window import Sizes, Window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

@@ -11,13 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from .errors import UsageError
+from sigconv.errors import UsageError
 
 try:
     import typer
 except ModuleNotFoundError:
     if sys.argv[1:] == ["doctor"]:  # most needed where things are missing
-        from .doctor import main as examine_and_print
+        from sigconv.doctor import main as examine_and_print
 
         sys.exit(examine_and_print())
     sys.exit("the sigconv command needs more than the layers do: pip install 'sigconv[recipes]'")
@@ -25,7 +25,7 @@ except ModuleNotFoundError:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .train.predict import Prediction, Segment
+    from sigconv.train.predict import Prediction, Segment
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +41,7 @@ def verify(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all to FILE.")] = None,
 ) -> None:
     """Prove the backward pass of every operation, kernel and dtype. Exit status 0 only if all proofs hold."""
-    from .verification import verify_all
+    from sigconv.verification import verify_all
 
     _check_device(device)
     found = verify_all(device, progress=_show_progress)
@@ -61,7 +61,7 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Count a network's weights and connections, its work and what each place sees."""
-    from .describe import describe as count
+    from sigconv.describe import describe as count
 
     padded = int(padding) if padding.isdecimal() else padding
     description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)
@@ -77,7 +77,7 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Measure a few batches, and say how long a whole training takes on this machine."""
-    from .cost import cost as measure
+    from sigconv.cost import cost as measure
 
     found = measure(architecture, samples, epochs, batch)
     typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else str(found))
@@ -106,7 +106,7 @@ def bench(
 
     Exit status 0 only if all compute the same.
     """
-    from .bench import bench as measure
+    from sigconv.bench import bench as measure
 
     _check_device(device)
     report = measure(
@@ -162,7 +162,7 @@ def explain(
     ] = None,
 ) -> None:
     """Write a page about the inside of a trained network: filters, what maps answer to and why, what must be seen."""
-    from .train.explain import explain as explain_run
+    from sigconv.train.explain import explain as explain_run
 
     page = explain_run(run, layer, split, corpus, progress=_show_progress)
     _show_progress("")
@@ -172,7 +172,7 @@ def explain(
 @app.command()
 def listen(run: Annotated[Path, typer.Argument(help="The folder of a run that was trained on sound.")]) -> None:
     """Say what a trained network hears in the microphone, word by word, until Ctrl-C."""
-    from .train.listen import listen as hear
+    from sigconv.train.listen import listen as hear
 
     heard = hear(run)
     typer.echo("Listening; Ctrl-C ends it.", err=True)
@@ -190,9 +190,9 @@ def cross_test(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Test a trained network on another corpus, all of it, by the classes that both know."""
-    from .corpus import Corpus
-    from .train import cross
-    from .train.predict import load
+    from sigconv.corpus import Corpus
+    from sigconv.train import cross
+    from sigconv.train.predict import load
 
     result = cross.cross_test(*load(run), Corpus.load(corpus))
     typer.echo(json.dumps(result, indent=2) if as_json else cross.in_words(result))
@@ -207,7 +207,7 @@ def committee(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Test trained networks together, by the mean of their probabilities, on their test split."""
-    from .train import committee as together
+    from sigconv.train import committee as together
 
     result = together.committee(runs, corpus, progress=_show_progress)
     _show_progress("")
@@ -217,7 +217,7 @@ def committee(
 @app.command()
 def doctor() -> None:
     """Look at what this machine has, and say the fix for each thing that is missing."""
-    from .doctor import main as examine_and_print
+    from sigconv.doctor import main as examine_and_print
 
     typer.echo("Looking at this machine ...", err=True)
     raise typer.Exit(examine_and_print())
@@ -260,11 +260,11 @@ def _write(path: Path, text: str) -> None:
 
 def _predictions(run: Path, files: list[Path], video: Path | None) -> Iterator[Prediction]:
     if video is None:
-        from .train.predict import predict as classify
+        from sigconv.train.predict import predict as classify
 
         yield from classify(run, files)
     else:
-        from .train.subtitles import subtitle
+        from sigconv.train.subtitles import subtitle
 
         yield subtitle(run, files, video)
 

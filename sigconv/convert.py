@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from . import layers
+from sigconv import layers
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as T
+from torch.nn import functional as F
 
-from .architecture import Architecture
-from .bench.clock import idle, interleaved
-from .describe import describe
-from .errors import UsageError
-from .notation import build, parse
-from .processor import device_name, threads
-from .table import Table
+from sigconv.architecture import Architecture
+from sigconv.bench.clock import idle, interleaved
+from sigconv.describe import describe
+from sigconv.errors import UsageError
+from sigconv.notation import build, parse
+from sigconv.processor import device_name, threads
+from sigconv.table import Table
 
 SECONDS = 4.0  # that a device is measured for
 UNITS = (
@@ -110,7 +110,7 @@ def _measure(architecture: Architecture, batch: int, device: torch.device) -> De
 
     def step() -> None:
         optimizer.zero_grad()
-        T.cross_entropy(network(x), target).backward()
+        F.cross_entropy(network(x), target).backward()
         optimizer.step()
 
     times = interleaved({"forward": forward, "training": step}, SECONDS, idle(device))

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .architecture import Architecture, Stage, times
-from .errors import UsageError
-from .notation import parse
-from .receptive_field import ReceptiveField
-from .window import Padding, Sizes
+from sigconv.architecture import Architecture, Stage, times
+from sigconv.errors import UsageError
+from sigconv.notation import parse
+from sigconv.receptive_field import ReceptiveField
+from sigconv.window import Padding, Sizes
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
-from .kernels.problem import is_plain
-from .layout import channels_last, is_batched
+from sigconv.kernels.problem import is_plain
+from sigconv.layout import channels_last, is_batched
 
 
 class Differentiable(Function):

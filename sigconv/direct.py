@@ -12,11 +12,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import planner
-from .geometry import Geometry
-from .kernels.problem import is_autocast, is_plain
-from .layout import channels_last_strides
-from .window import Window
+from sigconv import planner
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import is_autocast, is_plain
+from sigconv.layout import channels_last_strides
+from sigconv.window import Window
 
 Direct = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 

@@ -18,18 +18,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as T
+from torch.nn import functional as F
 
-from . import check, direct
-from .adaptive import AdaptiveSizes, even_windows, parse_sizes
-from .errors import UsageError
-from .geometry import Geometry
-from .kernels.problem import is_autocast
-from .padding import pad, pad_constant, parse_modes
-from .pooling import max_and_winner, window_mean, window_sum, winner_index
-from .remembered import remembered
-from .trilinear import convolution, derivative
-from .window import Padding, PerAxis, Sizes, Window, per_axis
+from sigconv import check, direct
+from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
+from sigconv.errors import UsageError
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import is_autocast
+from sigconv.padding import pad, pad_constant, parse_modes
+from sigconv.pooling import max_and_winner, window_mean, window_sum, winner_index
+from sigconv.remembered import remembered
+from sigconv.trilinear import convolution, derivative
+from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
 
 def conv(
@@ -314,7 +314,7 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
 
 def _for_compilers(name: str, sizes: Sizes) -> Callable[..., Any] | None:
     """torch's function, which compilers know, and which takes sizes that are symbols."""
-    return getattr(T, f"{name}{len(sizes)}d", None) if torch.compiler.is_compiling() else None
+    return getattr(F, f"{name}{len(sizes)}d", None) if torch.compiler.is_compiling() else None
 
 
 def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Sizes]:

@@ -10,8 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .remembered import remembered
-from .window import Sizes, Window
+from sigconv.remembered import remembered
+from sigconv.window import Sizes, Window
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from . import check
-from . import functional as F
-from .adaptive import parse_sizes
-from .errors import UsageError
-from .padding import parse_modes
-from .window import Padding, PerAxis, Window, per_axis
+from sigconv import check
+from sigconv import functional as F
+from sigconv.adaptive import parse_sizes
+from sigconv.errors import UsageError
+from sigconv.padding import parse_modes
+from sigconv.window import Padding, PerAxis, Window, per_axis
 
 __all__ = [
     "AdaptiveAvgPool",

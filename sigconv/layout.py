@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, channels_last_3d
 from torch import channels_last as channels_last_2d
 
-from .remembered import remembered
-from .window import Sizes
+from sigconv.remembered import remembered
+from sigconv.window import Sizes
 
 _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
 

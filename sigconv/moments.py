@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import planner
-from .differentiable import Differentiable, by_autograd, wants_more
-from .geometry import each_place
+from sigconv import planner
+from sigconv.differentiable import Differentiable, by_autograd, wants_more
+from sigconv.geometry import each_place
 
 
 class _Moments(Differentiable):

@@ -6,19 +6,24 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
-from .errors import UsageError
+from sigconv.errors import UsageError
 
 T = TypeVar("T")
 
 
-def named(what: str, name: str | None, table: Mapping[str, T]) -> T:
-    """The entry of ``table`` under ``name``, None being "none"; UsageError, with the nearest name, if there is none."""
-    key = "none" if name is None else str(name)
-    if key not in table:
-        near = get_close_matches(key, table, n=1)
+def known(what: str, name: str | None, names: Iterable[str]) -> str:
+    """The name, None being "none", if it is one of these; UsageError, with the nearest of them, if it is not."""
+    key, there = "none" if name is None else str(name), list(names)
+    if key not in there:
+        near = get_close_matches(key, there, n=1)
         guess = f" Did you mean {near[0]}?" if near else ""
-        raise UsageError(f"there is no {what} {key!r}.{guess} There are {', '.join(table)}")
-    return table[key]
+        raise UsageError(f"there is no {what} {key!r}.{guess} There are {', '.join(there)}")
+    return key
+
+
+def named(what: str, name: str | None, table: Mapping[str, T]) -> T:
+    """The entry of ``table`` under a :func:`known` name."""
+    return table[known(what, name, table)]
 
 
 def listed(wanted: object) -> tuple[str, ...]:

@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as T
+from torch.nn import functional as F
 
-from . import planner
-from .differentiable import Differentiable, by_autograd, errors_of, wants_more
-from .geometry import Geometry, each_place
-from .layout import is_channels_last
-from .pooling import max_and_winner
-from .rules import MANY
+from sigconv import planner
+from sigconv.differentiable import Differentiable, by_autograd, errors_of, wants_more
+from sigconv.geometry import Geometry, each_place
+from sigconv.layout import is_channels_last
+from sigconv.pooling import max_and_winner
+from sigconv.rules import MANY
 
 
 class _Normalised(Differentiable):
@@ -109,7 +109,7 @@ def normalised_max_pool(
 def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> Tensor:
     """By torch's operation, to which bands are channels."""
     bands = x.reshape(len(x), len(weight), -1)
-    y = T.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
+    y = F.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
     return torch.relu(y) if rectified else y
 
 

@@ -29,11 +29,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from .architecture import SLIDING, Architecture, Layer, Stage, times
-from .blocks import ConvBlock, Flatten, Fold, Linear, LocallyConnected, chain, make_activation, make_norm
-from .errors import UsageError
-from .layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
-from .window import Padding, Sizes, padding_of, per_axis
+from sigconv.architecture import SLIDING, Architecture, Layer, Stage, times
+from sigconv.blocks import ConvBlock, Flatten, Fold, Linear, LocallyConnected, chain, make_activation, make_norm
+from sigconv.errors import UsageError
+from sigconv.layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
+from sigconv.window import Padding, Sizes, padding_of, per_axis
 
 EXAMPLE = "1x28x28-20C4-MP2-40C5-MP3-150N-10N"
 

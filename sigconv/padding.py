@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .errors import UsageError
+from sigconv.errors import UsageError
 
 Pairs = Sequence[tuple[int, int]]
 """(before, after), in samples, for each spatial axis."""

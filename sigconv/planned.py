@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from . import planner
-from .errors import UsageError
-from .geometry import Geometry
-from .kernels.problem import CONVOLUTION, Problem
-from .layers import AvgPool, Conv, ConvTranspose, MaxPool
-from .table import Table
-from .window import Sizes
+from sigconv import planner
+from sigconv.errors import UsageError
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
+from sigconv.table import Table
+from sigconv.window import Sizes
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .differentiable import is_forward_mode
-from .geometry import Geometry, PooledGeometry
-from .kernels import (
+from sigconv.differentiable import is_forward_mode
+from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.kernels import (
     fft,
     flipped,
-    fused_axes,
     numba,
     overlap_add,
     pointwise,
@@ -30,11 +29,11 @@ from .kernels import (
     vendor,
     winograd,
 )
-from .kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
-from .layout import is_channels_last
-from .names import named
-from .remembered import remembered
-from .rules import FEW, MANY, RULES, SMALL
+from sigconv.kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
+from sigconv.layout import is_channels_last
+from sigconv.names import named
+from sigconv.remembered import remembered
+from sigconv.rules import FEW, MANY, RULES, SMALL
 
 KERNELS: dict[str, Any] = {
     "vendor": vendor,
@@ -44,7 +43,6 @@ KERNELS: dict[str, Any] = {
     "overlap_add": overlap_add,
     "unfold": unfold,
     "pointwise": pointwise,
-    "fused_axes": fused_axes,
     "winograd": winograd,
     "triton": triton,
     "reference": reference,

@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from . import planner
-from .differentiable import Differentiable, errors_of, wants_more
-from .geometry import PooledGeometry
-from .layout import is_channels_last
-from .pooling import alive_sum, rectified_and_winner, route
-from .trilinear import derivative
+from sigconv import planner
+from sigconv.differentiable import Differentiable, errors_of, wants_more
+from sigconv.geometry import PooledGeometry
+from sigconv.layout import is_channels_last
+from sigconv.pooling import alive_sum, rectified_and_winner, route
+from sigconv.trilinear import derivative
 
 
 class _ConvolvedMaxPool(Differentiable):

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import planner
-from .differentiable import Differentiable, errors_of
-from .geometry import Geometry
-from .kernels.problem import NO_WINNER
-from .layout import is_channels_last
+from sigconv import planner
+from sigconv.differentiable import Differentiable, errors_of
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import NO_WINNER
+from sigconv.layout import is_channels_last
 
 
 class _Selected(Differentiable):

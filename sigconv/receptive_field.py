@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .window import Sizes, Window
+from sigconv.window import Sizes, Window
 
 
 @dataclass(frozen=True)

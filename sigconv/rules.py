@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
-from .backends import is_amd
-from .geometry import PooledGeometry
-from .kernels import winograd
-from .kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
+from sigconv.backends import is_amd
+from sigconv.geometry import PooledGeometry
+from sigconv.kernels import winograd
+from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
 
 
 @dataclass(frozen=True)
@@ -168,16 +168,5 @@ RULES: tuple[Rule, ...] = (
         "winograd",
         "tiles of the output take fewer products than the sums themselves (1.1 to 2.4 times)",
         lambda p: _on_cpu(p, *CONVOLUTION) and p.channels_last and p.products >= 1 << 25 and winograd.gain(p) >= 1.1,
-    ),
-    Rule(
-        "fused_axes",
-        "idle axes are merged, and the vendor is faster with fewer (1.6 to 3.8 times)",
-        lambda p: (
-            _on_cpu(p, *CONVOLUTION)
-            and _products_are_fast(p)
-            and p.geometry.window.ndim > 2
-            and p.products >= 1 << 25
-            and p.in_channels * p.out_channels <= 192 * 192
-        ),
     ),
 )

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import planner
-from .differentiable import Differentiable
-from .geometry import Geometry
+from sigconv import planner
+from sigconv.differentiable import Differentiable
+from sigconv.geometry import Geometry
 
 X, W, G = 0, 1, 2
 """The operands' positions."""

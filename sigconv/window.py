@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import UsageError
+from sigconv.errors import UsageError
 
 Sizes = tuple[int, ...]
 PerAxis = int | Sequence[int]

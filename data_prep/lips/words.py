@@ -21,11 +21,6 @@ class Word(NamedTuple):
     end: float
 
 
-def check_task(task: str) -> None:
-    if task not in TASKS:
-        raise UsageError(f"The task is {task!r}, but it must be {' or '.join(TASKS)}.")
-
-
 def word_options(task: str, context: bool, seconds: float | None) -> dict[str, Any]:
     """Those that count for a task: how words are cut, and nothing for sentences."""
     return {"context": context, "seconds": seconds if context else None} if task == "words" else {}

@@ -10,6 +10,7 @@ from data_prep.left_out import count_reasons, summary, write_list
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
+from sigconv.names import known
 from sigconv.signals.speech.recording import BadRecording, read_recording
 
 FAULTY = ("leave_out", "keep", "refuse")
@@ -61,8 +62,7 @@ def write_recordings(
         UsageError: `faulty` is none of these; a label is not of the corpus; there are faulty recordings that are not
             to be left out; or all recordings of a label in a split are.
     """
-    if faulty not in FAULTY:
-        raise UsageError(f"faulty is {faulty!r}, but it must be one of {', '.join(FAULTY)}.")
+    known("way with faulty recordings", faulty, FAULTY)
     unknown = sorted({item.label for item in items} - set(info.labels))
     if unknown:
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..window import Sizes
+from sigconv.window import Sizes
 
 
 @dataclass(frozen=True)

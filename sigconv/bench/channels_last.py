@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.utils import _single
 
-from .swap import swapped
-from .twin import PlainBatchNorm
+from sigconv.bench.swap import swapped
+from sigconv.bench.twin import PlainBatchNorm
 
 
 class AsPicture(nn.Module):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import layout
-from ..convert import convert
-from .case import Case
-from .channels_last import in_channels_last
-from .twin import torch_twin
+from sigconv import layout
+from sigconv.bench.case import Case
+from sigconv.bench.channels_last import in_channels_last
+from sigconv.bench.twin import torch_twin
+from sigconv.convert import convert
 
 TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compile", "sigconv"
 """torch.nn as it is, the 1.0 of all ratios; in its other layout; under torch.compile; and ours."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .case import Case
-from .contestant import Contestant
+from sigconv.bench.case import Case
+from sigconv.bench.contestant import Contestant
 
 OUTPUT = "output"
 TOLERANCES = {torch.float32: (1e-4, 1e-2), torch.bfloat16: (1e-2, 5e-2)}

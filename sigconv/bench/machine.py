@@ -7,9 +7,9 @@ from datetime import date
 
 import torch
 
-from ..processor import device_name, threads
-from .contestant import Setting
-from .roofline import Rates
+from sigconv.bench.contestant import Setting
+from sigconv.bench.roofline import Rates
+from sigconv.processor import device_name, threads
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..table import Table
-from . import tables
-from .machine import Machine
-from .result import Result
-from .summary import summarise
+from sigconv.bench import tables
+from sigconv.bench.machine import Machine
+from sigconv.bench.result import Result
+from sigconv.bench.summary import summarise
+from sigconv.table import Table
 
 WIDTH = 120  # of a terminal's text; tables may be wider
 

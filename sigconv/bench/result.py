@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..window import Sizes
-from .clock import Timing
-from .contestant import CHANNELS_LAST, SIGCONV, TORCH
-from .roofline import Rates, Work
+from sigconv.bench.clock import Timing
+from sigconv.bench.contestant import CHANNELS_LAST, SIGCONV, TORCH
+from sigconv.bench.roofline import Rates, Work
+from sigconv.window import Sizes
 
 BEST = "best"
 FORWARD, STEP = "forward", "step"

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .contestant import Contestant, Setting
+from sigconv.bench.contestant import Contestant, Setting
 
 SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}  # of the matrices
 COPIED = 1 << 28  # bytes, far beyond any cache

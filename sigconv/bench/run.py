@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 import torch
 
-from .. import backends
-from ..names import named
-from .case import Case, Suite
-from .clock import idle, interleaved
-from .contestant import Contestant, Setting, compiled, contestants
-from .equal import DifferentError, check_equal
-from .machine import Machine
-from .report import Report
-from .result import FORWARD, PASSES, STEP, Figures, Result
-from .roofline import count_work, measure_rates
-from .saved import saved_bytes
-from .suites import SUITES
+from sigconv import backends
+from sigconv.bench.case import Case, Suite
+from sigconv.bench.clock import idle, interleaved
+from sigconv.bench.contestant import Contestant, Setting, compiled, contestants
+from sigconv.bench.equal import DifferentError, check_equal
+from sigconv.bench.machine import Machine
+from sigconv.bench.report import Report
+from sigconv.bench.result import FORWARD, PASSES, STEP, Figures, Result
+from sigconv.bench.roofline import count_work, measure_rates
+from sigconv.bench.saved import saved_bytes
+from sigconv.bench.suites import SUITES
+from sigconv.names import named
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

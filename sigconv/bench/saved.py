@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from .contestant import Contestant
+from sigconv.bench.contestant import Contestant
 
 
 def saved_bytes(contestant: Contestant) -> int:

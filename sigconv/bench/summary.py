@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
 
-from .contestant import COMPILE, SIGCONV
-from .result import BEST, PASSES, Result
+from sigconv.bench.contestant import COMPILE, SIGCONV
+from sigconv.bench.result import BEST, PASSES, Result
 
 ALL = "all"
 RIVALS = BEST, COMPILE, SIGCONV

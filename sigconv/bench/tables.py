@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..table import Table
-from .contestant import TORCH
-from .result import FORWARD, PASSES, STEP, Result
-from .roofline import Rates
-from .summary import RIVALS, Summary
+from sigconv.bench.contestant import TORCH
+from sigconv.bench.result import FORWARD, PASSES, STEP, Result
+from sigconv.bench.roofline import Rates
+from sigconv.bench.summary import RIVALS, Summary
+from sigconv.table import Table
 
 WORDS = {FORWARD: "forward", STEP: "fwd+bwd"}
 LEGEND = (

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..blocks import BatchNorm, Chain, ConvBlock, Linear, Preferred, StatisticsPooling
-from ..layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Conv, MaxPool
-from ..window import Window
-from .swap import swapped
+from sigconv.bench.swap import swapped
+from sigconv.blocks import BatchNorm, Chain, ConvBlock, Linear, Preferred, StatisticsPooling
+from sigconv.layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Conv, MaxPool
+from sigconv.window import Window
 
 
 class PlainBatchNorm(_BatchNorm):

@@ -1,15 +1,15 @@
 """Blocks of layers for signals of any number of axes."""
 
-from .activation import ACTIVATIONS, ScaledTanh, make_activation
-from .compose import Branches, Chain, PerFrame, Residual, chain
-from .conv import ConvBlock, factorised, separable
-from .inception import Inception, basic
-from .linear import Linear
-from .local import LocallyConnected
-from .norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
-from .shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
-from .squeeze import SqueezeExcitation
-from .temporal import tcn, temporal_block
+from sigconv.blocks.activation import ACTIVATIONS, ScaledTanh, make_activation
+from sigconv.blocks.compose import Branches, Chain, PerFrame, Residual, chain
+from sigconv.blocks.conv import ConvBlock, factorised, separable
+from sigconv.blocks.inception import Inception, basic
+from sigconv.blocks.linear import Linear
+from sigconv.blocks.local import LocallyConnected
+from sigconv.blocks.norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
+from sigconv.blocks.shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
+from sigconv.blocks.squeeze import SqueezeExcitation
+from sigconv.blocks.temporal import tcn, temporal_block
 
 __all__ = [
     "ACTIVATIONS",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..names import named
+from sigconv.names import named
 
 
 class ScaledTanh(nn.Module):

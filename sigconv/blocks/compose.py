@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..layers import MaxPool
-from .activation import make_activation
-from .observed import has_forward_of
+from sigconv.blocks.activation import make_activation
+from sigconv.blocks.observed import has_forward_of
+from sigconv.layers import MaxPool
 
 
 class Chain(nn.Sequential):

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..errors import UsageError
-from ..layers import Conv, MaxPool
-from ..layout import preferred
-from ..window import Padding, PerAxis, Window
-from .activation import make_activation
-from .compose import chain
-from .fused import activated, pooled
-from .norm import make_norm
-from .observed import are_observed, has_forward_of
+from sigconv.blocks.activation import make_activation
+from sigconv.blocks.compose import chain
+from sigconv.blocks.fused import activated, pooled
+from sigconv.blocks.norm import make_norm
+from sigconv.blocks.observed import are_observed, has_forward_of
+from sigconv.errors import UsageError
+from sigconv.layers import Conv, MaxPool
+from sigconv.layout import preferred
+from sigconv.window import Padding, PerAxis, Window
 
 PARTS = {"conv", "norm", "activation", "pool"}
 """Of a block, by name. With others, which somebody has added, nothing is joined."""

@@ -6,17 +6,17 @@ import math
 
 from torch import Tensor, nn
 
-from .. import check, planner
-from .. import functional as F
-from ..differentiable import is_forward_mode
-from ..geometry import PooledGeometry
-from ..layers import Conv, MaxPool
-from ..normalised import normalised_max_pool
-from ..pooled import convolved_max_pool
-from ..pooling import rectified_max_pool
-from .activation import ScaledTanh
-from .norm import BatchNorm
-from .observed import has_forward_of
+from sigconv import check, planner
+from sigconv import functional as F
+from sigconv.blocks.activation import ScaledTanh
+from sigconv.blocks.norm import BatchNorm
+from sigconv.blocks.observed import has_forward_of
+from sigconv.differentiable import is_forward_mode
+from sigconv.geometry import PooledGeometry
+from sigconv.layers import Conv, MaxPool
+from sigconv.normalised import normalised_max_pool
+from sigconv.pooled import convolved_max_pool
+from sigconv.pooling import rectified_max_pool
 
 RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 """Activations that never fall, so that the largest of what they give is what they give of the largest."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..layers import Conv, MaxPool
-from .compose import chain
-from .norm import BatchNorm
+from sigconv.blocks.compose import chain
+from sigconv.blocks.norm import BatchNorm
+from sigconv.layers import Conv, MaxPool
 
 
 class Inception(nn.Module):

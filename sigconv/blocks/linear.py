@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as T
+from torch.nn import functional as F
 
-from .. import backends
-from ..differentiable import Differentiable
-from ..kernels.problem import is_autocast, is_plain
+from sigconv import backends
+from sigconv.differentiable import Differentiable
+from sigconv.kernels.problem import is_autocast, is_plain
 
 
 class Linear(nn.Linear):
@@ -43,7 +43,7 @@ class _Linear(Differentiable):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
         # Where derivatives of these are wanted too, by torch's own product, which has them.
-        product = T.linear if torch.is_grad_enabled() else _product
+        product = F.linear if torch.is_grad_enabled() else _product
         gx = product(g, w.t()) if ctx.needs_input_grad[0] else None
         gw = product(g.t(), x.t()) if ctx.needs_input_grad[1] else None
         return gx, gw, g.sum(0) if ctx.needs_input_grad[2] else None

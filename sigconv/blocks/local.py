@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
-from ..padding import pad_constant
-from ..window import Padding, PerAxis, Sizes, Window
+from sigconv.errors import UsageError
+from sigconv.padding import pad_constant
+from sigconv.window import Padding, PerAxis, Sizes, Window
 
 
 class LocallyConnected(nn.Module):

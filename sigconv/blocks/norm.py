@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import UsageError
-from ..layout import is_channels_last
-from ..names import named
-from ..normalised import normalised, normalises, rectifies
-from .observed import are_observed
+from sigconv.blocks.observed import are_observed
+from sigconv.errors import UsageError
+from sigconv.layout import is_channels_last
+from sigconv.names import named
+from sigconv.normalised import normalised, normalises, rectifies
 
 
 class BatchNorm(_BatchNorm):

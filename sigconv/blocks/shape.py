@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
-from ..layout import mean, preferred
-from ..moments import moments
-from ..window import Sizes
+from sigconv.errors import UsageError
+from sigconv.layout import mean, preferred
+from sigconv.moments import moments
+from sigconv.window import Sizes
 
 
 class Flatten(nn.Module):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..errors import UsageError
-from ..layers import Conv
-from ..layout import mean
+from sigconv.errors import UsageError
+from sigconv.layers import Conv
+from sigconv.layout import mean
 
 
 class SqueezeExcitation(nn.Module):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..errors import UsageError
-from ..layers import Conv
-from ..window import padding_of
-from .compose import Branches, Residual, chain
-from .conv import ConvBlock
+from sigconv.blocks.compose import Branches, Residual, chain
+from sigconv.blocks.conv import ConvBlock
+from sigconv.errors import UsageError
+from sigconv.layers import Conv
+from sigconv.window import padding_of
 
 
 def tcn(

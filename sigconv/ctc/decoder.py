@@ -14,6 +14,7 @@ from sigconv.ctc.graph import align
 from sigconv.ctc.greedy import greedy_search
 from sigconv.ctc.tokens import Tokens
 from sigconv.errors import UsageError
+from sigconv.names import known
 
 DECODERS = ("greedy", "beam", "grammar")
 
@@ -77,9 +78,7 @@ def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]
 
     Raises UsageError for another name, or "grammar" where there is none.
     """
-    if name not in DECODERS:
-        raise UsageError(f"decoder={name}: it is {', '.join(DECODERS[:-1])} or {DECODERS[-1]}.")
-    if name == "grammar" and not grammar:
+    if known("decoder", name, DECODERS) == "grammar" and not grammar:
         raise UsageError("decoder=grammar: the corpus has no grammar; choose greedy or beam.")
     if name == "grammar":
         return Decoder(tokens, grammar_search(grammar, tokens))

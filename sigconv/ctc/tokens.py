@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sigconv.errors import UsageError
+from sigconv.names import known
 
 BLANK = 0  # the token of a frame in which nothing new is said
 KINDS = ("characters", "words")
@@ -18,9 +19,7 @@ class Tokens:
     """
 
     def __init__(self, names: Sequence[str], by: str) -> None:
-        if by not in KINDS:
-            raise UsageError(f"tokens={by}: they are characters or words.")
-        self.names, self.by = tuple(names), by
+        self.names, self.by = tuple(names), known("kind of tokens", by, KINDS)
         self._number = {name: i for i, name in enumerate(self.names)}
 
     @classmethod

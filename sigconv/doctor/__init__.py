@@ -3,9 +3,9 @@
 Works where torch alone is installed: that is when it is needed most.
 """
 
-from .finding import Finding, Status
-from .report import format_findings
-from .sandbox import examine
+from sigconv.doctor.finding import Finding, Status
+from sigconv.doctor.report import format_findings
+from sigconv.doctor.sandbox import examine
 
 __all__ = ["Finding", "Status", "examine", "format_findings", "main"]
 

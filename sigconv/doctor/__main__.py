@@ -1,5 +1,5 @@
 import sys
 
-from . import main
+from sigconv.doctor import main
 
 sys.exit(main())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from .finding import Finding, Status, reason
-from .packages import load_error
-from .requirements import installed, reinstall
+from sigconv.doctor.finding import Finding, Status, reason
+from sigconv.doctor.packages import load_error
+from sigconv.doctor.requirements import installed, reinstall
 
 SAMPLES = Path(__file__).parent / "samples"
 OPENCV, SOUNDFILE = "opencv-python", "soundfile"

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from . import decoding, gpus, machine, packages, storage
-from .finding import Examination
-from .requirements import reinstall
+from sigconv.doctor import decoding, gpus, machine, packages, storage
+from sigconv.doctor.finding import Examination
+from sigconv.doctor.requirements import reinstall
 
 EXAMINATIONS = (
     Examination("Packages", "Python", packages.python),

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .. import functional
-from . import limits
-from .finding import GIB, Finding, Status, reason
-from .requirements import pip
+from sigconv import functional
+from sigconv.doctor import limits
+from sigconv.doctor.finding import GIB, Finding, Status, reason
+from sigconv.doctor.requirements import pip
 
 
 def gpus() -> Iterator[Finding]:

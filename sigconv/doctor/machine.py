@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from ..processor import processor as processor_name
-from . import limits
-from .finding import GIB, Finding, Status
+from sigconv.doctor import limits
+from sigconv.doctor.finding import GIB, Finding, Status
+from sigconv.processor import processor as processor_name
 
 ENOUGH_MEMORY = 2 * GIB  # torch and Lightning take about 1 GiB themselves
 

@@ -7,9 +7,8 @@ import importlib
 import platform
 from collections.abc import Iterator
 
-from ..kernels.numba import runtime
-from .finding import Finding, Status, reason
-from .requirements import (
+from sigconv.doctor.finding import Finding, Status, reason
+from sigconv.doctor.requirements import (
     EXTRA,
     OURS,
     all_requirements,
@@ -22,6 +21,7 @@ from .requirements import (
     reinstall,
     requirements,
 )
+from sigconv.kernels.numba import runtime
 
 # The packages, ours and some below them, whose compiled parts must fit those of others: that shows in loading them.
 # Of the rest the versions say enough, and Lightning alone would take longer to load than all of these.

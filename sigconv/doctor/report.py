@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
-from .finding import Finding, Status
+from sigconv.doctor.finding import Finding, Status
 
 WHOLE_WORDS: Any = {"break_long_words": False, "break_on_hyphens": False}
 INDENT = 2 + max(map(len, Status)) + 2

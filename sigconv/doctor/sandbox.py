@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .finding import Examination, Finding, Status
+from sigconv.doctor.finding import Examination, Finding, Status
 
 TABLE = "sigconv.doctor.examinations:EXAMINATIONS"
 LIMIT = 120.0  # a first import from a slow network disk takes a minute

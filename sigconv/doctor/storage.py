@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .finding import GIB, Finding, Status
+from sigconv.doctor.finding import GIB, Finding, Status
 
 ENOUGH_ROOM = 5 * GIB  # the largest corpus that a recipe prepares, and some runs
 RUNS = Path("runs")

@@ -4,12 +4,12 @@ What a layer's maps answer to most, what in the input did it, how much of the in
 answer depends on.
 """
 
-from .field import effective_field, receptive_field
-from .layers import activity, layer_names, trace
-from .occlusion import occlusion
-from .peaks import Peaks, strongest
-from .projection import projection
-from .saliency import smooth_gradient
+from sigconv.explain.field import effective_field, receptive_field
+from sigconv.explain.layers import activity, layer_names, trace
+from sigconv.explain.occlusion import occlusion
+from sigconv.explain.peaks import Peaks, strongest
+from sigconv.explain.projection import projection
+from sigconv.explain.saliency import smooth_gradient
 
 __all__ = [
     "Peaks",

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..planner import use_kernel
-from .layers import activity
+from sigconv.explain.layers import activity
+from sigconv.planner import use_kernel
 
 Range = tuple[int, int]
 AT_ONCE = 8  # inputs that the network takes together

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd as TorchConv
 
-from ..blocks import ConvBlock, LocallyConnected
-from ..errors import UsageError
-from ..layers import Conv, ConvTranspose
-from ..names import named
-from ..nets.neocognitron import CCells, SCells
-from ..planner import use_kernel
+from sigconv.blocks import ConvBlock, LocallyConnected
+from sigconv.errors import UsageError
+from sigconv.layers import Conv, ConvTranspose
+from sigconv.names import named
+from sigconv.nets.neocognitron import CCells, SCells
+from sigconv.planner import use_kernel
 
 LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, TorchConv)
 

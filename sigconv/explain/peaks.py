@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .layers import activity
+from sigconv.explain.layers import activity
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as T
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from ..names import named
-from .layers import activity
+from sigconv.explain.layers import activity
+from sigconv.names import named
 
 RULES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "deconvolution": lambda g, active: g.clamp(min=0),
     "guided": lambda g, active: g.clamp(min=0) * active,
     "gradient": lambda g, active: g * active,
 }
-_RELUS = (torch.relu, torch.relu_, T.relu, T.relu_, Tensor.relu, Tensor.relu_)
-_IN_PLACE = (torch.relu_, T.relu_, Tensor.relu_)
+_RELUS = (torch.relu, torch.relu_, F.relu, F.relu_, Tensor.relu, Tensor.relu_)
+_IN_PLACE = (torch.relu_, F.relu_, Tensor.relu_)
 
 
 class _Rectify(torch.autograd.Function):

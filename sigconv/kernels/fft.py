@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.fft import irfftn, rfftn
 
-from ..geometry import Geometry
-from ..layout import like
-from ..padding import pad_constant
-from ..window import Sizes
-from .problem import CONVOLUTION, Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.layout import like
+from sigconv.padding import pad_constant
+from sigconv.window import Sizes
 
 DTYPES = (torch.float64, torch.float32)
 EXACT = False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from . import vendor
-from .problem import Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels import vendor
+from sigconv.kernels.problem import Problem
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

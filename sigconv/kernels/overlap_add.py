@@ -16,10 +16,10 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from ..layout import like
-from ..window import Sizes
-from .problem import Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import Problem
+from sigconv.layout import like
+from sigconv.window import Sizes
 
 DTYPES = (torch.float64, torch.float32)
 

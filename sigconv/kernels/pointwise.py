@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from ..layout import is_channels_last, like
-from .problem import CONVOLUTION, Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.layout import is_channels_last, like
 
 DTYPES = (torch.float64, torch.float32)
 

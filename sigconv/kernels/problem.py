@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ..geometry import Geometry
-from ..layout import has_channels_last, is_batched
-from ..remembered import remembered
-from ..window import Sizes
+from sigconv.geometry import Geometry
+from sigconv.layout import has_channels_last, is_batched
+from sigconv.remembered import remembered
+from sigconv.window import Sizes
 
 NO_WINNER = 255
 """The place in a window that stands for none, in winners that are uint8."""

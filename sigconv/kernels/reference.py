@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, einsum, isnan, where
 
-from ..geometry import Geometry, PooledGeometry
-from ..padding import crop, pad_constant
-from ..window import Sizes
-from .problem import NO_WINNER, Problem
+from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.kernels.problem import NO_WINNER, Problem
+from sigconv.padding import crop, pad_constant
+from sigconv.window import Sizes
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

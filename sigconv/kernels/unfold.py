@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from ..layout import like
-from ..padding import pad_constant
-from .problem import Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import Problem
+from sigconv.layout import like
+from sigconv.padding import pad_constant
 
 DTYPES = (torch.float64, torch.float32)
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from ..layout import channels_last_strides, is_channels_last, is_transformed, like, with_size
-from ..padding import crop, pad_constant
-from ..remembered import remembered
-from .problem import CONVOLUTION, Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.layout import channels_last_strides, is_channels_last, is_transformed, like, with_size
+from sigconv.padding import crop, pad_constant
+from sigconv.remembered import remembered
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 RANKS = (1, 2, 3)
@@ -106,9 +106,9 @@ def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
     With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three, two of
     which can be one: kernels for fewer are up to five times faster, most with one thread.
     """
-    if signal.ndim not in (3, 5) or not is_channels_last(signal):
-        return None
-    return _with_other_axes(geometry) if signal.ndim == 3 or signal.device.type == "cpu" else None
+    if signal.ndim == 3:
+        return _with_other_axes(geometry) if is_channels_last(signal) else None
+    return _with_other_axes(geometry) if signal.ndim == 5 and signal.device.type == "cpu" else None
 
 
 @remembered

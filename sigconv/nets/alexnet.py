@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from torch import nn
 
-from ..blocks import Flatten, Fold, Linear, chain
-from ..layers import AdaptiveAvgPool, Conv, MaxPool
-from ..notation import parse_input
-from .shapes import folded
+from sigconv.blocks import Flatten, Fold, Linear, chain
+from sigconv.layers import AdaptiveAvgPool, Conv, MaxPool
+from sigconv.nets.shapes import folded
+from sigconv.notation import parse_input
 
 PLACES = 6
 """Along each axis, of the maps that the layers of neurons see."""

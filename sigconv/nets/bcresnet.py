@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..blocks import ConvBlock, Fold, GlobalAvgPool, SubSpectralNorm, chain
-from ..errors import UsageError
-from ..layers import Conv
-from ..layout import mean
-from .shapes import folded
+from sigconv.blocks import ConvBlock, Fold, GlobalAvgPool, SubSpectralNorm, chain
+from sigconv.errors import UsageError
+from sigconv.layers import Conv
+from sigconv.layout import mean
+from sigconv.nets.shapes import folded
 
 # blocks, maps in units of 8 * scale, and stride over frequency; the dilation over time is 1, 2, 4, 8
 STAGES = ((2, 1.0, 1), (2, 1.5, 2), (4, 2.0, 2), (4, 2.5, 1))

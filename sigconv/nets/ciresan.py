@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..architecture import times
-from ..blocks import chain
-from ..errors import UsageError
-from ..notation import build, parse_input
+from sigconv.architecture import times
+from sigconv.blocks import chain
+from sigconv.errors import UsageError
+from sigconv.notation import build, parse_input
 
 SIZE = 29
 LAYERS = "20C4-MP2-40C5-MP3-150N"

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from torch import nn
 
-from ..blocks import Chain, ConvBlock, Fold, GlobalAvgPool, chain
-from ..errors import UsageError
-from ..layers import MaxPool
-from ..names import named
-from ..window import Padding
-from .resnet import BasicBlock
-from .shapes import folded
+from sigconv.blocks import Chain, ConvBlock, Fold, GlobalAvgPool, chain
+from sigconv.errors import UsageError
+from sigconv.layers import MaxPool
+from sigconv.names import named
+from sigconv.nets.resnet import BasicBlock
+from sigconv.nets.shapes import folded
+from sigconv.window import Padding
 
 
 class Variant(NamedTuple):

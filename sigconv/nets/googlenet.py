@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..blocks import Fold, GlobalAvgPool, Inception, Preferred, basic, chain
-from ..layers import MaxPool
-from .shapes import folded
+from sigconv.blocks import Fold, GlobalAvgPool, Inception, Preferred, basic, chain
+from sigconv.layers import MaxPool
+from sigconv.nets.shapes import folded
 
 MODULES = {
     "3a": (64, 96, 128, 16, 32, 32),

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..architecture import times
-from ..blocks import Flatten, ScaledTanh, chain
-from ..errors import UsageError
-from ..layers import Conv
-from ..notation import parse_input
-from ..window import Sizes
+from sigconv.architecture import times
+from sigconv.blocks import Flatten, ScaledTanh, chain
+from sigconv.errors import UsageError
+from sigconv.layers import Conv
+from sigconv.notation import parse_input
+from sigconv.window import Sizes
 
 SIZE, MAPS, KERNEL = 16, 12, 5
 TABLE = ((0, 1, 2, 3, 4, 5, 6, 7), (4, 5, 6, 7, 8, 9, 10, 11), (0, 1, 2, 3, 8, 9, 10, 11))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..architecture import times
-from ..blocks import chain
-from ..errors import UsageError
-from ..notation import build, parse_input
+from sigconv.architecture import times
+from sigconv.blocks import chain
+from sigconv.errors import UsageError
+from sigconv.notation import build, parse_input
 
 LAYERS = "6C5-AP2-16C5-AP2-120C5-84N"  # the paper's C1, S2, C3, S4, C5 and F6
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..architecture import times
-from ..blocks import ConvBlock, Flatten, Fold, PerFrame, chain
-from ..errors import UsageError
-from ..window import padding_of
-from . import video
-from .shapes import folded
+from sigconv.architecture import times
+from sigconv.blocks import ConvBlock, Flatten, Fold, PerFrame, chain
+from sigconv.errors import UsageError
+from sigconv.nets import video
+from sigconv.nets.shapes import folded
+from sigconv.window import padding_of
 
 # maps in units of the width, and kernel
 LAYERS = ((1, (3, 5, 5)), (2, (3, 5, 5)), (3, (3, 3, 3)))

@@ -8,12 +8,12 @@ from functools import partial
 
 from torch import nn
 
-from ..blocks import ConvBlock, Fold, GlobalAvgPool, PerFrame, chain, tcn
-from ..layers import MaxPool
-from ..window import padding_of
-from . import video
-from .resnet import BasicBlock, initialise, stages
-from .shapes import folded
+from sigconv.blocks import ConvBlock, Fold, GlobalAvgPool, PerFrame, chain, tcn
+from sigconv.layers import MaxPool
+from sigconv.nets import video
+from sigconv.nets.resnet import BasicBlock, initialise, stages
+from sigconv.nets.shapes import folded
+from sigconv.window import padding_of
 
 
 def lipresnet(

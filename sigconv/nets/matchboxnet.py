@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..blocks import ConvBlock, Fold, GlobalAvgPool, Residual, chain, separable
-from ..errors import UsageError
-from ..window import Padding
-from .shapes import folded
+from sigconv.blocks import ConvBlock, Fold, GlobalAvgPool, Residual, chain, separable
+from sigconv.errors import UsageError
+from sigconv.nets.shapes import folded
+from sigconv.window import Padding
 
 OUTER = 128  # maps of the layers before and behind the blocks
 

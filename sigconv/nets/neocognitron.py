@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .. import functional as F
-from ..blocks import BatchNorm, Fold
-from ..errors import UsageError
-from .shapes import folded
+from sigconv import functional as F
+from sigconv.blocks import BatchNorm, Fold
+from sigconv.errors import UsageError
+from sigconv.nets.shapes import folded
 
 SATURATION = 0.5
 """Alpha of the paper: a C-cell is half as active as it can be where its S-cells give this."""

@@ -8,13 +8,13 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ..blocks import BatchNorm, Fold, GlobalAvgPool, PerFrame, chain, factorised
-from ..blocks.conv import middle_maps
-from ..errors import UsageError
-from ..window import PerAxis, padding_of, per_axis
-from . import video
-from .resnet import initialise, projection, stages
-from .shapes import folded
+from sigconv.blocks import BatchNorm, Fold, GlobalAvgPool, PerFrame, chain, factorised
+from sigconv.blocks.conv import middle_maps
+from sigconv.errors import UsageError
+from sigconv.nets import video
+from sigconv.nets.resnet import initialise, projection, stages
+from sigconv.nets.shapes import folded
+from sigconv.window import PerAxis, padding_of, per_axis
 
 KERNEL = (3, 3, 3)
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..blocks import BatchNorm, Fold, GlobalAvgPool
-from ..layers import AvgPool, Conv
-from ..names import named
-from ..window import PerAxis, Sizes
-from .shapes import folded
+from sigconv.blocks import BatchNorm, Fold, GlobalAvgPool
+from sigconv.layers import AvgPool, Conv
+from sigconv.names import named
+from sigconv.nets.shapes import folded
+from sigconv.window import PerAxis, Sizes
 
 
 class Variant(NamedTuple):

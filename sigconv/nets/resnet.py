@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ..blocks import BatchNorm, Fold, GlobalAvgPool, Preferred, SqueezeExcitation
-from ..errors import UsageError
-from ..layers import Conv, MaxPool
-from ..names import named
-from ..window import PerAxis
-from .shapes import folded
+from sigconv.blocks import BatchNorm, Fold, GlobalAvgPool, Preferred, SqueezeExcitation
+from sigconv.errors import UsageError
+from sigconv.layers import Conv, MaxPool
+from sigconv.names import named
+from sigconv.nets.shapes import folded
+from sigconv.window import PerAxis
 
 
 class BasicBlock(nn.Module):

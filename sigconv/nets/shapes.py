@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..architecture import times
-from ..blocks import Fold
-from ..errors import UsageError
-from ..notation import parse_input
-from ..window import Sizes
+from sigconv.architecture import times
+from sigconv.blocks import Fold
+from sigconv.errors import UsageError
+from sigconv.notation import parse_input
+from sigconv.window import Sizes
 
 
 def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | None) -> Sizes:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..blocks import ConvBlock, Fold, chain
-from ..window import Padding
-from .shapes import folded
+from sigconv.blocks import ConvBlock, Fold, chain
+from sigconv.nets.shapes import folded
+from sigconv.window import Padding
 
 
 class Evidence(nn.Module):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..blocks import BatchNorm, ConvBlock, Fold, StatisticsPooling, chain
-from ..window import Padding
-from .shapes import folded
+from sigconv.blocks import BatchNorm, ConvBlock, Fold, StatisticsPooling, chain
+from sigconv.nets.shapes import folded
+from sigconv.window import Padding
 
 FRAME_LAYERS = ((5, 1), (3, 2), (3, 3), (1, 1), (1, 1))  # kernel and dilation, in frames
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import functional as ours
-from ..geometry import Geometry, PooledGeometry
-from ..normalised import normalised, normalised_max_pool
-from ..pooled import convolved_max_pool
-from ..pooling import rectified_max_pool
-from ..window import Window
+from sigconv import functional as ours
+from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.normalised import normalised, normalised_max_pool
+from sigconv.pooled import convolved_max_pool
+from sigconv.pooling import rectified_max_pool
+from sigconv.window import Window
 
 BATCH, CHANNELS = 2, 2
 MANY = 17

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from .. import functional as ours
-from .. import planner
-from .cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
+from sigconv import functional as ours
+from sigconv import planner
+from sigconv.verification.cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
 
 NAMES = ("exact", "identity", "differences", "autograd", "winners")
 

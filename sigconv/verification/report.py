@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..table import Table
-from .proofs import NAMES, Proof
+from sigconv.table import Table
+from sigconv.verification.proofs import NAMES, Proof
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .. import check, planner
-from ..errors import UsageError
-from . import proofs
-from .cases import CASES, Case
-from .report import Row, Verification
+from sigconv import check, planner
+from sigconv.errors import UsageError
+from sigconv.verification import proofs
+from sigconv.verification.cases import CASES, Case
+from sigconv.verification.report import Row, Verification
 
 
 def verify_all(

@@ -167,7 +167,7 @@ def test_what_casia_needs_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no \.gnt file"):
         casia.prepare(tmp_path / "casia", tmp_path)
     (tmp_path / "1001-c.gnt").write_bytes(record("啊", 20, 60))
-    with pytest.raises(UsageError, match=r"no writer for test or validation.*HWDB1.1tst_gnt"):
+    with pytest.raises(UsageError, match=r"no writer for validation or test.*HWDB1.1tst_gnt"):
         casia.prepare(tmp_path / "casia", tmp_path)
 
 

@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same(tmp_path, words):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"task": "letters"}, "task is 'letters'"),
+        ({"task": "letters"}, "no task 'letters'"),
         ({"speakers": 2}, "3 speakers at least"),
         ({"clips": 10}, "a clip for each"),
         ({"seed": -1}, "seed of 0 or more"),

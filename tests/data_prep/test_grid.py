@@ -131,7 +131,7 @@ def test_a_source_with_other_clips_makes_another_corpus(prepare, source, tmp_pat
         ({"speakers": "s1,s2"}, "no speaker of GRID 's2'"),
         ({"speakers": [1, 2]}, r"no speaker of GRID '1'\. Did you mean s1"),
         ({"speakers": 1}, "no speaker of GRID '1'.* There are s1"),
-        ({"task": "letters"}, "must be words or sentences"),
+        ({"task": "letters"}, "no task 'letters'. There are words, sentences"),
         ({"share": 0}, "share=0"),
         ({"seconds": None}, "needs a length above 0"),
         ({"split": "overlapped"}, "no clip is left for train"),

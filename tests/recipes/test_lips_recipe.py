@@ -82,7 +82,7 @@ def predict(answer: Answer, *words: object):
         (["data=lrw"], 1, "data.source"),
         (["data.source=/nowhere"], 1, "/nowhere"),
         (["mouth.locator=har"], 1, "there are haar, landmarks, yunet"),
-        ([*DRAWN, "task=sentences", "decoder=gramar"], 1, "greedy, beam or grammar"),
+        ([*DRAWN, "task=sentences", "decoder=gramar"], 1, "Did you mean grammar?"),
         ([*DRAWN, "task=sentences", "model=lips_cnn", "model.layers=4C3-GAP-N"], 1, "such as model=lipnet"),
         ([*DRAWN, "task=sentences", "mixup=0.2"], 1, "mixup=0"),
         ([*DRAWN, "task=sentences", "data.seconds=1"], 1, "data.seconds"),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...blocks import ConvBlock
-from ...window import Sizes
-from ..case import Case, Suite
+from sigconv.bench.case import Case, Suite
+from sigconv.blocks import ConvBlock
+from sigconv.window import Sizes
 
 
 def _both(name: str, shape: Sizes, maps: int, kernel: Sizes, *, first: bool = False, **options: Any) -> Iterator[Case]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..case import Case, Suite
+from sigconv.bench.case import Case, Suite
 
 
 def _ten(layer: type[nn.Module]) -> nn.Module:

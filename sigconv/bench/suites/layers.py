@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from ... import layers
-from ..case import Case, Suite
+from sigconv import layers
+from sigconv.bench.case import Case, Suite
 
 
 def _depthwise(name: str, layer: type[nn.Module], shape: tuple[int, ...], kernel: Any, **options: Any) -> Case:

@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ...blocks import GlobalAvgPool, chain
-from ...nets.bcresnet import bcresnet
-from ...nets.dainet import dainet
-from ...nets.lipnet import lipnet
-from ...nets.matchboxnet import matchboxnet
-from ...nets.resnet import ResNet
-from ...nets.xvector import xvector
-from ...notation import build
-from ...window import Sizes
-from ..case import Case, Suite
+from sigconv.bench.case import Case, Suite
+from sigconv.blocks import GlobalAvgPool, chain
+from sigconv.nets.bcresnet import bcresnet
+from sigconv.nets.dainet import dainet
+from sigconv.nets.lipnet import lipnet
+from sigconv.nets.matchboxnet import matchboxnet
+from sigconv.nets.resnet import ResNet
+from sigconv.nets.xvector import xvector
+from sigconv.notation import build
+from sigconv.window import Sizes
 
 MNIST_CNN = "1x28x28-16C5-MP2-32C5-MP2-128N-10N"  # conf/model/cnn.yaml
 LIPS_CNN = "16C3x5x5/1x2x2-MP1x2x2-32C3-MP2-64C3-MP1x2x2-128C3-MP2x2x4-51N"  # conf/model/lips_cnn.yaml

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...geometry import Geometry, PooledGeometry
-from ...layout import like
-from ...padding import crop
-from ..flipped import turned
-from ..problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
-from . import runtime
-from .patches import padded_rows, patches, places_of_run
-from .windows import LANES, empty_rows, rows, windows
+from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.kernels.flipped import turned
+from sigconv.kernels.numba import runtime
+from sigconv.kernels.numba.patches import padded_rows, patches, places_of_run
+from sigconv.kernels.numba.windows import LANES, empty_rows, rows, windows
+from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
+from sigconv.layout import like
+from sigconv.padding import crop
 
 DTYPES = (torch.float64, torch.float32)
 WIDE = 64
@@ -63,7 +63,7 @@ def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geomet
 
 
 def _max_pool(x: Tensor, factors: tuple[np.ndarray, np.ndarray] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    from . import pooling
+    from sigconv.kernels.numba import pooling
 
     runtime.use_torchs_threads()
     best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
@@ -76,7 +76,7 @@ def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
-    from . import normalised_pooling
+    from sigconv.kernels.numba import normalised_pooling
 
     runtime.use_torchs_threads()
     best, values = empty_rows(x.shape[0], x.shape[1], geometry.output_size, x.dtype)
@@ -91,7 +91,7 @@ def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of :func:`normalised_max_pool` by x, weight and bias."""
-    from . import normalised_pooling
+    from sigconv.kernels.numba import normalised_pooling
 
     runtime.use_torchs_threads()
     gx, samples = empty_rows(x.shape[0], x.shape[1], geometry.size, x.dtype)
@@ -103,7 +103,7 @@ def grad_normalised_max_pool(
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """Each error at the winner of its window."""
-    from . import pooling
+    from sigconv.kernels.numba import pooling
 
     runtime.use_torchs_threads()
     gx, samples = empty_rows(g.shape[0], g.shape[1], geometry.size, g.dtype)
@@ -113,7 +113,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """Of each channel, the sum of the errors g of windows that have a winner."""
-    from . import pooling
+    from sigconv.kernels.numba import pooling
 
     runtime.use_torchs_threads()
     errors = rows(g)
@@ -124,7 +124,7 @@ def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and (biased) variance of each map of each signal, (batch, channel), float64."""
-    from . import statistics
+    from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
     mean, var = np.empty(x.shape[:2]), np.empty(x.shape[:2])
@@ -134,7 +134,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """scale x + shift, by factors (batch, channel)."""
-    from . import statistics
+    from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
@@ -144,7 +144,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
     """x, normalised by bands, or ReLU of that; and mean and (biased) variance of each, float64."""
-    from . import statistics
+    from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
     channels = x.shape[1]
@@ -160,7 +160,7 @@ def grad_normalise(
     x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of :func:`normalise` by x, weight and bias."""
-    from . import statistics
+    from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
     channels, bands = x.shape[1], len(weight) // x.shape[1]
@@ -195,7 +195,7 @@ def _in_bands(seen: np.ndarray, bands: int) -> np.ndarray:
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    from . import depthwise
+    from sigconv.kernels.numba import depthwise
 
     runtime.use_torchs_threads()
     y, outputs = empty_rows(x.shape[0], w.shape[0], geometry.output_size, x.dtype)
@@ -210,7 +210,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    from . import depthwise
+    from sigconv.kernels.numba import depthwise
 
     runtime.use_torchs_threads()
     channels = x.shape[1]
@@ -220,7 +220,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
-    from . import winners
+    from sigconv.kernels.numba import winners
 
     runtime.use_torchs_threads()
     found, padded = patches(geometry, x.shape[1]), padded_rows(x, geometry).reshape(len(x), -1)
@@ -231,7 +231,7 @@ def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: Poole
 
 
 def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
-    from . import winners
+    from sigconv.kernels.numba import winners
 
     runtime.use_torchs_threads()
     found, weights = patches(geometry, w.shape[1]), w.detach().flatten(1).numpy()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from .lines import begin_of, block_start, blocks_of, end_of, first_sample, flat_index, places_seen
-from .runtime import jit
-from .simd import LANES, load, multiply_add, store
+from sigconv.kernels.numba.lines import begin_of, block_start, blocks_of, end_of, first_sample, flat_index, places_seen
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.simd import LANES, load, multiply_add, store
 
 CHUNKS = 16
 """Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""

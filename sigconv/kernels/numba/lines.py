@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from .windows import LANES
+from sigconv.kernels.numba.windows import LANES
 
 
 @njit(inline="always")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pooling import error_sums, max_pool, route
-from .runtime import jit
-from .statistics import moments, set_factors, set_gradients
+from sigconv.kernels.numba.pooling import error_sums, max_pool, route
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.statistics import moments, set_factors, set_gradients
 
 
 @jit(parallel=False)

@@ -9,7 +9,18 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import ALIGN, LANES, fused_multiply_add, spread, tuple_parts, vector_at
+from sigconv.kernels.numba.emit import (
+    ALIGN,
+    each_case,
+    fused_multiply_add,
+    number_at,
+    repeat,
+    spread,
+    tuple_parts,
+    vector_at,
+    zeros,
+)
+from sigconv.kernels.numba.windows import LANES
 
 TALL = 6
 WIDE = 4 if binding.get_host_cpu_features().get("avx512f") else 1
@@ -45,19 +56,13 @@ def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count
             tuple_parts(context, builder, kind, value) for kind, value in zip(kinds, arrays, strict=True)
         )
         rows, vectors = cgutils.unpack_tuple(builder, size, 2)
-        behind, right_begin = builder.append_basic_block("behind"), builder.gep(seen, [b])
-        switch = builder.switch(builder.add(builder.mul(rows, rows.type(WIDE + 1)), vectors), behind)
-        for tall in range(1, TALL + 1):
-            for wide in range(1, WIDE + 1):
-                block = builder.append_basic_block(f"panel.{tall}.{wide}")
-                switch.add_case(rows.type(tall * (WIDE + 1) + wide), block)
-                builder.position_at_end(block)
-                outs = [_row(builder, out, t, i, t_row) for i in range(tall)]
-                lefts = [_row(builder, factors, a, i, a_row) for i in range(tall)]
-                sums = _summed(builder, wide, lefts, a_step, right_begin, b_step, count)
-                _put(builder, sums, [[_vector(builder, row, v) for v in range(wide)] for row in outs], adds)
-                builder.branch(behind)
-        builder.position_at_end(behind)
+        right_begin, chosen = builder.gep(seen, [b]), builder.add(builder.mul(rows, rows.type(WIDE + 1)), vectors)
+        sizes = [tall * (WIDE + 1) + wide for tall in range(1, TALL + 1) for wide in range(1, WIDE + 1)]
+        for tall, wide in (divmod(number, WIDE + 1) for number in each_case(builder, chosen, sizes)):
+            outs = [_row(builder, out, t, i, t_row) for i in range(tall)]
+            lefts = [_row(builder, factors, a, i, a_row) for i in range(tall)]
+            sums = _summed(builder, wide, lefts, a_step, right_begin, b_step, count)
+            _put(builder, sums, [[_vector(builder, row, v) for v in range(wide)] for row in outs], adds)
         return context.get_dummy_value()
 
     return types.void(*kinds, types.UniTuple(intp, 2), count, types.boolean), generate
@@ -74,29 +79,20 @@ def _vector(builder: Any, row: Any, number: int) -> Any:
 def _summed(
     builder: Any, wide: int, factors: list[Any], a_step: Any, right: Any, b_step: Any, count: Any
 ) -> list[list[Any]]:
-    """The sums, by a loop behind which the builder is left."""
-    before, loop, behind = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("summed")
-    builder.branch(loop)
-    builder.position_at_end(loop)
+    """The sums, of a row for each factor and ``wide`` vectors."""
     kind, zero = ir.VectorType(right.type.pointee, LANES), count.type(0)
-    n, a, b = (builder.phi(count.type) for _ in range(3))
-    sums = [[builder.phi(kind) for _ in range(wide)] for _ in factors]
-    here = builder.gep(right, [b])
-    seen = [builder.load(_vector(builder, here, v), align=ALIGN) for v in range(wide)]
-    more = []
-    for factor, totals in zip(factors, sums, strict=True):
-        everywhere = spread(builder, kind, builder.load(builder.gep(factor, [a])))
-        more.append([fused_multiply_add(builder, everywhere, x, total) for x, total in zip(seen, totals, strict=True)])
-    following = builder.add(n, n.type(1))
-    steps = [(n, zero, following), (a, zero, builder.add(a, a_step)), (b, zero, builder.add(b, b_step))]
-    for row, then in zip(sums, more, strict=True):
-        steps += zip(row, [kind([0.0] * LANES)] * wide, then, strict=True)
-    for phi, start, then in steps:
-        phi.add_incoming(start, before)
-        phi.add_incoming(then, loop)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, behind)
-    builder.position_at_end(behind)
-    return more
+
+    def add(n: Any, carried: list[Any]) -> list[Any]:
+        a, b, *totals = carried
+        here = builder.gep(right, [b])
+        seen = [builder.load(_vector(builder, here, v), align=ALIGN) for v in range(wide)]
+        everywhere = [spread(builder, kind, number_at(builder, factor, a)) for factor in factors]
+        products = ((factor, x) for factor in everywhere for x in seen)
+        more = [fused_multiply_add(builder, *pair, total) for pair, total in zip(products, totals, strict=True)]
+        return [builder.add(a, a_step), builder.add(b, b_step), *more]
+
+    _, _, *sums = repeat(builder, zero, count, 1, [zero, zero, *[zeros(kind)] * (len(factors) * wide)], add)
+    return [sums[i : i + wide] for i in range(0, len(sums), wide)]
 
 
 def _put(builder: Any, sums: list[list[Any]], places: list[list[Any]], adds: Any) -> None:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from ...geometry import PooledGeometry
-from ...padding import inside
-from ...window import Sizes
-from .windows import LANES, empty_rows, rows
+from sigconv.geometry import PooledGeometry
+from sigconv.kernels.numba.windows import LANES, empty_rows, rows
+from sigconv.padding import inside
+from sigconv.window import Sizes
 
 
 class Patches(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from ..problem import NO_WINNER
-from .lines import block_start, blocks_of, first_sample, flat_index, places_seen
-from .runtime import jit
-from .simd import (
+from sigconv.kernels.numba.lines import block_start, blocks_of, first_sample, flat_index, places_seen
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.simd import (
     LANES,
     add,
     at_most,
@@ -24,6 +23,7 @@ from .simd import (
     wins,
     zero,
 )
+from sigconv.kernels.problem import NO_WINNER
 
 CHUNKS = 16
 """Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""

@@ -8,7 +8,18 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import ALIGN, LANES, fused_multiply_add, parts, spread, vector_at
+from sigconv.kernels.numba.emit import (
+    ALIGN,
+    each_case,
+    fused_multiply_add,
+    number_at,
+    parts,
+    repeat,
+    spread,
+    vector_at,
+    zeros,
+)
+from sigconv.kernels.numba.windows import LANES
 
 AT_ONCE = 8 if binding.get_host_cpu_features().get("avx512f") else 4
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
@@ -42,45 +53,27 @@ def add_products(
         sums, to, to_offset, factors, source, begin, source_offset, first, stop, vector, count = parts(
             context, builder, kinds, arguments
         )
-        target, behind = builder.gep(sums, [to]), builder.append_basic_block("behind")
-        switch = builder.switch(count, behind)
-        for many in range(1, AT_ONCE + 1):
-            block = builder.append_basic_block(f"vectors.{many}")
-            switch.add_case(count.type(many), block)
-            builder.position_at_end(block)
+        target = builder.gep(sums, [to])
+        for many in each_case(builder, count, range(1, AT_ONCE + 1)):
             vectors = [builder.add(vector, vector.type(v)) for v in range(many)]
-            sources = [builder.gep(source, [_number(builder, source_offset, v)]) for v in vectors]
+            sources = [builder.gep(source, [number_at(builder, source_offset, v)]) for v in vectors]
             totals = _summed(builder, factors, begin, sources, first, stop)
             for v, total in zip(vectors, totals, strict=True):
-                place = vector_at(builder, target, _number(builder, to_offset, v))
+                place = vector_at(builder, target, number_at(builder, to_offset, v))
                 more = builder.fadd(builder.load(place, align=ALIGN), total)
                 builder.store(more, place, align=ALIGN)
-            builder.branch(behind)
-        builder.position_at_end(behind)
         return context.get_dummy_value()
 
     return types.void(*kinds), generate
 
 
 def _summed(builder: Any, factors: Any, begin: Any, sources: list[Any], first: Any, stop: Any) -> list[Any]:
-    """The sums for each of the sources, by a loop behind which the builder is left."""
-    before, loop, behind = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("summed")
-    builder.branch(loop)
-    builder.position_at_end(loop)
+    """The sums for each of the sources."""
     kind = ir.VectorType(factors.type.pointee, LANES)
-    n, totals = builder.phi(first.type), [builder.phi(kind) for _ in sources]
-    factor, here = spread(builder, kind, _number(builder, factors, n)), _number(builder, begin, n)
-    seen = [builder.load(vector_at(builder, source, here), align=ALIGN) for source in sources]
-    more = [fused_multiply_add(builder, factor, x, total) for x, total in zip(seen, totals, strict=True)]
-    following = builder.add(n, n.type(1))
-    starts = [first, *[kind([0.0] * LANES)] * len(totals)]
-    for phi, start, then in zip([n, *totals], starts, [following, *more], strict=True):
-        phi.add_incoming(start, before)
-        phi.add_incoming(then, loop)
-    builder.cbranch(builder.icmp_signed("<", following, stop), loop, behind)
-    builder.position_at_end(behind)
-    return more
 
+    def add(n: Any, totals: list[Any]) -> list[Any]:
+        factor, here = spread(builder, kind, number_at(builder, factors, n)), number_at(builder, begin, n)
+        seen = [builder.load(vector_at(builder, source, here), align=ALIGN) for source in sources]
+        return [fused_multiply_add(builder, factor, x, total) for x, total in zip(seen, totals, strict=True)]
 
-def _number(builder: Any, array: Any, index: Any) -> Any:
-    return builder.load(builder.gep(array, [index]))
+    return repeat(builder, first, stop, 1, [zeros(kind)] * len(sources), add)

@@ -11,13 +11,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from .windows import LANES
-
-ALIGN = 4
-"""Bytes by which vectors are aligned, at least."""
+from sigconv.kernels.numba.emit import fused_multiply_add, spread, zeros
+from sigconv.kernels.numba.windows import LANES
 
 _NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 _WHOLE = {types.int32: ir.IntType(32), types.boolean: ir.IntType(1)}
@@ -114,32 +111,6 @@ def store_places(typing: Any, array: Any, index: Any, places: Any) -> Any:
     return types.void(array, types.intp, places), generate
 
 
-def parts(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
-    """The values; of arrays, where their numbers are."""
-    return [
-        context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
-        for kind, value in zip(kinds, values, strict=True)
-    ]
-
-
-def tuple_parts(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
-    """The same of a tuple."""
-    return parts(context, builder, kind, cgutils.unpack_tuple(builder, value, len(kind)))
-
-
-def vector_at(builder: Any, array: Any, index: Any) -> Any:
-    """Where a vector is that begins at an index of an array's numbers."""
-    pointer = builder.gep(array, [index])
-    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, LANES).as_pointer())
-
-
-def spread(builder: Any, kind: Any, number: Any) -> Any:
-    """The value of a vector all of whose lanes are one number."""
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.IntType(32)(0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), everywhere)
-
-
 @intrinsic
 def place(typing: Any, number: Any) -> Any:
     """A whole number, LANES times."""
@@ -156,7 +127,7 @@ def zero(typing: Any, vector: Any) -> Any:
     """Zeros like ``vector``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(context.get_value_type(signature.return_type), [0.0] * LANES)
+        return zeros(context.get_value_type(signature.return_type))
 
     return vector(vector), generate
 
@@ -166,14 +137,6 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c, rounded once."""
 
     return a(a, b, c), _instruction(fused_multiply_add)
-
-
-def fused_multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """The value of a b + c."""
-    suffix = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}[a.type.element]
-    kind = ir.FunctionType(a.type, [a.type] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}{suffix}")
-    return builder.call(function, (a, b, c))
 
 
 @intrinsic

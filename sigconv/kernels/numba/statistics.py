@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from .runtime import jit
+from sigconv.kernels.numba.runtime import jit
 
 CHUNKS = 16
 """Parts of a band whose sums are taken apart."""

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...geometry import Geometry
-from ...layout import channels_last_strides, is_channels_last
-from ...window import Sizes
+from sigconv.geometry import Geometry
+from sigconv.layout import channels_last_strides, is_channels_last
+from sigconv.window import Sizes
 
 LANES = 16
 """Numbers that compiled loops take at a time, side by side in memory."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from ..problem import NO_WINNER
-from .products import AT_ONCE, add_products
-from .runtime import jit
-from .simd import LANES, item
+from sigconv.kernels.numba.products import AT_ONCE, add_products
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.simd import LANES, item
+from sigconv.kernels.problem import NO_WINNER
 
 CHUNKS = 16
 """Parts of the signals whose sums are taken apart, by as many threads as there are, and then added in this order."""

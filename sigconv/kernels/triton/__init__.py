@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...geometry import Geometry
-from ..problem import NO_WINNER, Problem
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import NO_WINNER, Problem
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 DEVICES = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
@@ -73,7 +73,7 @@ def _has_few_channels(in_channels: int, geometry: Geometry) -> bool:
 
 def _convolution(in_channels: int, geometry: Geometry) -> Any:
     """The module for such a convolution."""
-    from . import depthwise, few_channels
+    from sigconv.kernels.triton import depthwise, few_channels
 
     return few_channels if _has_few_channels(in_channels, geometry) else depthwise
 
@@ -85,7 +85,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    from . import depthwise
+    from sigconv.kernels.triton import depthwise
 
     with torch.cuda.device_of(g):
         return depthwise.grad_input(w, g, geometry)
@@ -98,7 +98,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The winners are places in the windows, uint8."""
-    from . import pooling
+    from sigconv.kernels.triton import pooling
 
     with torch.cuda.device_of(x):
         return pooling.max_pool(x, None, None, geometry)
@@ -106,7 +106,7 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of relu(scale x + shift) in each window; scale and shift are (channel,)."""
-    from . import pooling
+    from sigconv.kernels.triton import pooling
 
     with torch.cuda.device_of(x):
         return pooling.max_pool(x, scale, shift, geometry)
@@ -141,14 +141,14 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None) -> Tensor:
-    from . import routing
+    from sigconv.kernels.triton import routing
 
     with torch.cuda.device_of(g):
         return routing.route(winner, g, geometry, base)
 
 
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
-    from . import routing
+    from sigconv.kernels.triton import routing
 
     with torch.cuda.device_of(x):
         return routing.gather(x, winner, geometry)

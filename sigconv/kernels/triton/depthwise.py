@@ -11,12 +11,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...geometry import Geometry
-from ...layout import is_channels_last
-from .chunks import chunks_for, power_of_2
-from .strided import Strided, address, empty, strided
-from .tiles import along_channels, extent, grid, tile, tiled
-from .windows import in_three_axes, observers, place_in, ravel, samples, unravel
+from sigconv.geometry import Geometry
+from sigconv.kernels.triton.chunks import chunks_for, power_of_2
+from sigconv.kernels.triton.strided import Strided, address, empty, strided
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples, unravel
+from sigconv.layout import is_channels_last
 
 ACCUMULATORS = 8192
 """Of one program of grad_weight: 64 registers of each of its 128 threads."""

@@ -16,12 +16,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...geometry import Geometry
-from .chunks import chunks_for, power_of_2
-from .strided import address, empty, strided
-from .tiles import extent
-from .tuning import tuned
-from .windows import in_three_axes, place_in, samples, unravel
+from sigconv.geometry import Geometry
+from sigconv.kernels.triton.chunks import chunks_for, power_of_2
+from sigconv.kernels.triton.strided import address, empty, strided
+from sigconv.kernels.triton.tiles import extent
+from sigconv.kernels.triton.tuning import tuned
+from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
 LEAST = 16
 """The least that tensor cores multiply along each side of a matrix."""

@@ -9,11 +9,11 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from ...geometry import Geometry
-from ..problem import NO_WINNER
-from .strided import address, empty, strided
-from .tiles import along_channels, extent, grid, tile, tiled
-from .windows import in_three_axes, place_in, ravel, samples
+from sigconv.geometry import Geometry
+from sigconv.kernels.problem import NO_WINNER
+from sigconv.kernels.triton.strided import address, empty, strided
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.windows import in_three_axes, place_in, ravel, samples
 
 
 def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import triton.language as tl
 from torch import Tensor
 
-from ...geometry import Geometry
-from .strided import address, empty, strided
-from .tiles import along_channels, extent, grid, tile, tiled
-from .windows import in_three_axes, observers, place_in, ravel, samples
+from sigconv.geometry import Geometry
+from sigconv.kernels.triton.strided import address, empty, strided
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None = None) -> Tensor:

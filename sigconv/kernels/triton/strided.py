@@ -13,8 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...layout import is_channels_last
-from ...window import Sizes
+from sigconv.layout import is_channels_last
+from sigconv.window import Sizes
 
 
 class Strided(NamedTuple):

@@ -15,9 +15,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ...layout import is_channels_last
-from .tuning import tuned
-from .windows import unravel
+from sigconv.kernels.triton.tuning import tuned
+from sigconv.kernels.triton.windows import unravel
+from sigconv.layout import is_channels_last
 
 
 def tiled(kernel: Callable[..., Any]) -> Any:

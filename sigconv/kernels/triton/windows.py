@@ -11,9 +11,9 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
-from ...geometry import Geometry
-from ...remembered import remembered
-from ...window import Sizes
+from sigconv.geometry import Geometry
+from sigconv.remembered import remembered
+from sigconv.window import Sizes
 
 
 class Frame(NamedTuple):

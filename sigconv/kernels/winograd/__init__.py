@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...geometry import Geometry
-from ...layout import like
-from ..flipped import turned
-from ..numba import blocks_of, runtime
-from ..numba.windows import LANES, empty_rows, rows
-from ..numba.workspace import workspace
-from ..problem import CONVOLUTION, Problem
-from .tiling import is_tiled, tiles, tiling
+from sigconv.geometry import Geometry
+from sigconv.kernels.flipped import turned
+from sigconv.kernels.numba import blocks_of, runtime
+from sigconv.kernels.numba.windows import LANES, empty_rows, rows
+from sigconv.kernels.numba.workspace import workspace
+from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.kernels.winograd.tiling import is_tiled, tiles, tiling
+from sigconv.layout import like
 
 DTYPES = (torch.float32,)
 EXACT = False
@@ -60,7 +60,7 @@ def gain(problem: Problem) -> float:
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """y = O ((W w) * (I x)), each along all axes, at each tile."""
-    from . import loops
+    from sigconv.kernels.winograd import loops
 
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], len(w)
@@ -91,7 +91,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gw = W' (sum of (I x) * (O' g) over all tiles): the derivative of y."""
-    from . import loops
+    from sigconv.kernels.winograd import loops
 
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], g.shape[1]
@@ -112,7 +112,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def _block(bytes_of_tile: int, least: int) -> int:
     """How many tiles a block has: whole panels of a product of matrices, ``least`` of them or more."""
-    from ..numba.panels import TALL
+    from sigconv.kernels.numba.panels import TALL
 
     return TALL * max(least, BLOCK // (TALL * bytes_of_tile))
 

@@ -8,8 +8,18 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from ..numba.simd import ALIGN, LANES, fused_multiply_add, parts, tuple_parts, vector_at
-from .matrices import FINITE_POINTS, PLACES, factors, matrices
+from sigconv.kernels.numba.emit import (
+    ALIGN,
+    each_case,
+    fused_multiply_add,
+    number_at,
+    parts,
+    repeat,
+    tuple_parts,
+    vector_at,
+)
+from sigconv.kernels.numba.windows import LANES
+from sigconv.kernels.winograd.matrices import FINITE_POINTS, PLACES, factors, matrices
 
 _CHOICES = [(points, places) for points, choices in PLACES.items() for places in choices]
 
@@ -51,22 +61,15 @@ def combine(typing: Any, transform: Any, to: Any, source: Any, numbers: Any, zer
         transform, target, rows, numbers, blank = parts(context, builder, signature.args, arguments)
         out, to_begin, to_step = tuple_parts(context, builder, signature.args[1], target)
         seen, begin, length, row, first = tuple_parts(context, builder, signature.args[2], rows)
-        behind = builder.append_basic_block("behind")
-        switch = builder.switch(transform, behind)
-        for number, matrix in enumerate(_MATRICES):
-            block = builder.append_basic_block(f"transform.{number}")
-            switch.add_case(transform.type(number), block)
-            builder.position_at_end(block)
-            sources = []
+        for number in each_case(builder, transform, range(len(_MATRICES))):
+            matrix, sources = _MATRICES[number], []
             for j in range(matrix.shape[1]):
-                place = builder.load(builder.gep(row, [builder.add(first, first.type(j))]))
+                place = number_at(builder, row, builder.add(first, first.type(j)))
                 here = builder.gep(seen, [builder.add(begin, builder.mul(place, length))])
                 sources.append(builder.select(builder.icmp_signed("<", place, place.type(0)), blank, here))
             steps = (builder.mul(to_step, to_step.type(i)) for i in range(matrix.shape[0]))
             outs = [builder.gep(out, [builder.add(to_begin, step)]) for step in steps]
             _combined(builder, matrix, outs, sources, numbers)
-            builder.branch(behind)
-        builder.position_at_end(behind)
         return context.get_dummy_value()
 
     array, _, _ = to
@@ -76,24 +79,19 @@ def combine(typing: Any, transform: Any, to: Any, source: Any, numbers: Any, zer
 
 
 def _combined(builder: Any, matrix: np.ndarray, outs: list[Any], rows: list[Any], numbers: Any) -> None:
-    """A loop over vectors, the last of which overlaps the one before; the builder is left behind it."""
-    before, loop, behind = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("combined")
+    """A loop over vectors, the last of which overlaps the one before."""
     last = builder.sub(numbers, numbers.type(LANES))
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    start = builder.phi(numbers.type)
-    over = builder.icmp_signed(">", start, last)
-    at = builder.select(over, last, start)
-    values = [builder.load(vector_at(builder, row, at), align=ALIGN) for row in rows]
-    for factor in reversed(factors(matrix)):
-        values = [_weighted(builder, weights, values) for weights in factor]
-    for value, out in zip(values, outs, strict=True):
-        builder.store(value, vector_at(builder, out, at), align=ALIGN)
-    following = builder.add(start, numbers.type(LANES))
-    start.add_incoming(numbers.type(0), before)
-    start.add_incoming(following, loop)
-    builder.cbranch(builder.icmp_signed("<", following, numbers), loop, behind)
-    builder.position_at_end(behind)
+
+    def combine_one(start: Any, _: list[Any]) -> list[Any]:
+        at = builder.select(builder.icmp_signed(">", start, last), last, start)
+        values = [builder.load(vector_at(builder, row, at), align=ALIGN) for row in rows]
+        for factor in reversed(factors(matrix)):
+            values = [_weighted(builder, weights, values) for weights in factor]
+        for value, out in zip(values, outs, strict=True):
+            builder.store(value, vector_at(builder, out, at), align=ALIGN)
+        return []
+
+    repeat(builder, numbers.type(0), numbers, LANES, [], combine_one)
 
 
 def _weighted(builder: Any, weights: np.ndarray, vectors: list[Any]) -> Any:

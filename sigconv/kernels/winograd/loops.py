@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from ..numba.panels import multiply
-from ..numba.runtime import jit
-from ..numba.simd import LANES, add, item, load, store
-from .combine import combine
+from sigconv.kernels.numba.panels import multiply
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.simd import LANES, add, item, load, store
+from sigconv.kernels.winograd.combine import combine
 
 
 @jit()

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...geometry import Geometry
-from ...window import Sizes
-from .matrices import PLACES
+from sigconv.geometry import Geometry
+from sigconv.kernels.winograd.matrices import PLACES
+from sigconv.window import Sizes
 
 MOST_POINTS = 144
 """Of a tile. With 6 along each of three axes rounding is 6 times a sum's."""
@@ -117,7 +117,7 @@ class Tiles(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def tiles(found: Tiling) -> Tiles:
-    from .combine import OF_ERROR, OF_INPUT, OF_OUTPUT, OF_SUM, OF_WEIGHT
+    from sigconv.kernels.winograd.combine import OF_ERROR, OF_INPUT, OF_OUTPUT, OF_SUM, OF_WEIGHT
 
     along = zip(found.points, found.geometry.window.kernel, found.outputs, strict=True)
     points, kernel, outputs = zip(*(sizes for sizes in along if sizes[0] > 1), strict=True)

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sigconv.errors import UsageError
-
-from .. import check
+from sigconv.signals import check
 
 
 class RandomWarp(nn.Module):

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-
-from .. import check
-from ..draw import draw_factor, draw_masks, interpolation
-from .normalise import has_picture, mean_frame
+from sigconv.signals import check
+from sigconv.signals.draw import draw_factor, draw_masks, interpolation
+from sigconv.signals.lips.normalise import has_picture, mean_frame
 
 
 class VideoAugmentation(nn.Module):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import cv2
 
-from .pose import Picture
+from sigconv.signals.lips.pose import Picture
 
 SHORT_SIDE = 480  # of the picture, in pixels, when all of it is searched
 SMALLEST = 80  # side of a face then: a sixth of the picture

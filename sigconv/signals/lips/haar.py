@@ -3,8 +3,8 @@
 import cv2
 import cv2.data
 
-from .faces import Box, FaceSearch
-from .pose import Picture, Pose
+from sigconv.signals.lips.faces import Box, FaceSearch
+from sigconv.signals.lips.pose import Picture, Pose
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 

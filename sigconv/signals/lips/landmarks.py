@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from sigconv.errors import UsageError
-
-from .faces import Box, FaceSearch
-from .pose import Picture, Pose
+from sigconv.signals.lips.faces import Box, FaceSearch
+from sigconv.signals.lips.pose import Picture, Pose
 
 # Points of a face that neither speech nor blinking moves, by their numbers among the 68, in the predictor's own mean
 # face (iBUG 300-W): x + iy in distances between the eyes, from the middle of the mouth.

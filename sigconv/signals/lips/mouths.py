@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 
 from sigconv.errors import UsageError
-
-from .. import check
-from .haar import HaarLocator
-from .landmarks import LandmarkLocator
-from .pose import Locator, Picture
-from .track import Quality, follow
-from .video import BadVideo, Video
-from .yunet import YunetLocator
+from sigconv.signals import check
+from sigconv.signals.lips.haar import HaarLocator
+from sigconv.signals.lips.landmarks import LandmarkLocator
+from sigconv.signals.lips.pose import Locator, Picture
+from sigconv.signals.lips.track import Quality, follow
+from sigconv.signals.lips.video import BadVideo, Video
+from sigconv.signals.lips.yunet import YunetLocator
 
 __all__ = ["BadVideo", "MouthReader", "Mouths"]
 

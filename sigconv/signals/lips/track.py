@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from .pose import Pose
-from .video import BadVideo
+from sigconv.signals.lips.pose import Pose
+from sigconv.signals.lips.video import BadVideo
 
 GAP = 0.5  # seconds, at most, without a face: a head hardly moves in that time
 LEAST = 0.6  # of all frames with a face, at least

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from sigconv.errors import UsageError
-
-from .pose import Picture
+from sigconv.signals.lips.pose import Picture
 
 # Damaged files make FFmpeg and OpenCV print; what matters is raised here. OpenCV reads this at its first video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet

@@ -6,8 +6,7 @@ from pathlib import Path
 import cv2
 
 from sigconv.errors import UsageError
-
-from .pose import Picture, Pose
+from sigconv.signals.lips.pose import Picture, Pose
 
 LONG_SIDE = 320  # of the picture, in pixels, at most: the network was trained on faces of 10 to 300 pixels
 SURE = 0.7  # score of a face, 0..1

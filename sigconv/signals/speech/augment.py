@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sigconv.errors import UsageError
-
-from .. import check
-from ..draw import draw
-from .waveform import as_waveform
+from sigconv.signals import check
+from sigconv.signals.draw import draw
+from sigconv.signals.speech.waveform import as_waveform
 
 
 class WaveformAugmentation(nn.Module):

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from sigconv import functional as F
 from sigconv.errors import UsageError
-
-from .. import check
-from .bounded import Bounded
-from .decibels import decibels
-from .pcen import EnergyNorm
-from .waveform import as_waveform
+from sigconv.signals import check
+from sigconv.signals.speech.bounded import Bounded
+from sigconv.signals.speech.decibels import decibels
+from sigconv.signals.speech.pcen import EnergyNorm
+from sigconv.signals.speech.waveform import as_waveform
 
 # The power in a band that counts as none. Filters here pass their own frequency as it is, which makes power about
 # a hundredth of that in mel bands of a spectrum: so are these of what those have.

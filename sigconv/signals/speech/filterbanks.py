@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import check
-from .bounded import Bounded
-from .filterbank import FilterBank, gaussian, unit_sum
-from .mel import mel_points
+from sigconv.signals import check
+from sigconv.signals.speech.bounded import Bounded
+from sigconv.signals.speech.filterbank import FilterBank, gaussian, unit_sum
+from sigconv.signals.speech.mel import mel_points
 
 
 class GaborFilters(FilterBank):

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from sigconv.errors import UsageError
+from sigconv.names import known
 
 SCALES = ("slaney", "htk")
 KNEE_HZ, KNEE_MEL = 1000.0, 15.0
@@ -25,7 +25,7 @@ def to_mel(hz: Tensor, scale: str = "slaney") -> Tensor:
     Raises:
         UsageError: any other scale.
     """
-    if _check_scale(scale) == "htk":
+    if known("mel scale", scale, SCALES) == "htk":
         return 2595 * torch.log10(1 + hz / 700)
     above = KNEE_MEL + torch.log(hz.clamp(min=KNEE_HZ) / KNEE_HZ) / OCTAVES
     return torch.where(hz < KNEE_HZ, hz * (KNEE_MEL / KNEE_HZ), above)
@@ -33,7 +33,7 @@ def to_mel(hz: Tensor, scale: str = "slaney") -> Tensor:
 
 def from_mel(mel: Tensor, scale: str = "slaney") -> Tensor:
     """Mels to Hz: the inverse of :func:`to_mel`."""
-    if _check_scale(scale) == "htk":
+    if known("mel scale", scale, SCALES) == "htk":
         return 700 * (10 ** (mel / 2595) - 1)
     above = KNEE_HZ * torch.exp((mel.clamp(min=KNEE_MEL) - KNEE_MEL) * OCTAVES)
     return torch.where(mel < KNEE_MEL, mel * (KNEE_HZ / KNEE_MEL), above)
@@ -60,9 +60,3 @@ def mel_triangles(count: int, low: float, high: float, rate: float, n_fft: int, 
     if scale == "slaney":
         triangles = triangles * 2 / (right - left)
     return triangles.to(torch.get_default_dtype())
-
-
-def _check_scale(scale: str) -> str:
-    if scale not in SCALES:
-        raise UsageError(f"there is no mel scale {scale!r}; there are {', '.join(SCALES)}")
-    return scale

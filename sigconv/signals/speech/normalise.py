@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-
-from .. import check
+from sigconv.signals import check
 
 
 class UtteranceNorm(nn.Module):

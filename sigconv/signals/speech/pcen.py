@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .. import check
-from .bounded import Bounded
+from sigconv.signals import check
+from sigconv.signals.speech.bounded import Bounded
 
 
 class EnergyNorm(nn.Module):

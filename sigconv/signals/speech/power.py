@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-
-from .. import check
-from .mel import SCALES, mel_triangles
-from .waveform import as_waveform
+from sigconv.signals import check
+from sigconv.signals.speech.mel import SCALES, mel_triangles
+from sigconv.signals.speech.waveform import as_waveform
 
 
 class PowerSpectrum(nn.Module):

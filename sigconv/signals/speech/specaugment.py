@@ -4,11 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-
-from .. import check
-from ..draw import draw_masks, interpolation
-from .mel import SCALES, from_mel, to_mel
-from .voice import vocal_tract_map
+from sigconv.signals import check
+from sigconv.signals.draw import draw_masks, interpolation
+from sigconv.signals.speech.mel import SCALES, from_mel, to_mel
+from sigconv.signals.speech.voice import vocal_tract_map
 
 
 class SpectrogramAugmentation(nn.Module):

@@ -12,11 +12,10 @@ import torchaudio.functional as AF
 from torch import Tensor
 
 from sigconv.errors import UsageError
-
-from .. import check
-from .decibels import decibels
-from .pcen import EnergyNorm
-from .power import MelSpectrum, PowerSpectrum
+from sigconv.signals import check
+from sigconv.signals.speech.decibels import decibels
+from sigconv.signals.speech.pcen import EnergyNorm
+from sigconv.signals.speech.power import MelSpectrum, PowerSpectrum
 
 
 class Spectrogram(PowerSpectrum):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..length import slide
+from sigconv.signals.length import slide
 
 FRAME = 0.02  # seconds
 RANGE_DB = 35  # below the loudest frame nothing counts

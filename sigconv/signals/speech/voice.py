@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import check
-from ..draw import draw, draw_factor
-from .augment import WaveformAugmentation, fft_length, from_decibels
+from sigconv.signals import check
+from sigconv.signals.draw import draw, draw_factor
+from sigconv.signals.speech.augment import WaveformAugmentation, fft_length, from_decibels
 
 
 class Speed(WaveformAugmentation):

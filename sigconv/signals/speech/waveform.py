@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-
-from .. import check
+from sigconv.signals import check
 
 
 def as_waveform(signal: Tensor) -> Tensor:
