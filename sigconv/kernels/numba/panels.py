@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from sigconv.kernels.numba.emit import (
     ALIGN,
+    HAS_AVX512,
     each_case,
     fused_multiply_add,
     number_at,
@@ -23,7 +24,7 @@ from sigconv.kernels.numba.emit import (
 from sigconv.kernels.numba.windows import LANES
 
 TALL = 6
-WIDE = 4 if binding.get_host_cpu_features().get("avx512f") else 1
+WIDE = 4 if HAS_AVX512 else 1
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
 
 

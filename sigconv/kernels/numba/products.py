@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from sigconv.kernels.numba.emit import (
     ALIGN,
+    HAS_AVX512,
     each_case,
     fused_multiply_add,
     number_at,
@@ -21,7 +22,7 @@ from sigconv.kernels.numba.emit import (
 )
 from sigconv.kernels.numba.windows import LANES
 
-AT_ONCE = 8 if binding.get_host_cpu_features().get("avx512f") else 4
+AT_ONCE = 8 if HAS_AVX512 else 4
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
 
 
