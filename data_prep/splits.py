@@ -9,7 +9,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def empty_splits(filled: Iterable[str]) -> list[str]:
-    """Those that are not among the filled ones."""
+    """The splits that are not among the filled ones."""
     there = set(filled)
     return [split for split in SPLITS if split not in there]
 

@@ -58,9 +58,11 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct | None:
     if not planner.is_native(geometry, x, w):
         return None
     other = planner.vendor.better_form(x, geometry)
-    as_picture = other is not None and x.ndim == 3
-    if any(map(any, geometry.window.uneven_padding)) or not (other is None or as_picture):
+    if any(map(any, geometry.window.uneven_padding)):
         return None
+    as_picture = other is not None and x.ndim == 3
+    if other is not None and not as_picture:
+        return partial(_convolve_with_fewer_axes, geometry)
     if as_picture and x.stride() != channels_last_strides(x.shape):  # of one place: as a picture, in either layout
         return None
     function = _convolve_as_picture if as_picture else _convolve
@@ -69,6 +71,10 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct | None:
 
 def _convolve(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
     return torch.convolution(x, w, b, *arguments)
+
+
+def _convolve_with_fewer_axes(geometry: Geometry, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    return planner.vendor.forward(x, w, b, geometry)
 
 
 def _convolve_as_picture(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:

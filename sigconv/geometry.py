@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -53,7 +52,7 @@ class Geometry:
         lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
         return Geometry(lifted, (1, *self.size), self.groups)
 
-    @functools.cached_property
+    @property
     def merged(self) -> Geometry:
         """The same with one axis for all neighbours along which the window is one place and moves by one.
 

@@ -130,6 +130,14 @@ def test_network_compiles_whole(backend: str, dynamic: bool, sizes: list[tuple[i
         assert_close(found, expected)
 
 
+@pytest.mark.parametrize("layout", [torch.clone, channels_last], ids=["default", "channels-last"])
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 1, 1)])
+def test_volumes_compile_whole(kernel: tuple[int, ...], layout: Callable[[Tensor], Tensor]) -> None:
+    torch.compiler.reset()
+    conv, x = sigconv.Conv3d(2, 3, kernel), layout(torch.randn(2, 2, 5, 4, 6))
+    assert_close(torch.compile(conv, fullgraph=True, dynamic=True, backend="aot_eager")(x), conv(x))
+
+
 def test_a_compiler_does_not_go_through_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "_known", None)
     torch.compiler.reset()

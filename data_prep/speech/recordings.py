@@ -62,7 +62,7 @@ def write_recordings(
         UsageError: `faulty` is none of these; a label is not of the corpus; there are faulty recordings that are not
             to be left out; or all recordings of a label in a split are.
     """
-    known("way with faulty recordings", faulty, FAULTY)
+    known("value of faulty", faulty, FAULTY)
     unknown = sorted({item.label for item in items} - set(info.labels))
     if unknown:
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")

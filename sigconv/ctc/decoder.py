@@ -78,7 +78,8 @@ def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]
 
     Raises UsageError for another name, or "grammar" where there is none.
     """
-    if known("decoder", name, DECODERS) == "grammar" and not grammar:
+    known("decoder", name, DECODERS)
+    if name == "grammar" and not grammar:
         raise UsageError("decoder=grammar: the corpus has no grammar; choose greedy or beam.")
     if name == "grammar":
         return Decoder(tokens, grammar_search(grammar, tokens))

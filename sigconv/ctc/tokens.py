@@ -19,7 +19,7 @@ class Tokens:
     """
 
     def __init__(self, names: Sequence[str], by: str) -> None:
-        self.names, self.by = tuple(names), known("kind of tokens", by, KINDS)
+        self.names, self.by = tuple(names), known("value of tokens", by, KINDS)
         self._number = {name: i for i, name in enumerate(self.names)}
 
     @classmethod

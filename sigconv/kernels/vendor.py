@@ -26,7 +26,8 @@ ONEDNN_BLOCK = 16
 def supports(problem: Problem) -> bool:
     """Whether the vendor has a kernel of this name for such a geometry, and winners that are indices."""
     if problem.operation in CONVOLUTION:
-        return problem.geometry.window.ndim in RANKS
+        other = _with_other_axes(problem.geometry) if problem.device == "cpu" else None
+        return (other or problem.geometry).window.ndim in RANKS
     return problem.winners in (None, torch.int64) and supports_pooling(problem.operation, problem.geometry)
 
 
@@ -101,19 +102,19 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
 
 
 def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
-    """The same convolution for another number of axes, if the vendor has better kernels for it; of the same memory.
+    """The same convolution for another number of axes, if the vendor has better kernels for it; a view in any layout.
 
-    With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three, two of
-    which can be one: kernels for fewer are up to five times faster, most with one thread.
+    With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three or more,
+    of which two can be one: kernels for fewer are up to five times faster, most with one thread, or exist at all.
     """
     if signal.ndim == 3:
         return _with_other_axes(geometry) if is_channels_last(signal) else None
-    return _with_other_axes(geometry) if signal.ndim == 5 and signal.device.type == "cpu" else None
+    return _with_other_axes(geometry) if signal.ndim > 4 and signal.device.type == "cpu" else None
 
 
 @remembered
 def _with_other_axes(geometry: Geometry) -> Geometry | None:
-    """Two in place of one, and as few as can be in place of three."""
+    """Two in place of one, and as few as can be in place of three or more."""
     if geometry.window.ndim == 1:
         return geometry.as_picture()
     return geometry.merged if geometry.merged.window.ndim < geometry.window.ndim else None

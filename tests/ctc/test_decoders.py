@@ -113,7 +113,7 @@ def test_tokens_of_both_kinds() -> None:
     assert letters.decode([1, 2, 1, 1, 2, 1]) == "b b"
     with pytest.raises(UsageError, match=r"'bin now' has 'now', which is none of the words known"):
         words.encode("bin now")
-    with pytest.raises(UsageError, match="no kind of tokens 'letters'"):
+    with pytest.raises(UsageError, match="no value of tokens 'letters'"):
         Tokens.of(texts, "letters")
 
 

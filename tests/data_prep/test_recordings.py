@@ -119,7 +119,7 @@ def test_pieces_of_one_file(tmp_path, raw):
 
 
 def test_wrong_words(tmp_path, items):
-    with pytest.raises(UsageError, match=r"no way with faulty recordings 'drop'\. There are leave_out, keep, refuse"):
+    with pytest.raises(UsageError, match=r"no value of faulty 'drop'\. There are leave_out, keep, refuse"):
         write_recordings(tmp_path / "corpus", INFO, items, faulty="drop")
     strange = [Item(items[0].path, "a", "middle", "train", None)]
     with pytest.raises(UsageError, match="tones has no label middle, but low, high"):

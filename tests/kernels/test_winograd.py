@@ -16,6 +16,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels import reference, winograd
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.winograd.matrices import PLACES, factors, matrices
+from sigconv.kernels.winograd.sharing import loss, share_out
 from sigconv.kernels.winograd.tiling import is_tiled, tiling
 from sigconv.layout import channels_last
 from sigconv.padding import pad_constant
@@ -83,7 +84,7 @@ def test_is_the_definition(geometry: Geometry, in_channels: int, out_channels: i
 def test_many_tiles_channels_and_blocks_round_like_a_sum() -> None:
     """Of sums of absolute values, the share that float32 rounds off."""
     geometry = Geometry(Window.parse((3, 3), padding="same"), (23, 41))
-    x, g, w = torch.randn(5, 40, 23, 41), torch.randn(5, 36, 23, 41), torch.randn(36, 40, 3, 3)
+    x, g, w = torch.randn(8, 40, 23, 41), torch.randn(8, 36, 23, 41), torch.randn(36, 40, 3, 3)
     for operation, operands in (("forward", (x, w, None)), ("grad_input", (w, g)), ("grad_weight", (x, g))):
         found = getattr(winograd, operation)(*(t if t is None else channels_last(t) for t in operands), geometry)
         exact, whole = (
@@ -93,18 +94,25 @@ def test_many_tiles_channels_and_blocks_round_like_a_sum() -> None:
         assert ((found - exact).abs().max() / whole.max()).item() < 8 * torch.finfo(torch.float32).eps
 
 
-def test_same_bits_with_any_number_of_threads_and_in_any_batch() -> None:
-    geometry = Geometry(Window.parse((3,), padding="causal", dilation=2), (200,))
-    x, g, w = channels_last(torch.randn(6, 32, 200)), channels_last(torch.randn(6, 32, 200)), torch.randn(32, 32, 3)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 2):
-            torch.set_num_threads(threads)
-            found.append((winograd.forward(x, w, None, geometry), winograd.grad_weight(x, g, geometry)))
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("length", [200, 400], ids=["one span", "two spans"])
+def test_same_bits_with_any_number_of_threads_and_in_any_batch(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    geometry = Geometry(Window.parse((3,), padding="causal", dilation=2), (length,))
+    x, g = channels_last(torch.randn(6, 40, length)), channels_last(torch.randn(6, 37, length))
+    w, found = torch.randn(37, 40, 3), []
+    for threads in (1, 2, 3, 8, 8):  # as many as there are share out what is meant for so many
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        found.append((winograd.forward(x, w, None, geometry), winograd.grad_weight(x, g, geometry)))
     assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
     assert torch.equal(winograd.forward(x[2:3], w, None, geometry), found[0][0][2:3])
+
+
+def test_groups_cost_what_is_transformed_anew() -> None:
+    found = tiling(Geometry(Window.parse((3, 3), padding="same"), (8, 8)), 16, 128, 128)
+    assert share_out(found, 16, 128, 128, 1) == (1, 1, 1)
+    assert share_out(found, 16, 128, 128, 16) == (1, 4, 4)
+    assert share_out(found, 16, 16, 128, 16) == (1, 1, 8)  # a group has LANES channels at least
+    assert loss(found, 16, 128, 128, 1) == 1
+    assert 1 < loss(found, 16, 128, 128, 2) < loss(found, 16, 128, 128, 16) < 2
 
 
 def test_refuses_what_has_no_tiles() -> None:

@@ -103,7 +103,7 @@ def test_another_run_gives_its_weights(films: Corpus, tmp_path: Path, capsys: py
         (["model.stride=20"], "train/0: its text needs 2 frames at least, and the network gives 1"),
         (["model.stride=3", "tokens=characters"], "/1: its text needs 9 frames at least, and the network gives 7"),
         (["decoder=lattice"], "no decoder 'lattice'. There are greedy, beam, grammar"),
-        (["tokens=syllables"], "no kind of tokens 'syllables'. There are characters, words"),
+        (["tokens=syllables"], "no value of tokens 'syllables'. There are characters, words"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

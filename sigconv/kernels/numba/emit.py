@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
+from numba.core.registry import cpu_target
 
 from sigconv.kernels.numba.windows import LANES
 
-HAS_AVX512 = "+avx512f" in (config.CPU_FEATURES or binding.get_host_cpu_features().flatten())  # type: ignore[attr-defined]
-"""Whether what is compiled for, this processor or what Numba is told of, has 32 registers of LANES numbers."""
+HAS_AVX512 = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[-1]
+"""Whether what Numba compiles for has 32 registers of LANES numbers."""
 
 ALIGN = 4
 """Bytes by which vectors are aligned, at least."""

@@ -87,9 +87,11 @@ def _summed(
         a, b, *totals = carried
         here = builder.gep(right, [b])
         seen = [builder.load(_vector(builder, here, v), align=ALIGN) for v in range(wide)]
-        everywhere = [spread(builder, kind, number_at(builder, factor, a)) for factor in factors]
-        products = ((factor, x) for factor in everywhere for x in seen)
-        more = [fused_multiply_add(builder, *pair, total) for pair, total in zip(products, totals, strict=True)]
+        more = []
+        for i, factor in enumerate(factors):
+            everywhere = spread(builder, kind, number_at(builder, factor, a))
+            row = zip(seen, totals[i * wide : (i + 1) * wide], strict=True)
+            more += [fused_multiply_add(builder, everywhere, x, total) for x, total in row]
         return [builder.add(a, a_step), builder.add(b, b_step), *more]
 
     _, _, *sums = repeat(builder, zero, count, 1, [zero, zero, *[zeros(kind)] * (len(factors) * wide)], add)

@@ -7,8 +7,10 @@ once. They are not torch's, whose wheel has a runtime of its own.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -48,7 +50,7 @@ def use_torchs_threads() -> None:
 
 
 def jit(*, parallel: bool = True, reorder: bool = False) -> Callable[[F], F]:
-    """Compile a function, once for each dtype; the result is kept on disk.
+    """Compile a function, once for each dtype; the result is kept on disk until any kernel's source changes.
 
     Args:
         parallel: whether it has loops of its own that run in parallel.
@@ -62,11 +64,22 @@ def jit(*, parallel: bool = True, reorder: bool = False) -> Callable[[F], F]:
 
     def compile_lazily(function: F) -> F:
         try:
-            return numba.njit(cache=True, **options)(function)
+            compiled = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # no place on disk can be written
             return numba.njit(**options)(function)
+        # Numba itself looks at the function's own file only, and not at what it calls in others.
+        if kept := getattr(getattr(compiled, "_cache", None), "_cache_file", None):
+            kept._source_stamp = sources()
+        return compiled
 
     return compile_lazily
+
+
+@functools.cache
+def sources() -> str:
+    """A digest of all kernels' files."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _note_fork() -> None:

@@ -6,12 +6,13 @@ The system maps large memory anew each time, page by page, which takes as long a
 from __future__ import annotations
 
 import math
+import os
 import threading
 
 import numpy as np
 
-MOST = 1 << 24
-"""Bytes that are kept, by each thread that calls; more than that is given back."""
+MOST = (os.cpu_count() or 1) << 23
+"""Bytes that are kept, by each thread that calls; more than that, 8 MB for each core, is given back."""
 
 ALIGNED = 64
 """Bytes by which arrays begin: a line of the caches."""

@@ -24,6 +24,7 @@ from sigconv.kernels.numba import blocks_of, runtime
 from sigconv.kernels.numba.windows import LANES, empty_rows, rows
 from sigconv.kernels.numba.workspace import workspace
 from sigconv.kernels.problem import CONVOLUTION, Problem
+from sigconv.kernels.winograd.sharing import largest, loss, share_out
 from sigconv.kernels.winograd.tiling import is_tiled, tiles, tiling
 from sigconv.layout import like
 
@@ -34,11 +35,8 @@ EXACT = False
 BLOCK = 1 << 19
 """Bytes of a block of tiles, at all points: what a core's second cache holds."""
 
-DEEP = 6
-"""Least panels of a block over which products are summed up, before a sum is put back."""
-
-SPAN, SUMS = 256, 1 << 22
-"""Least tiles that have sums of their own, and most bytes of all sums."""
+DEEP = 36
+"""Least tiles of a block over which products are summed up, before a sum is put back."""
 
 
 def supports(problem: Problem) -> bool:
@@ -51,11 +49,13 @@ def supports(problem: Problem) -> bool:
 
 
 def gain(problem: Problem) -> float:
-    """How many times fewer products a convolution takes, transforms included; 1 where it cannot be cut into tiles."""
-    channels = problem.in_channels, problem.out_channels
+    """How many times less time a convolution takes, transforms included; 1 where it cannot be cut into tiles."""
+    of = problem.batch, problem.in_channels, problem.out_channels
     if not is_tiled(problem.geometry) or problem.outputs <= 0:
         return 1.0
-    return problem.products / tiling(problem.geometry, problem.batch, *channels).products(problem.batch, *channels)
+    found = tiling(problem.geometry, *of)
+    lost = loss(found, *of, torch.get_num_threads()) if problem.operation == "grad_weight" else 1.0
+    return problem.products / (found.products(*of) * lost)
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -68,7 +68,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     y, outputs = empty_rows(batch, maps, geometry.output_size, x.dtype)
     shift = x.new_zeros(maps) if bias is None else bias.detach()
     points = math.prod(found.points)
-    block = _block(points * (channels + wide) * x.itemsize, 1)
+    block = _block(points * (channels + wide) * x.itemsize)
     room = workspace(
         outputs.dtype,
         (points, channels, wide),
@@ -96,30 +96,22 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     runtime.use_torchs_threads()
     (batch, channels), maps = x.shape[:2], g.shape[1]
     found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
-    points, seen, total = math.prod(found.points), rows(x), batch * found.tiles
-    block = min(_block(points * (channels + maps) * x.itemsize, DEEP), total)
+    points, seen, shared = math.prod(found.points), rows(x), share_out(found, batch, channels, maps, parts)
+    block = min(max(DEEP, _block(points * (channels + maps) * x.itemsize)), batch * found.tiles)
     room = workspace(
         seen.dtype,
-        (_spans(total, points * channels * wide * x.itemsize), points, channels, wide),
-        (parts, points, block * channels + LANES),
-        (parts, points, block * maps + LANES),
+        (shared.spans, points, channels, wide),
+        (parts, points, block * largest(channels, shared.of_channels) + LANES),
+        (parts, points, block * largest(maps, shared.of_maps) + LANES),
         (parts, 2, points * max(channels, wide)),
     )
     gw = np.empty((*geometry.window.kernel, channels, wide), seen.dtype)
-    loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), tiles(found), block, *room)
+    loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), tiles(found), block, shared, *room)
     return like(torch.from_numpy(gw)[..., :maps].permute(-1, -2, *range(geometry.window.ndim)), x)
 
 
-def _block(bytes_of_tile: int, least: int) -> int:
-    """How many tiles a block has: whole panels of a product of matrices, ``least`` of them or more."""
+def _block(bytes_of_tile: int) -> int:
+    """How many tiles a block has: whole panels of a product of matrices."""
     from sigconv.kernels.numba.panels import TALL
 
-    return TALL * max(least, BLOCK // (TALL * bytes_of_tile))
-
-
-def _spans(tiles: int, bytes_of_sums: int) -> int:
-    """Into how many spans tiles are cut: a power of two, of which threads take equal shares.
-
-    The number of threads does not count, which would change the order of sums.
-    """
-    return 1 << max(0, min(tiles // SPAN, SUMS // bytes_of_sums).bit_length() - 1)
+    return TALL * max(1, BLOCK // (TALL * bytes_of_tile))

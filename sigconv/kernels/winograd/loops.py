@@ -64,18 +64,25 @@ def put(tile_of_y, bias, given, first, ys, begin, wide):
                 store(ys, begin + place * maps + c, add(load(tile_of_y, n * wide + c), load(bias, c)))
 
 
+@njit(inline="always")
+def share(size, group, groups):
+    """Where a group of channels, or maps, begins, a multiple of LANES, and how many it has."""
+    begin, end = size // LANES * group // groups * LANES, size // LANES * (group + 1) // groups * LANES
+    return begin, (size if group == groups - 1 else end) - begin
+
+
 @jit()
-def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
+def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
     """gw (place, channel, map) from x and the errors g.
 
-    Tiles are cut into as many spans as there are sums at all points, gu (span, point, channel, map), and where these
-    are fewer than the parts that run in parallel, channels into groups. Room is given for what each part has for
-    itself: a block of tiles' values, v and e (part, point, numbers of all tiles), and what is between.
+    A task is a span of tiles and a group of channels and maps, ``shared`` so many of each. Room is given for each
+    span's sums at all points, gu (span, point, channel, map); and for what each of the parts that run in parallel has
+    for itself: a block of tiles' values, v and e (part, point, numbers of all tiles), and what is between.
     """
     (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape[1:]
     total, each, counting = batch * tiles.per_signal, tiles.outputs.prod(), np.arange(values)
-    spans, (parts, _, v_step), e_step = len(gu), v.shape, e.shape[2]
-    groups = min((parts + spans - 1) // spans, channels // LANES)
+    (parts, _, v_step), e_step, (spans, of_channels, of_maps) = v.shape, e.shape[2], shared
+    groups = of_channels * of_maps
     xs, gs, gus, gws = x.reshape(-1), g.reshape(-1), gu.reshape(-1), gw.reshape(-1)
     zeros, none = np.zeros(max(channels, maps), x.dtype), np.int64(0)
     for part in prange(parts):
@@ -83,19 +90,21 @@ def grad_weight(x, g, gw, tiles, block, gu, v, e, of_part):
         for task in range(spans * groups * part // parts, spans * groups * (part + 1) // parts):
             span, group = task // groups, task % groups
             begin, end = total * span // spans, total * (span + 1) // spans
-            c, own = channels * group // groups, channels * (group + 1) // groups - channels * group // groups
+            c, own = share(channels, group // of_maps, of_channels)
+            k, own_maps = share(maps, group % of_maps, of_maps)
+            vectors = (own_maps + LANES - 1) // LANES
             for start in range(begin, end, block):
                 count = min(block, end - start)
                 for t in range(count):
                     b, tile = (start + t) // tiles.per_signal, (start + t) % tiles.per_signal
                     source = xs, b * samples * channels + c, channels, tiles.seen, tile * values
                     transform(tiles.of_input, tiles.points, tiles.points, source, (vs, t * own, v_step), own, room)
-                    source = gs, b * places * maps, maps, tiles.given, tile * each
-                    transform(tiles.of_error, tiles.outputs, tiles.points, source, (es, t * maps, e_step), maps, room)
+                    source, to = (gs, b * places * maps + k, maps, tiles.given, tile * each), (es, t * own_maps, e_step)
+                    transform(tiles.of_error, tiles.outputs, tiles.points, source, to, own_maps, room)
                 for n in range(values):
-                    to = gus, ((span * values + n) * channels + c) * wide, wide
-                    left, right = (vs, n * v_step, 1, own), (es, n * e_step, maps)
-                    multiply(to, left, right, own, count, wide // LANES, start > begin)
+                    to = gus, ((span * values + n) * channels + c) * wide + k, wide
+                    left, right = (vs, n * v_step, 1, own), (es, n * e_step, own_maps)
+                    multiply(to, left, right, own, count, vectors, start > begin)
     for part in prange(parts):
         room = of_part[part], zeros, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):

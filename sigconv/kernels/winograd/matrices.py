@@ -23,7 +23,7 @@ FINITE_POINTS: dict[int, tuple[float, ...]] = {4: (0, 1, -1), 6: (0, 0.75, -0.75
 """Beside infinity, by the number of all."""
 
 PLACES: dict[int, tuple[int, ...]] = {4: (3,), 6: (3, 5)}
-"""Windows that networks have, by the points that are worth it; along an axis where they are one place, one is."""
+"""Windows that networks have, by the points that are worth it; along an axis where they are one place, one does."""
 
 
 class Matrices(NamedTuple):

@@ -24,6 +24,11 @@ TRANSFORM, WEIGHTS = 24, 20
 """The time that a number of a tile takes to be transformed, and a weight, in that of one product: measured."""
 
 
+def products_at_point(in_channels: float, out_channels: float) -> float:
+    """What a tile takes at one point, in the time of so many products."""
+    return in_channels * out_channels + TRANSFORM * (in_channels + out_channels)
+
+
 @dataclass(frozen=True)
 class Tiling:
     """Of a geometry: how many points a tile has along each axis."""
@@ -47,11 +52,10 @@ class Tiling:
         step = self.outputs[axis] * dilation
         return [start for part in range(dilation) for start in range(part, size, step)]
 
-    def products(self, batch: int, in_channels: int, out_channels: int) -> int:
+    def products(self, batch: int, in_channels: int, out_channels: int) -> float:
         """What all takes, in the time of so many products."""
-        of_tile = in_channels * out_channels + TRANSFORM * (in_channels + out_channels)
-        of_weights = WEIGHTS * in_channels * out_channels
-        return math.prod(self.points) * (batch * self.tiles * of_tile + of_weights)
+        of_tiles = batch * self.tiles * products_at_point(in_channels, out_channels)
+        return math.prod(self.points) * (of_tiles + WEIGHTS * in_channels * out_channels)
 
     def seen(self) -> np.ndarray:
         """(tile, point): which sample of the flattened input each tile has at each point, -1 outside."""
