@@ -79,7 +79,10 @@ def channels_last_strides(shape: Sizes) -> Sizes:
 
 def like(x: Tensor, other: Tensor) -> Tensor:
     """x in the layout of ``other``."""
-    return channels_last(x) if is_channels_last(other) else x.contiguous()
+    if is_channels_last(other):
+        return channels_last(x)
+    x = x.contiguous()
+    return x.squeeze(1).unsqueeze(1) if is_channels_last(x) and x.shape[1] == 1 else x  # whose strides that has kept
 
 
 def mean(x: Tensor, axes: Sequence[int]) -> Tensor:

@@ -10,13 +10,13 @@ from sigconv import backends
 from sigconv.blocks import Linear
 
 # Frees and asks for 64 MB ten times; says how often pages had to be mapped, without and with it. What the process keeps
-# has its final size behind a few of these.
+# has its final size behind ten or so of these.
 PROGRAM = """
 import resource, torch
 from sigconv.backends import keep_freed_memory
 
 def faults():
-    for _ in range(5):
+    for _ in range(20):
         torch.ones(1 << 24)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):

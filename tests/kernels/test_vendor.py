@@ -6,7 +6,7 @@ import pytest
 import torch
 from agreement import OPERATIONS, assert_differentiable, assert_is_definition, supported
 from geometries import Drawn, drawn_windows
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -35,6 +35,7 @@ def _with_idle_axes(draw: st.DrawFn) -> Geometry:
 
 
 @settings(max_examples=60, deadline=None)
+@example(Geometry(Window.parse((1, 1, 1)), (2, 2, 2)), 2, 1, False)  # a single map has strides of either layout
 @given(_with_idle_axes(), st.integers(1, 3), st.integers(1, 5), st.booleans())
 def test_idle_axes_are_taken_as_one(geometry: Geometry, in_channels: int, out_channels: int, innermost: bool) -> None:
     assume(all(m >= 1 for m in geometry.output_size))

@@ -42,17 +42,20 @@ DEEP = 36
 def supports(problem: Problem) -> bool:
     if problem.operation not in CONVOLUTION or problem.device != "cpu" or problem.dtype not in DTYPES:
         return False
-    few = min(problem.in_channels, problem.out_channels) < LANES or problem.outputs == 0
     turns = problem.operation != "grad_input" or problem.geometry.has_flipped
-    dense = problem.plain and problem.geometry.groups == 1
-    return dense and turns and not few and is_tiled(problem.geometry) and runtime.is_available()
+    return problem.plain and turns and _has_tiles(problem) and runtime.is_available()
+
+
+def _has_tiles(problem: Problem) -> bool:
+    many = min(problem.in_channels, problem.out_channels) >= LANES and problem.outputs > 0
+    return many and problem.geometry.groups == 1 and is_tiled(problem.geometry)
 
 
 def gain(problem: Problem) -> float:
     """How many times less time a convolution takes, transforms included; 1 where it cannot be cut into tiles."""
-    of = problem.batch, problem.in_channels, problem.out_channels
-    if not is_tiled(problem.geometry) or problem.outputs <= 0:
+    if not _has_tiles(problem):
         return 1.0
+    of = problem.batch, problem.in_channels, problem.out_channels
     found = tiling(problem.geometry, *of)
     lost = loss(found, *of, torch.get_num_threads()) if problem.operation == "grad_weight" else 1.0
     return problem.products / (found.products(*of) * lost)
