@@ -15,6 +15,9 @@ from sigconv.kernels.winograd.tiling import Tiling, products_at_point
 SPAN, SUMS = 256, 1 << 22
 """Least tiles that have sums of their own, and most bytes of all sums."""
 
+BYTES = 4
+"""Of a number: float32."""
+
 
 class Sharing(NamedTuple):
     """Into how many spans tiles are cut, and into how many groups channels and maps."""
@@ -28,8 +31,9 @@ class Sharing(NamedTuple):
         return self.spans * self.of_channels * self.of_maps
 
 
-def share_out(found: Tiling, batch: int, channels: int, maps: int, threads: int, itemsize: int = 4) -> Sharing:
-    spans = _spans(batch * found.tiles, math.prod(found.points) * channels * maps * itemsize)
+def share_out(found: Tiling, batch: int, channels: int, maps: int, threads: int) -> Sharing:
+    """Tasks for so many threads, or fewer, of as much work each."""
+    spans = _spans(batch * found.tiles, math.prod(found.points) * channels * maps * BYTES)
     return Sharing(spans, *_groups(threads // math.gcd(threads, spans), channels, maps))
 
 
