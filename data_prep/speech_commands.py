@@ -116,7 +116,7 @@ def prepare(
     else:
         rule, tested = _choose_rule(root, recordings)
         items = list_items(recordings, labels, rule)
-    check_splits(items, root)
+    check_splits(items, root, "the hash rule")
     with tempfile.TemporaryDirectory() as scratch:
         if SILENCE in labels:
             items += cut_silence(root / NOISE, count_silence(items, labels), SILENCE, RATE, Path(scratch))

@@ -39,11 +39,12 @@ class Item:
     end: float | None = None
 
 
-def check_splits(items: list[Item], place: Path) -> list[Item]:
-    """The items; raises UsageError where one of the three splits gets none of what is in `place`."""
+def check_splits(items: list[Item], place: Path, rule: str = "") -> list[Item]:
+    """The items; raises UsageError where one of the three splits gets none of what is in `place`, by a rule's name."""
     empty = empty_splits(item.split for item in items)
     if empty:
-        raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(empty)}.")
+        told = f" by {rule}" if rule else ""
+        raise UsageError(f"None of the {len(items):,} recordings in {place} belongs to {', '.join(empty)}{told}.")
     return items
 
 

@@ -218,7 +218,7 @@ def test_noise_that_is_too_short_is_named(tmp_path):
 
 def test_a_split_without_speakers_is_named(tmp_path):
     raw = write_corpus_of(tmp_path / "raw", ("go",), {"train": VOICES["train"][:1], "test": VOICES["test"]})
-    with pytest.raises(UsageError, match="belongs to validation"):
+    with pytest.raises(UsageError, match="belongs to validation by the hash rule"):
         prepare(tmp_path, raw, "go")
 
 
