@@ -60,13 +60,13 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct | None:
     other = planner.vendor.better_form(x, geometry)
     if any(map(any, geometry.window.uneven_padding)):
         return None
-    as_picture = other is not None and x.ndim == 3
-    if other is not None and not as_picture:
+    if other is None:
+        return partial(_convolve, planner.vendor.arguments(geometry))
+    if x.ndim > 3:
         return partial(_convolve_with_fewer_axes, geometry)
-    if as_picture and x.stride() != channels_last_strides(x.shape):  # of one place: as a picture, in either layout
+    if x.stride() != channels_last_strides(x.shape):  # of one place: as a picture, in either layout
         return None
-    function = _convolve_as_picture if as_picture else _convolve
-    return partial(function, planner.vendor.arguments(other or geometry))
+    return partial(_convolve_as_picture, planner.vendor.arguments(other))
 
 
 def _convolve(arguments: tuple, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:

@@ -102,7 +102,7 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
 
 
 def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
-    """The same convolution for another number of axes, if the vendor has better kernels for it; a view in any layout.
+    """The same convolution for another number of axes, if the vendor has better kernels for it; a view in both layouts.
 
     With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three or more,
     of which two can be one: kernels for fewer are up to five times faster, most with one thread, or exist at all.

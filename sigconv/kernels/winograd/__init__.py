@@ -100,7 +100,8 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     (batch, channels), maps = x.shape[:2], g.shape[1]
     found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
     points, seen, shared = math.prod(found.points), rows(x), share_out(found, batch, channels, maps, parts)
-    block = min(max(DEEP, _block(points * (channels + maps) * x.itemsize)), batch * found.tiles)
+    cut = tiles(found)
+    block = min(max(DEEP, _block(points * (channels + maps) * x.itemsize)), batch * cut.per_signal)
     room = workspace(
         seen.dtype,
         (shared.spans, points, channels, wide),
@@ -109,7 +110,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         (parts, 2, points * max(channels, wide)),
     )
     gw = np.empty((*geometry.window.kernel, channels, wide), seen.dtype)
-    loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), tiles(found), block, shared, *room)
+    loops.grad_weight(seen, rows(g), gw.reshape(-1, channels, wide), cut, block, shared, *room)
     return like(torch.from_numpy(gw)[..., :maps].permute(-1, -2, *range(geometry.window.ndim)), x)
 
 

@@ -12,6 +12,7 @@ from numba import njit, prange
 from sigconv.kernels.numba.panels import multiply
 from sigconv.kernels.numba.runtime import jit
 from sigconv.kernels.numba.simd import LANES, add, item, load, store
+from sigconv.kernels.winograd import sharing
 from sigconv.kernels.winograd.combine import combine
 
 
@@ -64,11 +65,7 @@ def put(tile_of_y, bias, given, first, ys, begin, wide):
                 store(ys, begin + place * maps + c, add(load(tile_of_y, n * wide + c), load(bias, c)))
 
 
-@njit(inline="always")
-def share(size, group, groups):
-    """Where a group of channels, or maps, begins, a multiple of LANES, and how many it has."""
-    begin, end = size // LANES * group // groups * LANES, size // LANES * (group + 1) // groups * LANES
-    return begin, (size if group == groups - 1 else end) - begin
+share = njit(inline="always")(sharing.share)
 
 
 @jit()

@@ -6,6 +6,7 @@ sum; but each takes the tiles to points anew, so that there are only as many as 
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ class Sharing(NamedTuple):
         return self.spans * self.of_channels * self.of_maps
 
 
+@functools.lru_cache(maxsize=256)
 def share_out(found: Tiling, batch: int, channels: int, maps: int, threads: int) -> Sharing:
     """Tasks for so many threads, or fewer, of as much work each."""
     spans = _spans(batch * found.tiles, math.prod(found.points) * channels * maps * BYTES)
@@ -55,6 +57,12 @@ def _groups(most: int, channels: int, maps: int) -> tuple[int, int]:
     return min(choices, key=lambda groups: products_at_point(channels / groups[0], maps / groups[1]))
 
 
+def share(size: int, group: int, groups: int) -> tuple[int, int]:
+    """Where a group of channels, or maps, begins, a multiple of LANES, and how many it has."""
+    begin, end = size // LANES * group // groups * LANES, size // LANES * (group + 1) // groups * LANES
+    return begin, (size if group == groups - 1 else end) - begin
+
+
 def largest(size: int, groups: int) -> int:
-    """The most channels, or maps, that a group has: all but the last have whole vectors."""
-    return LANES * -(-(size // LANES) // groups) + size % LANES
+    """The most channels, or maps, that a group has."""
+    return max(share(size, group, groups)[1] for group in range(groups))
