@@ -1,4 +1,4 @@
-"""Swap torch's convolution and pooling layers inside an existing model for ours."""
+"""Change an existing model: torch's convolution and pooling layers for ours, and how weights lie in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from sigconv import layers
+from sigconv import layers, layout
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -40,6 +40,19 @@ def convert(model: M) -> M:
             if child in twins:
                 parent._modules[name] = twins[child]
     return twins.get(model, model)  # type: ignore[return-value]
+
+
+def channels_last(model: M) -> M:
+    """Lay out, in place, the weights of sigconv's convolutions in ``model`` in channels-last, and return the model.
+
+    They are the same parameters, and so is the state_dict (which safetensors takes only if it is made contiguous); then
+    a convolution gives its output in channels-last, whatever the layout of its input, and the vendor's kernels need not
+    lay out weights in each call. For one to three axes; torch has ``model.to(memory_format=...)`` for two and three.
+    """
+    for module in model.modules():
+        if isinstance(module, layers.Conv | layers.ConvTranspose) and "weight" in module._parameters:
+            module.weight.data = layout.channels_last(module.weight.data)
+    return model
 
 
 def _is_as_made(module: nn.Module) -> bool:

@@ -25,6 +25,7 @@ from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import is_autocast
+from sigconv.layout import laid_out_for
 from sigconv.padding import pad, pad_constant, parse_modes
 from sigconv.pooling import max_and_winner, window_mean, window_sum, winner_index
 from sigconv.remembered import remembered
@@ -73,19 +74,19 @@ def convolve(
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
     form = direct.form(x, weight, bias, window, groups, modes)
-    if (convolution_of_torch := direct.known(form)) is not None:
-        return convolution_of_torch(x, weight, bias)
+    if (convolution_of_form := direct.known(form)) is not None:
+        return convolution_of_form(x, weight, bias)
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.convolution(owner, x, weight, bias, window.ndim, groups)
-    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
-    if modes.count("zeros") < len(modes):
-        ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
+    batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
+    ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
+    if ahead:
         pairs = [pair if axis in ahead else (0, 0) for axis, pair in enumerate(window.padding)]
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
-    if batched is x:
-        direct.remember(form, x, weight, geometry)
+    if batched.ndim == x.ndim and not ahead:
+        direct.remember(form, batched, weight, bias, geometry, laid_out=batched is not x)
     y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
@@ -136,7 +137,7 @@ def convolve_transposed(
     check.groups(owner, groups, weight.shape[0], "in channels")
     check.bias(owner, bias, weight.shape[1] * groups)
     check.output_padding(owner, output_padding, window)
-    g = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    g = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     geometry, unseen = _transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
     check.not_empty(owner, geometry.size)
     y = pad_constant(derivative(None, weight, g, None, geometry), unseen)

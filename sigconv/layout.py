@@ -1,7 +1,8 @@
 """Channels-last: the layout in which the numbers of all channels at one place lie side by side.
 
 torch has it for two and three axes; here it is for one axis too, as a picture of height 1. Most kernels on a CPU are
-faster in it, pooling several times. A layer gives its output in the layout of its input.
+faster in it, pooling several times. A layer gives its output in the layout of its input, or in channels-last if its
+weights lie so.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def preferred(x: Tensor) -> Tensor:
     """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU; as it is elsewhere, and under a
     transform, as vmap knows no layouts."""
     return channels_last(x) if x.device.type == "cpu" and not is_transformed(x) else x
+
+
+def laid_out_for(x: Tensor, weight: Tensor) -> Tensor:
+    """x (batch, channel, \\*size) as a convolution takes it: channels-last if ``weight`` is, as in torch.nn.
+
+    Those of windows of one place do not tell; both layouts give them the same strides.
+    """
+    tells = weight.shape[2:].numel() > 1 and not is_transformed(weight) and is_channels_last(weight)
+    return preferred(x) if tells else x
 
 
 def is_transformed(x: Tensor) -> bool:

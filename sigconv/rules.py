@@ -16,6 +16,7 @@ from sigconv.backends import is_amd
 from sigconv.geometry import PooledGeometry
 from sigconv.kernels import winograd
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
+from sigconv.kernels.vendor import ONEDNN_BLOCK
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,28 @@ def _is_worth_a_call(problem: Problem) -> bool:
     window = problem.geometry.window
     few = 1 << 20 if max(window.dilation) == 1 else 1 << 18
     return not problem.channels_last or window.ndim > 2 or problem.inputs * window.places >= few
+
+
+def _is_long_line(problem: Problem) -> bool:
+    """A signal of one axis. In the default layout errors are laid out first, which pays for long windows far apart."""
+    window = problem.geometry.window
+    pays = window.places >= 64 and window.stride[0] > 1 and problem.in_channels == 1 and problem.out_channels <= 64
+    return window.ndim == 1 and problem.outputs >= 1 << 16 and (problem.channels_last or pays)
+
+
+def _is_large_picture(problem: Problem) -> bool:
+    """Whose errors, of windows side by side, fit into no cache."""
+    window, large = problem.geometry.window, problem.out_channels >= 48 and problem.outputs >= 1 << 22
+    return window.ndim == 2 and max(window.stride) == 1 and large and problem.channels_last
+
+
+def sums_bias_slowly(problem: Problem) -> bool:
+    """Whether the vendor needs more time for the gradient by a bias, along with the weights', than a sum by itself.
+
+    That is so for large maps of a first layer in channels-last: up to three times that of the weights' gradient alone.
+    """
+    first = problem.channels_last and problem.in_channels < ONEDNN_BLOCK and problem.geometry.window.ndim < 3
+    return problem.device == "cpu" and first and problem.outputs >= MANY
 
 
 def _products_are_fast(problem: Problem) -> bool:
@@ -145,17 +168,9 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "unfold",
-        "windows far apart are copied out for one matrix product (1.4 to 3 times)",
-        lambda p: (
-            _on_cpu(p, "grad_weight")
-            and _products_are_fast(p)
-            and p.in_channels == 1
-            and p.geometry.window.ndim == 1
-            and (p.channels_last or p.out_channels <= 32)
-            and p.geometry.window.places >= 64
-            and p.geometry.window.stride[0] > 1
-        ),
+        "few_channels",
+        "the vendor takes many channels at a time, of which a first layer has few (1.1 to 3 times)",
+        lambda p: _on_cpu(p, "grad_weight") and p.in_channels <= 8 and (_is_long_line(p) or _is_large_picture(p)),
     ),
     Rule(
         "pointwise",

@@ -1,5 +1,6 @@
 """Layers stand in for torch's: parameters, initialisation, state, and whole models converted."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from torch.testing import assert_close
 
 import sigconv
 from sigconv.errors import UsageError
+from sigconv.layout import is_channels_last
 
 CONVOLUTIONS = [(name, rank) for name in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
 CONV_OPTIONS: list[dict] = [
@@ -241,6 +243,44 @@ def test_converted_pooling_takes_a_map_smaller_than_its_window() -> None:
     for pool in (nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(3, 2, ceil_mode=True)):
         x = torch.randn(1, 2, 2, 5)
         assert torch.allclose(sigconv.convert(pool)(x), pool(x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (sigconv.Conv1d(1, 32, 80, 4), (8, 1, 4000)),
+        (sigconv.Conv2d(3, 32, 3), (4, 3, 40, 40)),
+        (sigconv.Conv2d(40, 40, 3, padding="same"), (8, 40, 32, 32)),
+        (sigconv.Conv2d(32, 32, 3, groups=32, dilation=2), (2, 32, 20, 20)),
+        (sigconv.Conv3d(1, 16, (3, 5, 5), (1, 2, 2)), (2, 1, 5, 20, 24)),
+        (sigconv.ConvTranspose1d(16, 2, 16, 8), (2, 16, 500)),
+        (sigconv.Conv2d(16, 4, 1), (2, 16, 20, 20)),
+        (sigconv.Conv(2, 4, (2, 2, 2, 2)), (2, 2, 4, 4, 4, 4)),
+    ],
+    ids=["waveform", "picture", "tiles", "depthwise", "video", "transposed", "1x1", "four axes"],
+)
+def test_weights_in_channels_last_change_no_number(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    names, x, found = list(layer.state_dict()), torch.randn(shape), []
+    for network in (layer, sigconv.channels_last(copy.deepcopy(layer))):
+        leaf = x.clone().requires_grad_()
+        y = network(leaf)
+        found.append((y, *torch.autograd.grad(y.square().mean(), (leaf, *network.parameters()))))
+    for before, after in zip(*found, strict=True):
+        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5 * before.abs().max().item())
+    if layer.window.places > 1 and len(shape) < 6:
+        assert is_channels_last(network.weight)
+        assert is_channels_last(y)
+    assert list(network.state_dict()) == names
+    assert torch.func.vmap(network)(x[None])[0].shape == y.shape
+    single = network(x[0])
+    torch.testing.assert_close(single, y[0], rtol=1e-4, atol=1e-5)
+
+
+def test_weights_that_are_computed_are_not_laid_out() -> None:
+    model, x = nn.Sequential(nn.utils.parametrizations.weight_norm(sigconv.Conv2d(2, 4, 3))), torch.randn(1, 2, 5, 5)
+    before = model(x)
+    assert sigconv.channels_last(model) is model
+    assert torch.equal(model(x), before)
 
 
 def test_whole_numbers_of_numpy_are_numbers() -> None:

@@ -117,13 +117,17 @@ def test_on_amds_processors_channels_last_is_not_left_to_mkl(
     assert search(replace(innermost, channels_last=False), None).kernel == "pointwise"
 
 
-def test_convolutions_that_are_torchs_are_known_by_their_form() -> None:
+def _known(layer: sigconv.layers.Conv, x: torch.Tensor) -> object:
+    form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode)
+    return direct.known(form)
+
+
+def test_convolutions_are_known_by_their_form() -> None:
     along, signal = sigconv.Conv1d(4, 6, 3), channels_last(torch.randn(2, 4, 9))
     assert torch.equal(along(signal), along(signal))  # as a picture
     layer, x = sigconv.Conv2d(4, 6, 3), torch.randn(2, 4, 9, 9)
     y = layer(x)
-    form = direct.form(x, layer.weight, layer.bias, layer.window, 1, layer.padding_mode)
-    assert direct.known(form) is not None
+    assert _known(layer, x) is not None
     assert torch.equal(layer(x), y)  # the same the second time
     with sigconv.use_kernel("reference"), planner.observed() as used:
         torch.testing.assert_close(layer(x), y)
@@ -138,15 +142,31 @@ def test_convolutions_that_are_torchs_are_known_by_their_form() -> None:
             layer(other)
 
 
-def test_what_is_not_torchs_alone_is_not_known() -> None:
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (sigconv.Conv1d(4, 6, 3, padding=((1, 0),)), (2, 4, 9)),
+        (sigconv.Conv1d(64, 64, 9, groups=64), (2, 64, 500)),
+        (sigconv.channels_last(sigconv.Conv2d(1, 6, 3)), (2, 1, 9, 9)),
+        (sigconv.Conv(4, 6, (2, 1, 2, 1)), (2, 4, 5, 5, 5, 5)),
+    ],
+    ids=["padded unevenly", "by a kernel of ours", "laid out", "four axes"],
+)
+def test_what_is_known_is_computed_alike_again(layer: sigconv.layers.Conv, shape: tuple[int, ...]) -> None:
+    x, found = torch.randn(shape, requires_grad=True), []
+    for _ in range(2):
+        y = layer(x)
+        found.append((y, *torch.autograd.grad(y.square().sum(), (x, layer.weight))))
+        assert _known(layer, x) is not None
+    assert all(
+        torch.equal(first, again) and first.stride() == again.stride() for first, again in zip(*found, strict=True)
+    )
+
+
+def test_what_is_padded_apart_or_no_batch_is_not_known() -> None:
     for layer, x in (
-        (sigconv.Conv1d(4, 6, 3, padding=((1, 0),)), torch.randn(2, 4, 9)),
         (sigconv.Conv1d(4, 6, 3, padding=1, padding_mode="reflect"), torch.randn(2, 4, 9)),
         (sigconv.Conv1d(4, 6, 3), torch.randn(4, 9)),
-        (sigconv.Conv1d(64, 64, 9, groups=64), torch.randn(2, 64, 500)),
     ):
         layer(x)
-        assert (
-            direct.known(direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode))
-            is None
-        )
+        assert _known(layer, x) is None

@@ -25,8 +25,8 @@ def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
 
 
 PART = {
-    "conv": {"vendor", "numba", "flipped", "fft", "overlap_add", "unfold", "pointwise", "winograd"},
-    "conv_transpose": {"vendor", "overlap_add", "unfold"},
+    "conv": {"vendor", "numba", "flipped", "fft", "overlap_add", "few_channels", "pointwise", "winograd"},
+    "conv_transpose": {"vendor", "overlap_add"},
     "max_pool": {"vendor", "numba"},
     "rectified_max_pool": {"numba"},
     "convolved_max_pool": {"vendor", "numba"},

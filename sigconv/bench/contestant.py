@@ -13,7 +13,7 @@ from sigconv import layout
 from sigconv.bench.case import Case
 from sigconv.bench.channels_last import in_channels_last
 from sigconv.bench.twin import torch_twin
-from sigconv.convert import convert
+from sigconv.convert import channels_last, convert
 
 TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compile", "sigconv"
 """torch.nn as it is, the 1.0 of all ratios; in its other layout; under torch.compile; and ours."""
@@ -67,17 +67,19 @@ class Contestant:
 def contestants(case: Case, handed_on: bool, setting: Setting) -> list[Contestant]:
     """All but the compiled one, torch first; networks and signals have equal values.
 
-    torch.nn's channels-last has its signals and weights in it already. Ours gets the signals as the user has them, or,
-    where ``handed_on``, as a layer of ours would hand them on; a first layer has none before.
+    torch.nn's channels-last has its signals and weights in it already. Ours has its weights in it, too, and gets the
+    signals as the user has them, or, where ``handed_on``, as a layer of ours would hand them on; a first layer has none
+    before.
     """
     made = case.make().to(setting.device, setting.dtype)
     x = torch.randn(case.shape).to(setting.device, setting.dtype)
     last = layout.channels_last(x)
     other = in_channels_last(torch_twin(made), len(case.shape) - 2)
+    ours = channels_last(convert(copy.deepcopy(made)))
     return [
         Contestant(TORCH, torch_twin(made), x, case),
         Contestant(CHANNELS_LAST, other, last, case),
-        Contestant(SIGCONV, convert(copy.deepcopy(made)), last if handed_on and not case.first else x, case),
+        Contestant(SIGCONV, ours, last if handed_on and not case.first else x, case),
     ]
 
 

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
+from sigconv.convert import channels_last as with_weights_in_channels_last
 from sigconv.corpus import Corpus
 from sigconv.layout import channels_last
 from sigconv.train.data import Batch
@@ -67,9 +68,7 @@ class Task(LightningModule, ABC):
     ) -> None:
         super().__init__()
         self.features = features
-        self.model = model
-        for weight in model.parameters():
-            weight.data = _channels_last(weight.data)
+        self.model = with_weights_in_channels_last(model)
         self.augment = nn.ModuleDict(augment)
         self.optimizer, self.schedule = optimizer, schedule
         self.metrics = nn.ModuleDict()
@@ -175,5 +174,5 @@ class Task(LightningModule, ABC):
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Pictures and videos, and their weights, with channels innermost; signals of one axis are laid out by blocks."""
+    """Pictures and videos with channels innermost; signals of one axis are laid out by blocks."""
     return channels_last(x) if x.ndim > 3 else x

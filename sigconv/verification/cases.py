@@ -86,6 +86,8 @@ def _conv_cases() -> Iterator[Case]:
             {"stride": 2, "padding": 1, "groups": MANY},
         ):
             yield _conv_case(ndim, (3, 2, 2)[:ndim], dict(options))
+        seldom = {"stride": 2, "padding": ((1, 2),) * ndim, "dilation": 2}
+        yield _conv_case(ndim, (3, 2, 2)[:ndim], seldom, (CHANNELS, MANY))
     for kernel, options in (
         ((5,), {"padding": "same", "bias": True}),
         ((3, 5), {"padding": "causal", "dilation": 2}),
@@ -97,7 +99,8 @@ def _conv_cases() -> Iterator[Case]:
 def _conv_case(
     ndim: int, kernel: tuple[int, ...], options: dict[str, Any], channels: tuple[int, int] = (CHANNELS, 2 * CHANNELS)
 ) -> Case:
-    name = f"{_name(ndim, options)}, kernel {kernel}" + f", {channels[0]} channels" * (channels[0] != CHANNELS)
+    many = "" if MANY not in channels else f", {channels[0]} to {channels[1]} channels"
+    name = f"{_name(ndim, options)}, kernel {kernel}{many}"
     biased = options.pop("bias", False)
     stride, dilation, groups = (options.get(key, 1) for key in ("stride", "dilation", "groups"))
     window = Window.parse(kernel, stride, options.get("padding", 0), dilation)

@@ -47,9 +47,12 @@ def multiply(to, left, right, rows, count, vectors, adds):
 
 @intrinsic
 def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count: Any, adds: Any) -> Any:
-    """The same for ``size`` rows and vectors, TALL and WIDE at most; ``count`` is 1 at least."""
+    """The same for ``size`` rows and vectors, TALL and WIDE at most; ``count`` is 1 at least.
+
+    Rows of ``left`` may lie anywhere: then in place of their step is an array of how far each is from the beginning.
+    """
     intp = types.intp
-    kinds = [types.Tuple((array[0], *[intp] * (len(array) - 1))) for array in (to, left, right)]
+    kinds = [types.Tuple(tuple(k if isinstance(k, types.Array) else intp for k in kind)) for kind in (to, left, right)]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *arrays, size, count, adds = arguments
@@ -69,8 +72,11 @@ def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count
     return types.void(*kinds, types.UniTuple(intp, 2), count, types.boolean), generate
 
 
-def _row(builder: Any, array: Any, begin: Any, number: int, step: Any) -> Any:
-    return builder.gep(array, [builder.add(begin, builder.mul(step, step.type(number)))])
+def _row(builder: Any, array: Any, begin: Any, number: int, steps: Any) -> Any:
+    """Where a row begins, by the step from each to the next or by an array of offsets."""
+    index = begin.type(number)
+    away = number_at(builder, steps, index) if isinstance(steps.type, ir.PointerType) else builder.mul(steps, index)
+    return builder.gep(array, [builder.add(begin, away)])
 
 
 def _vector(builder: Any, row: Any, number: int) -> Any:

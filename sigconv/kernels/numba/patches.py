@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from sigconv.geometry import PooledGeometry
-from sigconv.kernels.numba.windows import LANES, empty_rows, rows
+from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.kernels.numba.windows import LANES, empty_rows, reached, rows
 from sigconv.padding import inside
-from sigconv.window import Sizes
 
 
 class Patches(NamedTuple):
@@ -41,10 +40,10 @@ def patches(geometry: PooledGeometry, channels: int) -> Patches:
     steps = np.array([channels * math.prod(padded[axis + 1 :]) for axis in range(window.ndim)])
     jumps = steps * window.stride  # from a window to the next one
     before = np.array([pair[0] for pair in pool.padding])
-    begin = _reached(geometry.output_size, jumps * pool.stride) - before @ jumps
-    shift = _reached(pool.kernel, jumps * pool.dilation)
+    begin = reached(geometry.output_size, jumps * pool.stride) - before @ jumps
+    shift = reached(pool.kernel, jumps * pool.dilation)
     side_by_side = places_of_run(geometry)
-    runs = _reached((*window.kernel[:-1], window.kernel[-1] // side_by_side), steps * window.dilation)
+    runs = reached((*window.kernel[:-1], window.kernel[-1] // side_by_side), steps * window.dilation)
     length = side_by_side * channels
     starts = np.array([min(start, length - LANES) for start in range(0, length, LANES)])
     number = np.arange(length)
@@ -58,7 +57,7 @@ def places_of_run(geometry: PooledGeometry) -> int:
     return geometry.window.kernel[-1] if geometry.window.dilation[-1] == 1 else 1
 
 
-def padded_rows(x: Tensor, geometry: PooledGeometry) -> np.ndarray:
+def padded_rows(x: Tensor, geometry: Geometry) -> np.ndarray:
     """x (batch, channel, *size), padded for the convolution, as (batch, place, channel)."""
     padding = geometry.window.padding
     if not any(map(any, padding)):
@@ -67,11 +66,3 @@ def padded_rows(x: Tensor, geometry: PooledGeometry) -> np.ndarray:
     samples.fill(0)
     inside(signal, padding).copy_(x.detach())
     return samples
-
-
-def _reached(counts: Sizes, jumps: np.ndarray) -> np.ndarray:
-    """What so many jumps along each axis lead to, in row-major order."""
-    reached = np.zeros(1, dtype=np.int64)
-    for count, jump in zip(counts, jumps, strict=True):
-        reached = np.add.outer(reached, np.arange(count) * jump).ravel()
-    return reached

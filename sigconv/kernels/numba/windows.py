@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,14 @@ def windows(geometry: Geometry) -> Windows:
         )
     )
     return Windows(size, output_size, extent, stride, before, strides @ distance, distance)
+
+
+def reached(counts: Sizes, jumps: Sequence[int] | np.ndarray) -> np.ndarray:
+    """What so many jumps along each axis lead to, in row-major order."""
+    found = np.zeros(1, dtype=np.int64)
+    for count, jump in zip(counts, jumps, strict=True):
+        found = np.add.outer(found, np.arange(count) * jump).ravel()
+    return found
 
 
 def rows(x: Tensor) -> np.ndarray:

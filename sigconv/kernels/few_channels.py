@@ -1,0 +1,47 @@
+"""grad_weight of a signal of few channels, whose windows are multiplied where they lie.
+
+To a vendor's kernel, which takes many channels at a time, those of a first layer are a remainder. Here the numbers of a
+window are rows and the output's maps vectors, so that one channel is as good as many. Shapes are those of
+:mod:`sigconv.kernels.reference`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sigconv.geometry import Geometry
+from sigconv.kernels.numba import runtime
+from sigconv.kernels.numba.patches import padded_rows
+from sigconv.kernels.numba.windows import LANES, reached, rows
+from sigconv.kernels.numba.workspace import workspace
+from sigconv.kernels.problem import Problem
+from sigconv.layout import like
+
+DTYPES = (torch.float64, torch.float32)
+
+
+def supports(problem: Problem) -> bool:
+    fits = problem.geometry.groups == 1 and problem.out_channels >= LANES
+    ours = problem.device == "cpu" and problem.dtype in DTYPES and problem.plain
+    return problem.operation == "grad_weight" and fits and ours and runtime.is_available()
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    from sigconv.kernels.numba import few_channels
+
+    runtime.use_torchs_threads()
+    window, (channels, maps) = geometry.window, (x.shape[1], g.shape[1])
+    steps = [channels * math.prod(geometry.padded_size[axis + 1 :]) for axis in range(window.ndim)]
+    *jumps, jump = (step * stride for step, stride in zip(steps, window.stride, strict=True))
+    begin = reached(geometry.output_size[:-1], jumps)
+    distances = [step * dilation for step, dilation in zip(steps, window.dilation, strict=True)]
+    offset = reached((*window.kernel, channels), (*distances, 1))
+    samples, errors = padded_rows(x, geometry), rows(g)
+    gw = np.empty((maps, len(offset)), samples.dtype)
+    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(offset), -(-maps // LANES) * LANES))
+    few_channels.grad_weight(samples, errors, parts, gw, begin, offset, jump)
+    return like(torch.from_numpy(gw).reshape(maps, *window.kernel, channels).movedim(-1, 1), x)

@@ -1,0 +1,63 @@
+"""The loop over signals of few channels, compiled.
+
+The windows of a line, one output behind the other along the last axis, begin ``jump`` numbers apart in the padded
+signal. So each number of a window makes a row with what the other windows have in its place, and the product of these
+rows with the errors, (output, map), is a line's part of the sums.
+"""
+
+from __future__ import annotations
+
+from numba import njit, prange
+
+from sigconv.kernels.numba.panels import TALL, WIDE, multiply_panel
+from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.simd import LANES
+
+CHUNKS = 16
+"""Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""
+
+STRETCH = 64
+"""So many windows of a line are gone through for all rows before the next: their errors stay near."""
+
+
+@jit()
+def grad_weight(x, g, parts, gw, begin, offset, jump):
+    """gw (map, number of a window) from the padded x (batch, place, channel) and the errors g (batch, output, map).
+
+    ``begin`` (line,) is where each line's first window begins, ``offset`` (number of a window,) what is between that
+    and its numbers. parts (chunk, number of a window, maps rounded up to LANES) has room for the sums of each chunk.
+    """
+    (batch, outputs, maps), (chunks, numbers, wide) = g.shape, parts.shape
+    lines, samples, vectors, left = len(begin), x.shape[1] * x.shape[2], maps // LANES, maps % LANES
+    width = outputs // lines
+    stretches = (width + STRETCH - 1) // STRETCH
+    tasks, xs, gs, sums = batch * lines * stretches, x.reshape(-1), g.reshape(-1), parts.reshape(-1)
+    for chunk in prange(chunks):
+        parts[chunk] = 0
+        to = chunk * numbers * wide
+        for task in range(tasks * chunk // chunks, tasks * (chunk + 1) // chunks):
+            b, line, first = task // stretches // lines, task // stretches % lines, task % stretches * STRETCH
+            count, here = min(STRETCH, width - first), b * samples + begin[line] + first * jump
+            there = (b * outputs + line * width + first) * maps
+            add_products((sums, to, wide), (xs, here, offset, jump), (gs, there, maps), numbers, count, vectors)
+            if left:  # a last vector that overlaps the one before
+                target, errors = (sums, to + vectors * LANES, wide), (gs, there + maps - LANES, maps)
+                add_products(target, (xs, here, offset, jump), errors, numbers, count, 1)
+    for n in prange(numbers):
+        for chunk in range(1, chunks):
+            parts[0, n] += parts[chunk, n]
+        for c in range(maps):
+            gw[c, n] = parts[0, n, c if c < vectors * LANES else wide - maps + c]
+
+
+@njit(inline="always")
+def add_products(to, left, right, numbers, count, vectors):
+    """Add the products of the rows that begin at the offsets with ``count`` errors, for so many vectors of maps."""
+    sums, t, t_row = to
+    xs, here, offset, jump = left
+    gs, there, maps = right
+    for v in range(0, vectors, WIDE):
+        for n in range(0, numbers, TALL):
+            target, errors = (sums, t + n * t_row + v * LANES, t_row), (gs, there + v * LANES, maps)
+            size = min(TALL, numbers - n), min(WIDE, vectors - v)
+            multiply_panel(target, (xs, here, offset[n:], jump), errors, size, count, True)
