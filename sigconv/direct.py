@@ -35,7 +35,7 @@ def form(
     if planner.is_forced() or not is_plain(operands) or is_autocast(x):
         return None
     records = torch.is_grad_enabled()
-    wanted = [records and t.requires_grad for t in operands]
+    wanted = records and x.requires_grad, records and w.requires_grad
     forms = [(t.shape, t.dtype, t.device) for t in operands]
     return window, groups, modes, *wanted, x.stride(), w.stride(), *forms
 
@@ -46,20 +46,18 @@ def known(form: Hashable) -> Direct | None:
     return None if form is None else _known.get(form)
 
 
-def remember(
-    form: Hashable, x: Tensor, w: Tensor, b: Tensor | None, geometry: Geometry, *, laid_out: bool = False
-) -> None:
+def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, laid_out: bool) -> None:
     """Note how a convolution is computed whose checks held; whether x was ``laid_out`` in channels-last for it."""
     if form is None or form in _known:
         return
     if len(_known) >= MOST:
         _known.clear()
-    function = _direct(x, w, b, geometry)
+    function = _direct(x, w, geometry)
     _known[form] = partial(_laid_out, function) if laid_out else function
 
 
-def _direct(x: Tensor, w: Tensor, b: Tensor | None, geometry: Geometry) -> Direct:
-    if not planner.is_native(geometry, x, w, b):
+def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Direct:
+    if not planner.is_native(geometry, x, w):
         return partial(_differentiable, geometry)
     other, uneven = planner.vendor.better_form(x, geometry), any(map(any, geometry.window.uneven_padding))
     if other is None and not uneven:

@@ -86,7 +86,7 @@ def convolve(
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
     if batched.ndim == x.ndim and not ahead:
-        direct.remember(form, batched, weight, bias, geometry, laid_out=batched is not x)
+        direct.remember(form, batched, weight, geometry, laid_out=batched is not x)
     y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 

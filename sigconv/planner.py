@@ -33,7 +33,7 @@ from sigconv.kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
 from sigconv.layout import is_channels_last
 from sigconv.names import named
 from sigconv.remembered import remembered
-from sigconv.rules import FEW, MANY, RULES, SMALL, sums_bias_slowly
+from sigconv.rules import FEW, MANY, RULES, SMALL
 
 KERNELS: dict[str, Any] = {
     "vendor": vendor,
@@ -77,7 +77,7 @@ def is_forced() -> bool:
     return _forced is not None
 
 
-def is_native(geometry: Geometry, x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
+def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
     """Whether the vendor computes a convolution in all directions, so that torch's own autograd serves.
 
     That saves the time of a Function of ours, which is all the time that a small signal takes, and is what compilers
@@ -90,8 +90,7 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor, bias: Tensor | None) -> 
         return geometry.window.ndim in vendor.RANKS and not unsafe
     form = x.shape[0], x.shape[1], w.shape[0], x.dtype, x.device.type, is_channels_last(x), is_plain((x, w))
     wants = torch.is_grad_enabled()
-    wanted = [wants and t is not None and t.requires_grad for t in (x, w, bias)]
-    return _vendor_serves(geometry, *form, *wanted)
+    return _vendor_serves(geometry, *form, wants and x.requires_grad, wants and w.requires_grad)
 
 
 def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
@@ -187,12 +186,10 @@ def _search(problem: Problem, forced: str | None) -> Choice:
 
 @remembered
 def _vendor_serves(geometry: Geometry, *form_and_wants: Any) -> bool:
-    """Whether the vendor has the kernels of a convolution and of the gradients by input, weight and bias, if wanted."""
-    *form, by_input, by_weight, by_bias = form_and_wants
+    """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
+    *form, by_input, by_weight = form_and_wants
     forward = Problem("forward", geometry, *form)
     if vendor.has_unsafe_grad_weight(geometry, forward.in_channels, forward.device):
-        return False
-    if by_bias and sums_bias_slowly(forward):
         return False
     wanted = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
     return all(choose(forward.turned(operation)).kernel == "vendor" for operation in wanted)

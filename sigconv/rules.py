@@ -16,7 +16,6 @@ from sigconv.backends import is_amd
 from sigconv.geometry import PooledGeometry
 from sigconv.kernels import winograd
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
-from sigconv.kernels.vendor import ONEDNN_BLOCK
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,6 @@ def _is_large_picture(problem: Problem) -> bool:
     """Whose errors, of windows side by side, fit into no cache."""
     window, large = problem.geometry.window, problem.out_channels >= 48 and problem.outputs >= 1 << 22
     return window.ndim == 2 and max(window.stride) == 1 and large and problem.channels_last
-
-
-def sums_bias_slowly(problem: Problem) -> bool:
-    """Whether the vendor needs more time for the gradient by a bias, along with the weights', than a sum by itself.
-
-    That is so for large maps of a first layer in channels-last: up to three times that of the weights' gradient alone.
-    """
-    first = problem.channels_last and problem.in_channels < ONEDNN_BLOCK and problem.geometry.window.ndim < 3
-    return problem.device == "cpu" and first and problem.outputs >= MANY
 
 
 def _products_are_fast(problem: Problem) -> bool:

@@ -78,7 +78,7 @@ class _DerivativeWithForwardMode(_Derivative):
 
 def convolution(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """The derivative of T by g, plus a bias: the convolution. Shapes are those of :func:`derivative`."""
-    if planner.is_native(geometry, x, w, bias):
+    if planner.is_native(geometry, x, w):
         return planner.vendor.forward(x, w, bias, geometry)
     return derivative(x, w, None, bias, geometry)
 

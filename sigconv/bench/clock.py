@@ -15,6 +15,7 @@ from time import perf_counter
 import torch
 
 SHORTEST = 1e-3  # seconds that a sample takes at least; calls that take less are repeated
+AHEAD = 5e-3  # seconds for which what is sampled is called before
 ROUNDS = 7, 100  # at least and at most
 
 
@@ -36,8 +37,8 @@ def interleaved(
     calls: Mapping[str, Callable[[], object]], seconds: float, wait: Callable[[], object] = lambda: None
 ) -> dict[str, Timing]:
     """Time each of ``calls`` once a round, for about ``seconds``, in another order each round: nobody always follows
-    the same one, whose memory and caches it finds. Before it is timed each is called once more, as in training a step
-    follows one like itself.
+    the same one, whose memory and caches it finds. Before it is timed each is called for a while, once at least, as in
+    training a step follows many like itself.
 
     ``wait`` returns when the device has done all that it was given.
     """
@@ -66,9 +67,13 @@ def _repeats(call: Callable[[], object], wait: Callable[[], object]) -> int:
 
 
 def _sample(call: Callable[[], object], repeats: int, wait: Callable[[], object]) -> float:
-    """Seconds a call, behind one that is not timed."""
+    """Seconds a call, behind some that are not timed."""
+    ready = perf_counter() + AHEAD
     call()
     wait()
+    while perf_counter() < ready:
+        call()
+        wait()
     start = perf_counter()
     for _ in range(repeats):
         call()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sigconv.bench.case import Case
-from sigconv.bench.clock import ROUNDS, SHORTEST, Timing, interleaved
+from sigconv.bench.clock import AHEAD, ROUNDS, Timing, interleaved
 from sigconv.bench.contestant import CHANNELS_LAST, SIGCONV, TORCH, Contestant, Setting
 from sigconv.bench.result import BEST, FORWARD, PASSES, STEP, Figures, Result
 from sigconv.bench.roofline import Rates, Work, count_work, measure_rates
@@ -88,11 +88,11 @@ def test_timing_takes_turns() -> None:
 
     def call(name: str) -> None:
         order.append(name)
-        sleep(1.1 * SHORTEST)  # so that one call is a sample
+        sleep(1.1 * AHEAD)  # so that one call is a sample, and one is before it
 
     timings = interleaved({name: partial(call, name) for name in "abc"}, seconds=0)
     assert {timing.rounds for timing in timings.values()} == {ROUNDS[0]}
-    assert min(timing.median for timing in timings.values()) > SHORTEST
+    assert min(timing.median for timing in timings.values()) > AHEAD
     assert order[::2] == order[1::2]  # the first of two is not timed
     warming_up, *rounds = ("".join(order[n : n + 6 : 2]) for n in range(0, len(order), 6))
     assert warming_up == "abc"
