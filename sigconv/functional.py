@@ -74,8 +74,9 @@ def convolve(
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
     form = direct.form(x, weight, bias, window, groups, modes)
-    if (convolution_of_form := direct.known(form)) is not None:
-        return convolution_of_form(x, weight, bias)
+    if (call := direct.known(form)) is not None:
+        function, arguments = call
+        return function(x, weight, bias, *arguments)
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
