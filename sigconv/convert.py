@@ -45,9 +45,9 @@ def convert(model: M) -> M:
 def channels_last(model: M) -> M:
     """Lay out, in place, the weights of sigconv's convolutions in ``model`` in channels-last, and return the model.
 
-    They are the same parameters, and so is the state_dict (which safetensors takes only if it is made contiguous); then
-    a convolution gives its output in channels-last, whatever the layout of its input, and the vendor's kernels need not
-    lay out weights in each call. For one to three axes; torch has ``model.to(memory_format=...)`` for two and three.
+    Such a convolution gives its output in channels-last whatever the layout of its input, and the vendor's kernels need
+    not lay out its weights in each call. Parameters stay the same objects, with the same values; safetensors saves them
+    only where they are made contiguous. For one to three axes; torch has ``to(memory_format=...)`` for two and three.
     """
     for module in model.modules():
         if isinstance(module, layers.Conv | layers.ConvTranspose) and "weight" in module._parameters:

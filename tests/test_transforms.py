@@ -113,16 +113,18 @@ def test_compiles_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "dynamic", "sizes"),
+    ("backend", "dynamic", "sizes", "weights"),
     [
-        ("inductor", False, [(2, 1, 12, 12)]),  # to code: that takes long
-        ("aot_eager", True, [(2, 1, 12, 12), (3, 1, 14, 12)]),
+        ("inductor", False, [(2, 1, 12, 12)], nn.Module.train),  # to code: that takes long
+        ("aot_eager", True, [(2, 1, 12, 12), (3, 1, 14, 12)], sigconv.channels_last),
     ],
-    ids=["to code", "for any size"],
+    ids=["to code", "for any size, weights in channels-last"],
 )
-def test_network_compiles_whole(backend: str, dynamic: bool, sizes: list[tuple[int, ...]]) -> None:
+def test_network_compiles_whole(
+    backend: str, dynamic: bool, sizes: list[tuple[int, ...]], weights: Callable[[nn.Module], nn.Module]
+) -> None:
     torch.compiler.reset()
-    net = Net()
+    net = weights(Net())
     compiled = torch.compile(net, fullgraph=True, dynamic=dynamic, backend=backend)
     for size in sizes:
         x = torch.randn(size)

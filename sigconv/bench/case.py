@@ -32,10 +32,11 @@ class Suite:
     """Cases of a size: each is measured for about ``seconds``, shared by its passes.
 
     ``handed_on`` says whether our side is given its signals in channels-last, as the layer before would hand them on,
-    or as a user has them.
+    or as a user has them; ``laid_out`` whether our weights are in channels-last, too, or as they are made.
     """
 
     name: str
     cases: tuple[Case, ...]
     seconds: float
     handed_on: bool = False
+    laid_out: bool = True

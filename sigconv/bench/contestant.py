@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sigconv import layout
-from sigconv.bench.case import Case
+from sigconv.bench.case import Case, Suite
 from sigconv.bench.channels_last import in_channels_last
 from sigconv.bench.twin import torch_twin
 from sigconv.convert import channels_last, convert
@@ -64,22 +64,23 @@ class Contestant:
         return torch.empty_like(y).copy_(error)
 
 
-def contestants(case: Case, handed_on: bool, setting: Setting) -> list[Contestant]:
+def contestants(case: Case, suite: Suite, setting: Setting) -> list[Contestant]:
     """All but the compiled one, torch first; networks and signals have equal values.
 
-    torch.nn's channels-last has its signals and weights in it already. Ours has its weights in it, too, and gets the
-    signals as the user has them, or, where ``handed_on``, as a layer of ours would hand them on; a first layer has none
-    before.
+    torch.nn's channels-last has its signals and weights in it already. Ours has them as the suite says; but a first
+    layer has none before that would hand signals on.
     """
     made = case.make().to(setting.device, setting.dtype)
     x = torch.randn(case.shape).to(setting.device, setting.dtype)
     last = layout.channels_last(x)
     other = in_channels_last(torch_twin(made), len(case.shape) - 2)
-    ours = channels_last(convert(copy.deepcopy(made)))
+    ours = convert(copy.deepcopy(made))
+    if suite.laid_out:
+        ours = channels_last(ours)
     return [
         Contestant(TORCH, torch_twin(made), x, case),
         Contestant(CHANNELS_LAST, other, last, case),
-        Contestant(SIGCONV, ours, last if handed_on and not case.first else x, case),
+        Contestant(SIGCONV, ours, last if suite.handed_on and not case.first else x, case),
     ]
 
 

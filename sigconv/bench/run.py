@@ -60,7 +60,7 @@ def bench(
 def measure(suite: Suite, case: Case, setting: Setting, note: Callable[[str], None]) -> Result:
     """Raises DifferentError where contestants do not compute the same; ``note`` hears why one is missing."""
     torch.manual_seed(0)
-    taking_part = contestants(case, suite.handed_on, setting)
+    taking_part = contestants(case, suite, setting)
     plain = taking_part[0]
     check_equal(case, plain, taking_part[1:])
     if setting.compiles:

@@ -7,7 +7,9 @@ window are rows and the output's maps vectors, so that one channel is as good as
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +26,24 @@ from sigconv.layout import like
 DTYPES = (torch.float64, torch.float32)
 
 
+class _Lines(NamedTuple):
+    """Where in the padded input, flattened, each line's first window begins and, from there, a window's numbers are,
+    in the order (\\*kernel, channel); and how far it is to the line's next window."""
+
+    begin: np.ndarray
+    offset: np.ndarray
+    jump: int
+
+
+@functools.lru_cache(maxsize=256)
+def _lines(geometry: Geometry, channels: int) -> _Lines:
+    window = geometry.window
+    steps = np.array([channels * math.prod(geometry.padded_size[axis + 1 :]) for axis in range(window.ndim)])
+    jumps = steps * window.stride
+    offset = reached((*window.kernel, channels), (*(steps * window.dilation), 1))
+    return _Lines(reached(geometry.output_size[:-1], jumps[:-1]), offset, int(jumps[-1]))
+
+
 def supports(problem: Problem) -> bool:
     fits = problem.geometry.groups == 1 and problem.out_channels >= LANES
     ours = problem.device == "cpu" and problem.dtype in DTYPES and problem.plain
@@ -34,14 +54,9 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     from sigconv.kernels.numba import few_channels
 
     runtime.use_torchs_threads()
-    window, (channels, maps) = geometry.window, (x.shape[1], g.shape[1])
-    steps = [channels * math.prod(geometry.padded_size[axis + 1 :]) for axis in range(window.ndim)]
-    *jumps, jump = (step * stride for step, stride in zip(steps, window.stride, strict=True))
-    begin = reached(geometry.output_size[:-1], jumps)
-    distances = [step * dilation for step, dilation in zip(steps, window.dilation, strict=True)]
-    offset = reached((*window.kernel, channels), (*distances, 1))
+    channels, maps, lines = x.shape[1], g.shape[1], _lines(geometry, x.shape[1])
     samples, errors = padded_rows(x, geometry), rows(g)
-    gw = np.empty((maps, len(offset)), samples.dtype)
-    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(offset), -(-maps // LANES) * LANES))
-    few_channels.grad_weight(samples, errors, parts, gw, begin, offset, jump)
-    return like(torch.from_numpy(gw).reshape(maps, *window.kernel, channels).movedim(-1, 1), x)
+    gw = np.empty((maps, len(lines.offset)), samples.dtype)
+    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(lines.offset), -(-maps // LANES) * LANES))
+    few_channels.grad_weight(samples, errors, parts, gw, *lines)
+    return like(torch.from_numpy(gw).reshape(maps, *geometry.window.kernel, channels).movedim(-1, 1), x)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.bench import equal
-from sigconv.bench.case import Case
+from sigconv.bench.case import Case, Suite
 from sigconv.bench.contestant import Contestant, Setting, contestants
 from sigconv.bench.equal import DifferentError, check_equal
 from sigconv.layers import Conv1d
@@ -28,7 +28,7 @@ class WrongGradient(Conv1d):
 
 def _check(layer: type[nn.Module], dtype: torch.dtype = torch.float32) -> None:
     case = Case("a layer", "dense", lambda: layer(4, 4, 3), (2, 4, 50))
-    plain, *others = contestants(case, False, Setting(torch.device("cpu"), dtype))
+    plain, *others = contestants(case, Suite("alone", (case,), seconds=0), Setting(torch.device("cpu"), dtype))
     check_equal(case, plain, others)
 
 

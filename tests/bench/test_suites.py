@@ -16,6 +16,7 @@ from sigconv.bench.contestant import CHANNELS_LAST, SIGCONV, TORCH, Contestant, 
 from sigconv.bench.equal import check_equal
 from sigconv.bench.suites import SUITES
 from sigconv.blocks import Chain, ConvBlock, Linear
+from sigconv.layers import Conv
 
 LAYERS = nn.modules.conv._ConvNd, nn.modules.pooling._MaxPoolNd, _BatchNorm
 SETTING = Setting(torch.device("cpu"), torch.float32)
@@ -35,7 +36,7 @@ CASES = [
 
 
 def _side(name: str, suite: Suite, case: Case) -> Contestant:
-    return next(c for c in contestants(case, suite.handed_on, SETTING) if c.name == name)
+    return next(c for c in contestants(case, suite, SETTING) if c.name == name)
 
 
 def _nodes(y: Tensor) -> Iterator[object]:
@@ -66,7 +67,7 @@ def _received(contestant: Contestant, fits: Callable[[Tensor], bool]) -> list[st
 
 @pytest.mark.parametrize(("suite", "case"), CASES)
 def test_contestants_compute_the_same(suite: Suite, case: Case) -> None:
-    plain, *others = contestants(case, suite.handed_on, SETTING)
+    plain, *others = contestants(case, suite, SETTING)
     check_equal(case, plain, others)
 
 
@@ -93,6 +94,15 @@ def test_ours_gets_its_signals_as_a_layer_or_as_a_user_has_them(name: str) -> No
         if case.shape[1] > 1:
             contestant = _side(SIGCONV, suite, _small(suite, case))
             assert layout.is_channels_last(contestant.x) == suite.handed_on
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_our_weights_are_laid_out_as_the_suite_says(name: str) -> None:
+    suite = SUITES[name]
+    layers = _side(SIGCONV, suite, suite.cases[0]).network.modules()
+    weights = [layer.weight for layer in layers if isinstance(layer, Conv) and layer.window.places > 1]
+    assert weights
+    assert all(layout.is_channels_last(weight) == suite.laid_out for weight in weights)
 
 
 def test_names_are_unique() -> None:
