@@ -7,7 +7,7 @@ rows with the errors, (output, map), is a line's part of the sums.
 
 from __future__ import annotations
 
-from numba import njit, prange
+from numba import prange
 
 from sigconv.kernels.numba.panels import TALL, WIDE, multiply_panel
 from sigconv.kernels.numba.runtime import jit
@@ -28,8 +28,9 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
     and its numbers. parts (chunk, number of a window, maps rounded up to LANES) has room for the sums of each chunk.
     """
     (batch, outputs, maps), (chunks, numbers, wide) = g.shape, parts.shape
-    lines, samples, vectors, left = len(begin), x.shape[1] * x.shape[2], maps // LANES, maps % LANES
-    width = outputs // lines
+    lines, samples, width = len(begin), x.shape[1] * x.shape[2], outputs // len(begin)
+    vectors = maps // LANES
+    panels = (vectors + WIDE - 1) // WIDE + (maps % LANES > 0)  # the last of a vector that overlaps the one before
     stretches = (width + STRETCH - 1) // STRETCH
     tasks, xs, gs, sums = batch * lines * stretches, x.reshape(-1), g.reshape(-1), parts.reshape(-1)
     for chunk in prange(chunks):
@@ -39,25 +40,14 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
             b, line, first = task // stretches // lines, task // stretches % lines, task % stretches * STRETCH
             count, here = min(STRETCH, width - first), b * samples + begin[line] + first * jump
             there = (b * outputs + line * width + first) * maps
-            add_products((sums, to, wide), (xs, here, offset, jump), (gs, there, maps), numbers, count, vectors)
-            if left:  # a last vector that overlaps the one before
-                target, errors = (sums, to + vectors * LANES, wide), (gs, there + maps - LANES, maps)
-                add_products(target, (xs, here, offset, jump), errors, numbers, count, 1)
+            for panel in range(panels):
+                v = min(panel * WIDE, vectors)
+                errors, many = (gs, there + min(v * LANES, maps - LANES), maps), max(1, min(WIDE, vectors - v))
+                for n in range(0, numbers, TALL):
+                    target, seen = (sums, to + n * wide + v * LANES, wide), (xs, here, offset[n:], jump)
+                    multiply_panel(target, seen, errors, (min(TALL, numbers - n), many), count, True)
     for n in prange(numbers):
         for chunk in range(1, chunks):
             parts[0, n] += parts[chunk, n]
         for c in range(maps):
             gw[c, n] = parts[0, n, c if c < vectors * LANES else wide - maps + c]
-
-
-@njit(inline="always")
-def add_products(to, left, right, numbers, count, vectors):
-    """Add the products of the rows that begin at the offsets with ``count`` errors, for so many vectors of maps."""
-    sums, t, t_row = to
-    xs, here, offset, jump = left
-    gs, there, maps = right
-    for v in range(0, vectors, WIDE):
-        for n in range(0, numbers, TALL):
-            target, errors = (sums, t + n * t_row + v * LANES, t_row), (gs, there + v * LANES, maps)
-            size = min(TALL, numbers - n), min(WIDE, vectors - v)
-            multiply_panel(target, (xs, here, offset[n:], jump), errors, size, count, True)
