@@ -8,7 +8,6 @@ window are rows and the output's maps vectors, so that one channel is as good as
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +15,9 @@ import torch
 from torch import Tensor
 
 from sigconv.geometry import Geometry
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.numba import blocks_of, runtime
 from sigconv.kernels.numba.patches import padded_rows
-from sigconv.kernels.numba.windows import LANES, reached, rows
+from sigconv.kernels.numba.windows import LANES, reached, rows, steps
 from sigconv.kernels.numba.workspace import workspace
 from sigconv.kernels.problem import Problem
 from sigconv.layout import like
@@ -38,9 +37,9 @@ class _Lines(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _lines(geometry: Geometry, channels: int) -> _Lines:
     window = geometry.window
-    steps = np.array([channels * math.prod(geometry.padded_size[axis + 1 :]) for axis in range(window.ndim)])
-    jumps = steps * window.stride
-    offset = reached((*window.kernel, channels), (*(steps * window.dilation), 1))
+    apart = steps(channels, geometry.padded_size)
+    jumps = apart * window.stride
+    offset = reached((*window.kernel, channels), (*(apart * window.dilation), 1))
     return _Lines(reached(geometry.output_size[:-1], jumps[:-1]), offset, int(jumps[-1]))
 
 
@@ -57,6 +56,6 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     channels, maps, lines = x.shape[1], g.shape[1], _lines(geometry, x.shape[1])
     samples, errors = padded_rows(x, geometry), rows(g)
     gw = np.empty((maps, len(lines.offset)), samples.dtype)
-    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(lines.offset), -(-maps // LANES) * LANES))
+    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(lines.offset), LANES * blocks_of(maps)))
     few_channels.grad_weight(samples, errors, parts, gw, *lines)
     return like(torch.from_numpy(gw).reshape(maps, *geometry.window.kernel, channels).movedim(-1, 1), x)

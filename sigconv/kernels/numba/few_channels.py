@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from sigconv.kernels.numba.panels import TALL, WIDE, multiply_panel
+from sigconv.kernels.numba.panels import multiply
 from sigconv.kernels.numba.runtime import jit
 from sigconv.kernels.numba.simd import LANES
 
@@ -29,9 +29,7 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
     """
     (batch, outputs, maps), (chunks, numbers, wide) = g.shape, parts.shape
     lines, samples, width = len(begin), x.shape[1] * x.shape[2], outputs // len(begin)
-    vectors = maps // LANES
-    panels = (vectors + WIDE - 1) // WIDE + (maps % LANES > 0)  # the last of a vector that overlaps the one before
-    stretches = (width + STRETCH - 1) // STRETCH
+    vectors, stretches = maps // LANES, (width + STRETCH - 1) // STRETCH
     tasks, xs, gs, sums = batch * lines * stretches, x.reshape(-1), g.reshape(-1), parts.reshape(-1)
     for chunk in prange(chunks):
         parts[chunk] = 0
@@ -40,12 +38,10 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
             b, line, first = task // stretches // lines, task // stretches % lines, task % stretches * STRETCH
             count, here = min(STRETCH, width - first), b * samples + begin[line] + first * jump
             there = (b * outputs + line * width + first) * maps
-            for panel in range(panels):
-                v = min(panel * WIDE, vectors)
-                errors, many = (gs, there + min(v * LANES, maps - LANES), maps), max(1, min(WIDE, vectors - v))
-                for n in range(0, numbers, TALL):
-                    target, seen = (sums, to + n * wide + v * LANES, wide), (xs, here, offset[n:], jump)
-                    multiply_panel(target, seen, errors, (min(TALL, numbers - n), many), count, True)
+            for last in range(1 + (maps % LANES > 0)):  # the second time a vector that overlaps the one before
+                v, c, many = (vectors * LANES, maps - LANES, 1) if last else (0, 0, vectors)
+                errors = gs, there + c, maps
+                multiply((sums, to + v, wide), (xs, here, offset, jump), errors, numbers, count, many, True)
     for n in prange(numbers):
         for chunk in range(1, chunks):
             parts[0, n] += parts[chunk, n]

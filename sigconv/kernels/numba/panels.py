@@ -33,14 +33,15 @@ def multiply(to, left, right, rows, count, vectors, adds):
     """The sum over n < count of left[i, n] right[n, ...] into to[i, ...], for i < rows and the numbers of all vectors.
 
     Arrays are contiguous and of one axis, each with where it begins and its steps: ``to`` (array, begin, row), ``left``
-    (array, begin, row, step of n), ``right`` (array, begin, step of n). If it ``adds``, what is there is kept.
+    (array, begin, row, step of n), ``right`` (array, begin, step of n). Rows of ``left`` may lie anywhere: then an
+    array of how far each is from the beginning is in place of their step. If it ``adds``, what is there is kept.
     """
     out, t, t_row = to
     factors, a, a_row, a_step = left
     seen, b, b_step = right
     for v in range(0, vectors, WIDE):
         for i in range(0, rows, TALL):
-            there, above = (out, t + i * t_row + v * LANES, t_row), (factors, a + i * a_row, a_row, a_step)
+            there, above = (out, t + i * t_row + v * LANES, t_row), (factors, a, a_row, i, a_step)
             size = min(TALL, rows - i), min(WIDE, vectors - v)
             multiply_panel(there, above, (seen, b + v * LANES, b_step), size, count, adds)
 
@@ -49,22 +50,23 @@ def multiply(to, left, right, rows, count, vectors, adds):
 def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count: Any, adds: Any) -> Any:
     """The same for ``size`` rows and vectors, TALL and WIDE at most; ``count`` is 1 at least.
 
-    Rows of ``left`` may lie anywhere: then in place of their step is an array of how far each is from the beginning.
+    ``left`` is (array, begin, row, the first of the rows, step of n).
     """
     intp = types.intp
     kinds = [types.Tuple(tuple(k if isinstance(k, types.Array) else intp for k in kind)) for kind in (to, left, right)]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *arrays, size, count, adds = arguments
-        (out, t, t_row), (factors, a, a_row, a_step), (seen, b, b_step) = (
+        (out, t, t_row), (factors, a, a_row, first, a_step), (seen, b, b_step) = (
             tuple_parts(context, builder, kind, value) for kind, value in zip(kinds, arrays, strict=True)
         )
         rows, vectors = cgutils.unpack_tuple(builder, size, 2)
         right_begin, chosen = builder.gep(seen, [b]), builder.add(builder.mul(rows, rows.type(WIDE + 1)), vectors)
         sizes = [tall * (WIDE + 1) + wide for tall in range(1, TALL + 1) for wide in range(1, WIDE + 1)]
         for tall, wide in (divmod(number, WIDE + 1) for number in each_case(builder, chosen, sizes)):
-            outs = [_row(builder, out, t, i, t_row) for i in range(tall)]
-            lefts = [_row(builder, factors, a, i, a_row) for i in range(tall)]
+            numbers = [first.type(i) for i in range(tall)]
+            outs = [_row(builder, out, t, i, t_row) for i in numbers]
+            lefts = [_row(builder, factors, a, builder.add(first, i), a_row) for i in numbers]
             sums = _summed(builder, wide, lefts, a_step, right_begin, b_step, count)
             _put(builder, sums, [[_vector(builder, row, v) for v in range(wide)] for row in outs], adds)
         return context.get_dummy_value()
@@ -72,10 +74,9 @@ def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count
     return types.void(*kinds, types.UniTuple(intp, 2), count, types.boolean), generate
 
 
-def _row(builder: Any, array: Any, begin: Any, number: int, steps: Any) -> Any:
+def _row(builder: Any, array: Any, begin: Any, number: Any, steps: Any) -> Any:
     """Where a row begins, by the step from each to the next or by an array of offsets."""
-    index = begin.type(number)
-    away = number_at(builder, steps, index) if isinstance(steps.type, ir.PointerType) else builder.mul(steps, index)
+    away = number_at(builder, steps, number) if isinstance(steps.type, ir.PointerType) else builder.mul(steps, number)
     return builder.gep(array, [builder.add(begin, away)])
 
 

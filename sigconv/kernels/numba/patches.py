@@ -9,14 +9,13 @@ at least.
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from sigconv.geometry import Geometry, PooledGeometry
-from sigconv.kernels.numba.windows import LANES, empty_rows, reached, rows
+from sigconv.kernels.numba.windows import LANES, empty_rows, reached, rows, steps
 from sigconv.padding import inside
 
 
@@ -36,14 +35,14 @@ class Patches(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def patches(geometry: PooledGeometry, channels: int) -> Patches:
-    window, pool, padded = geometry.window, geometry.pool, geometry.padded_size
-    steps = np.array([channels * math.prod(padded[axis + 1 :]) for axis in range(window.ndim)])
-    jumps = steps * window.stride  # from a window to the next one
+    window, pool = geometry.window, geometry.pool
+    apart = steps(channels, geometry.padded_size)
+    jumps = apart * window.stride  # from a window to the next one
     before = np.array([pair[0] for pair in pool.padding])
     begin = reached(geometry.output_size, jumps * pool.stride) - before @ jumps
     shift = reached(pool.kernel, jumps * pool.dilation)
     side_by_side = places_of_run(geometry)
-    runs = reached((*window.kernel[:-1], window.kernel[-1] // side_by_side), steps * window.dilation)
+    runs = reached((*window.kernel[:-1], window.kernel[-1] // side_by_side), apart * window.dilation)
     length = side_by_side * channels
     starts = np.array([min(start, length - LANES) for start in range(0, length, LANES)])
     number = np.arange(length)

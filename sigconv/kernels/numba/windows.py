@@ -44,7 +44,7 @@ def windows(geometry: Geometry) -> Windows:
     window = geometry.window
     places = np.array(list(window.offsets()), dtype=np.int64).T
     distance = np.ascontiguousarray(places * np.array(window.dilation)[:, None])
-    strides = np.array([math.prod(geometry.size[axis + 1 :]) for axis in range(window.ndim)])
+    strides = steps(1, geometry.size)
     size, output_size, extent, stride, before = (
         np.array(numbers, dtype=np.int64)
         for numbers in (
@@ -56,6 +56,11 @@ def windows(geometry: Geometry) -> Windows:
         )
     )
     return Windows(size, output_size, extent, stride, before, strides @ distance, distance)
+
+
+def steps(channels: int, size: Sizes) -> np.ndarray:
+    """How many numbers further the next place along each axis is, (ndim,) int64."""
+    return np.array(channels_last_strides((1, channels, *size))[2:])
 
 
 def reached(counts: Sizes, jumps: Sequence[int] | np.ndarray) -> np.ndarray:
