@@ -17,11 +17,14 @@ vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
 
 
 def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
-    """Verification along one axis, in a third of the cases: the planted mistakes show there already."""
-    along_one_axis = {name: [case for case in cases.CASES[name] if case.name.startswith("1-D")] for name in operations}
-    chosen = {name: tuple(of_operation[1::3]) for name, of_operation in along_one_axis.items()}
+    """Verification along one axis, in a third of the small cases: the planted mistakes show there already."""
+    chosen = {name: tuple(filter(_is_small, cases.CASES[name]))[1::3] for name in operations}
     monkeypatch.setattr(run, "CASES", chosen)
     return run.verify_all(dtypes=[torch.float64])
+
+
+def _is_small(case: cases.Case) -> bool:
+    return case.name.startswith("1-D") and all(cases.MANY not in shape for shape in case.shapes)
 
 
 PART = {

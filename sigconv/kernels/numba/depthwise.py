@@ -6,10 +6,10 @@ Along the last axis each place of the windows has a range of windows that see th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from sigconv.kernels.numba.lines import begin_of, block_start, blocks_of, end_of, first_sample, flat_index, places_seen
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.runtime import inlined, jit
 from sigconv.kernels.numba.simd import LANES, load, multiply_add, store
 
 CHUNKS = 16
@@ -19,7 +19,7 @@ STRETCH = 64
 """So many windows of a line are gone through for one block of channels before the next: what they see stays near."""
 
 
-@njit(inline="always")
+@inlined
 def summed(total, a, i, a_step, b, j, b_step, begin, end):
     """total + the sum of a b over the windows from ``begin`` to ``end``."""
     for o in range(begin, end):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from numba import prange
 
+from sigconv.kernels.numba.lines import add_row
 from sigconv.kernels.numba.panels import multiply
 from sigconv.kernels.numba.runtime import jit
 from sigconv.kernels.numba.simd import LANES
@@ -44,6 +45,6 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
                 multiply((sums, to + v, wide), (xs, here, offset, jump), errors, numbers, count, many, True)
     for n in prange(numbers):
         for chunk in range(1, chunks):
-            parts[0, n] += parts[chunk, n]
+            add_row(parts[0, n], parts[chunk, n])
         for c in range(maps):
             gw[c, n] = parts[0, n, c if c < vectors * LANES else wide - maps + c]

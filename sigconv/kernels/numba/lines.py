@@ -6,22 +6,28 @@ one before where their number is no multiple, so there must be LANES channels at
 
 from __future__ import annotations
 
-from numba import njit
-
+from sigconv.kernels.numba.runtime import inlined
 from sigconv.kernels.numba.windows import LANES
 
 
-@njit(inline="always")
+@inlined
 def blocks_of(channels):
     return (channels + LANES - 1) // LANES
 
 
-@njit(inline="always")
+@inlined
 def block_start(block, channels):
     return min(block * LANES, channels - LANES)
 
 
-@njit(inline="always")
+@inlined
+def add_row(to, row):
+    """Not by ``to += row``, which Numba compiles for seconds, as rows might be of any shapes."""
+    for i in range(len(to)):
+        to[i] += row[i]
+
+
+@inlined
 def first_sample(place, output_size, stride, before, first):
     """Where the window of an output place begins, along each axis."""
     for axis in range(len(output_size) - 1, -1, -1):
@@ -29,7 +35,7 @@ def first_sample(place, output_size, stride, before, first):
         place //= output_size[axis]
 
 
-@njit(inline="always")
+@inlined
 def flat_index(sample, size):
     index = 0
     for axis in range(len(size)):
@@ -37,7 +43,7 @@ def flat_index(sample, size):
     return index
 
 
-@njit(inline="always")
+@inlined
 def places_seen(first, distance, size, seen):
     """Put the places of a window that are inside along all axes but the last into ``seen``; how many there are.
 
@@ -55,13 +61,13 @@ def places_seen(first, distance, size, seen):
     return count
 
 
-@njit(inline="always")
+@inlined
 def begin_of(first, stride):
     """The first window of a line that sees the input, where window 0 sees sample ``first``."""
     return max(0, -(first // stride))
 
 
-@njit(inline="always")
+@inlined
 def end_of(first, stride, size, width):
     """Behind the last such window."""
     return max(0, min(width, (size - 1 - first) // stride + 1))

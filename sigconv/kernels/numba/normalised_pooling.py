@@ -31,8 +31,8 @@ def backward(x, winner, g, weight, mean, var, eps, gx, gw, gb, *window):
     shape, count = (1, x.shape[2]), x.shape[0] * x.shape[1]
     errors, products = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     error_sums(g, winner, x, errors[0], products[0], *window)
+    for c in range(len(weight)):
+        products[0, c] -= mean[c, 0] * errors[0, c]
     slope, base, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    centred = products - mean.reshape(shape) * errors
-    set_gradients(weight, mean, var, eps, count, errors, centred, gw, gb, slope, base)
-    scale[:] = weight.reshape(shape) / np.sqrt(var.reshape(shape) + eps)
+    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base)
     route(g, winner, (x.reshape(-1), slope[0], base[0], scale[0]), gx, *window)

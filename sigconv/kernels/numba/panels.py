@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -21,6 +21,7 @@ from sigconv.kernels.numba.emit import (
     vector_at,
     zeros,
 )
+from sigconv.kernels.numba.runtime import called
 from sigconv.kernels.numba.windows import LANES
 
 TALL = 6
@@ -28,7 +29,7 @@ WIDE = 4 if HAS_AVX512 else 1
 """So many vectors of sums fit into the processor's registers, with what goes into them."""
 
 
-@njit(inline="always")
+@called
 def multiply(to, left, right, rows, count, vectors, adds):
     """The sum over n < count of left[i, n] right[n, ...] into to[i, ...], for i < rows and the numbers of all vectors.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from sigconv.kernels.numba.lines import block_start, blocks_of, first_sample, flat_index, places_seen
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.runtime import inlined, jit
 from sigconv.kernels.numba.simd import (
     LANES,
     add,
@@ -74,12 +74,12 @@ def max_pool(x, factors, y, winner, size, output_size, extent, stride, before, o
                 store_places(winners, there + c, who)
 
 
-@njit(inline="always")
+@inlined
 def sees(sample, size):
     return sample >= 0 and sample < size
 
 
-@njit(inline="always")
+@inlined
 def scaled(value, factors, c):
     return value if factors is None else multiply_add(value, load(factors[0], c), load(factors[1], c))
 
@@ -130,7 +130,7 @@ def route(g, winner, base, gx, size, output_size, extent, stride, before, offset
                             store(out, i, add(load(out, i), won))
 
 
-@njit(inline="always")
+@inlined
 def fill(base, out, i, channels):
     for block in range(blocks_of(channels)):
         c = block_start(block, channels)

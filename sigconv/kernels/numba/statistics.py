@@ -11,9 +11,9 @@ With ReLU the ``floor`` is zero, without it minus infinity.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.runtime import inlined, jit
 
 CHUNKS = 16
 """Parts of a band whose sums are taken apart."""
@@ -22,12 +22,12 @@ TILE = 64
 """Rows of a signal that are gone through again while they are near."""
 
 
-@njit(inline="always")
+@inlined
 def tiles_of(rows):
     return (rows + TILE - 1) // TILE
 
 
-@njit(inline="always")
+@inlined
 def rows_of(tile, rows):
     """The signal that a band's tile is of, and its rows there: from, to."""
     signal, first = tile // tiles_of(rows), tile % tiles_of(rows) * TILE
@@ -38,9 +38,9 @@ def rows_of(tile, rows):
 def moments(x, mean, var):
     """mean and (biased) variance of x, each (band, channel), float64.
 
-    Of each chunk the mean and the sum of squared distances from it, float64, are taken by themselves. Tiles, and then
-    chunks, are joined as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample
-    variances", 1979.
+    Of each tile the mean's distance from the first row is taken, from which a large mean takes no digits, and then the
+    sum of squared distances from the mean. Tiles, and then chunks, are joined in float64 as in Chan, Golub & LeVeque,
+    "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
     """
     signals, bands, rows, lanes = x.shape
     tiles, channels = signals * tiles_of(rows), mean.shape[1]
@@ -49,25 +49,27 @@ def moments(x, mean, var):
     means, squares = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
     for task in prange(bands * CHUNKS):
         band, chunk = task // CHUNKS, task % CHUNKS
-        middle, square = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
+        here_mean, middle, square = np.empty(lanes), np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
+            near, here = x[signal, band, begin], end - begin
             middle[:] = 0
             square[:] = 0
-            for row in range(begin, end):
+            for row in range(begin + 1, end):
                 seen = x[signal, band, row]
                 for lane in range(lanes):
-                    middle[lane] += seen[lane]
+                    middle[lane] += seen[lane] - near[lane]
             for lane in range(lanes):
-                middle[lane] /= end - begin
+                here_mean[lane] = near[lane] + np.float64(middle[lane]) / here
+                middle[lane] = here_mean[lane]
             for row in range(begin, end):
                 seen = x[signal, band, row]
                 for lane in range(lanes):
                     square[lane] += (seen[lane] - middle[lane]) ** 2
-            before, here = counts[task], end - begin
+            before = counts[task]
             share = here / (before + here)
             for lane in range(lanes):
-                apart = middle[lane] - means[task, lane]
+                apart = here_mean[lane] - means[task, lane]
                 means[task, lane] += apart * share
                 squares[task, lane] += square[lane] + apart * apart * before * share
             counts[task] += here
@@ -100,7 +102,7 @@ def scaled(x, scale, shift, floor, y):
                 out[lane] = floor if value <= floor else value  # NaN stays
 
 
-@njit(inline="always")
+@inlined
 def passed(error, value, floor, zero):
     return zero if value <= floor else error
 
@@ -153,7 +155,7 @@ def combined(x, g, scale, shift, floor, slope, base, gx):
                 out[lane] = by[lane] * alive + (along[lane] * seen[lane] + rest[lane])
 
 
-@njit(inline="always")
+@inlined
 def set_factors(weight, bias, mean, var, eps, scale, shift):
     """The scale and shift that normalise what has this mean and variance."""
     for band in range(scale.shape[0]):
@@ -163,20 +165,21 @@ def set_factors(weight, bias, mean, var, eps, scale, shift):
             scale[band, lane], shift[band, lane] = factor, bias[c, band] - factor * mean[c, band]
 
 
-@njit(inline="always")
-def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base):
-    """The gradients by weight and bias, and those by x but for the errors themselves: slope x + base.
+@inlined
+def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base):
+    """The gradients by weight and bias, and what those by x are made of: scale g + slope x + base.
 
     From the sums of errors and of errors times (x - mean), each (band, channel), over ``count`` numbers.
     """
     for band in range(slope.shape[0]):
         for lane in range(slope.shape[1]):
             c = lane % len(weight)
-            invstd, error = 1 / np.sqrt(var[c, band] + eps), errors[band, c]
-            by = weight[c, band] * invstd
-            gw[c, band], gb[c, band] = invstd * products[band, c], error
-            along = -by * invstd * gw[c, band] / count
-            slope[band, lane], base[band, lane] = along, -by * error / count - along * mean[c, band]
+            deviation, error = np.sqrt(var[c, band] + eps), errors[band, c]
+            by = weight[c, band] / deviation
+            gw[c, band], gb[c, band] = products[band, c] / deviation, error
+            along = -by * products[band, c] / (deviation * deviation * count)
+            scale[band, lane], slope[band, lane] = by, along
+            base[band, lane] = -by * error / count - along * mean[c, band]
 
 
 @jit(parallel=False)
@@ -186,7 +189,9 @@ def normalise(x, weight, bias, eps, floor, y, mean, var):
     scale, shift = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
     means, variances = np.empty(channels), np.empty(channels)
     moments(x, means, variances)
-    mean[:], var[:] = means.T, variances.T
+    for band in range(x.shape[1]):
+        for c in range(len(weight)):
+            mean[c, band], var[c, band] = means[band, c], variances[band, c]
     set_factors(weight, bias, mean, var, eps, scale, shift)
     scaled(x, scale, shift, floor, y)
 
@@ -208,5 +213,5 @@ def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     for band in range(bands):
         for c in range(channels):
             products[band, c] += errors[band, c] * (middle[band, c] - mean[c, band])  # lost when the mean was rounded
-    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base)
+    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base)
     combined(x, g, scale, shift, floor, slope, base, gx)

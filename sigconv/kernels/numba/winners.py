@@ -7,10 +7,11 @@ product to be had of them; but what each one takes part in is whole patches (see
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from sigconv.kernels.numba.lines import add_row
 from sigconv.kernels.numba.products import AT_ONCE, add_products
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.runtime import inlined, jit
 from sigconv.kernels.numba.simd import LANES, item
 from sigconv.kernels.problem import NO_WINNER
 
@@ -21,7 +22,7 @@ TILE = 32
 """Pooled places that are gone through for some vectors before the next: what they see stays near."""
 
 
-@njit(inline="always")
+@inlined
 def vectors_at_once(count):
     """How many to take at a time, so that the last time there are about as many as before."""
     times = (count + AT_ONCE - 1) // AT_ONCE
@@ -37,7 +38,7 @@ def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
     batch, outputs, channels = g.shape
     vectors, tiles, samples = len(offset), (outputs + TILE - 1) // TILE, x.shape[1]
     xs, gs, winners, sums = x.reshape(-1), g.reshape(-1), winner.reshape(-1), parts.reshape(-1)
-    side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
+    side_by_side, step = np.arange(0, vectors * LANES, LANES), vectors_at_once(vectors)
     for chunk in prange(CHUNKS):
         parts[chunk] = 0
         start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
@@ -60,7 +61,7 @@ def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
                     add_products(sums, to, side_by_side, error, xs, start, offset, 0, count, v, many)
     for c in prange(channels):
         for chunk in range(1, CHUNKS):
-            parts[0, c] += parts[chunk, c]
+            add_row(parts[0, c], parts[chunk, c])
         for i in range(len(weight)):
             gw[c, i] = parts[0, c, weight[i]]
 
@@ -75,7 +76,7 @@ def grad_input(w, g, winner, gx, begin, shift, offset, weight):
         for i in range(len(weight)):
             spread[c, weight[i]] = w[c, i]
     ws, gs, winners, out = spread.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
-    side_by_side, step = np.arange(vectors) * LANES, vectors_at_once(vectors)
+    side_by_side, step = np.arange(0, vectors * LANES, LANES), vectors_at_once(vectors)
     for b in prange(batch):
         gx[b] = 0
         # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
@@ -98,7 +99,7 @@ def grad_input(w, g, winner, gx, begin, shift, offset, weight):
                         first = end
 
 
-@njit(inline="always")
+@inlined
 def sort_by_winner(winners, gs, i, channels, first, length, start, error, end):
     """Put the channels' errors from index i on, and where each channel's weights begin, in the order of the winners.
 

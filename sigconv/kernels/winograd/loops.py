@@ -7,10 +7,11 @@ channel), and its product with the weights there is another, (tile, map). Maps a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from sigconv.kernels.numba.lines import add_row
 from sigconv.kernels.numba.panels import multiply
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, add, item, load, store
 from sigconv.kernels.winograd import sharing
 from sigconv.kernels.winograd.combine import combine
@@ -53,7 +54,7 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
                 put(tile_of_y, bias, tiles.given, tile * each, ys, b * places * maps, wide)
 
 
-@njit
+@called
 def put(tile_of_y, bias, given, first, ys, begin, wide):
     """A tile's outputs (output, map), with the bias, to where they are given from the index ``first`` on."""
     maps = len(bias)
@@ -65,7 +66,7 @@ def put(tile_of_y, bias, given, first, ys, begin, wide):
                 store(ys, begin + place * maps + c, add(load(tile_of_y, n * wide + c), load(bias, c)))
 
 
-share = njit(inline="always")(sharing.share)
+share = inlined(sharing.share)
 
 
 @jit()
@@ -106,12 +107,13 @@ def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
         room = of_part[part], zeros, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
             for span in range(1, spans):
-                gu[0, :, c] += gu[span, :, c]
+                for n in range(values):
+                    add_row(gu[0, n, c], gu[span, n, c])
             source, to = (gus, c * wide, channels * wide, counting, none), (gws, c * wide, channels * wide)
             transform(tiles.of_sum, tiles.points, tiles.kernel, source, to, wide, room)
 
 
-@njit
+@called
 def transform(kinds, before, after, source, to, channels, room):
     """Take a tile along each axis, from the last to the first, from ``before`` rows to ``after``.
 
