@@ -7,6 +7,8 @@ import functools
 import sys
 from pathlib import Path
 
+import torch
+
 linear_by_onednn = False
 """Whether :class:`sigconv.blocks.Linear` multiplies float32 matrices by oneDNN, not by the BLAS of torch.
 
@@ -46,3 +48,8 @@ def is_amd() -> bool:
         return "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
     except OSError:  # not Linux
         return False
+
+
+def has_avx2_alone() -> bool:
+    """Whether torch has this processor's vectors of 256 bits, and no longer ones."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2"

@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import torch
 
 # Tests run in several processes; more threads than cores would only make them wait for each other.
 torch.set_num_threads(1)
+
+# Ctrl-C is tested, and ignored by what a shell starts in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 

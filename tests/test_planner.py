@@ -117,6 +117,17 @@ def test_on_amds_processors_channels_last_is_not_left_to_mkl(
     assert search(replace(innermost, channels_last=False), None).kernel == "pointwise"
 
 
+@pytest.mark.parametrize(("avx2_alone", "kernel"), [(True, "winograd"), (False, "vendor")])
+def test_sums_along_one_axis_are_left_to_a_vendor_with_long_vectors(
+    avx2_alone: bool, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "has_avx2_alone", lambda: avx2_alone)
+    sums = Problem("grad_weight", Geometry(Window.parse((5,)), (4004,)), 8, 64, 64, torch.float32, "cpu", True, True)
+    search = planner._search.__wrapped__  # type: ignore[attr-defined]
+    assert search(sums, None).kernel == kernel
+    assert search(replace(sums, operation="forward"), None).kernel == "vendor"
+
+
 def _known(layer: sigconv.layers.Conv, x: torch.Tensor) -> object:
     form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode)
     return direct.known(form)

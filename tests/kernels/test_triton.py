@@ -23,12 +23,12 @@ from sigconv.window import Window
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton for this system")
 
 
-@pytest.mark.parametrize("checks", ["test_triton_convolution.py", "test_triton_pooling.py"])
-def test_checks_hold_in_the_interpreter(checks: str) -> None:
+def test_checks_hold_in_the_interpreter() -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    checks = [str(Path(__file__).with_name(f"test_triton_{of}.py")) for of in ("convolution", "pooling")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     run = subprocess.run(
-        [*command, str(Path(__file__).with_name(checks))],
+        [*command, *checks],
         env=environment | {"TRITON_INTERPRET": "1"},
         capture_output=True,
         text=True,

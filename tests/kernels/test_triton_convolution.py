@@ -76,14 +76,14 @@ def test_few_channels_are_exact(triton_device: str, case: Drawn, channels: int, 
     _assert_exact(Geometry(case.window, case.size), channels, maps, last, triton_device)
 
 
-@pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(
-    ("window", "size", "channels", "maps", "groups"),
+    ("window", "size", "channels", "maps", "groups", "last"),
     [
-        (Window.parse((2,), 1, "causal", 2), (70,), 35, 35, 35),  # several tiles along both
-        (Window.parse((11,), 1, "same"), (30,), 4, 4, 4),  # a window that is not unrolled
-        (Window.parse((80,), 4, "same"), (300,), 1, 70, 1),  # several blocks of everything
-        (Window.parse((1, 3), 1, "same"), (1, 90), 2, 4, 2),
+        (Window.parse((2,), 1, "causal", 2), (70,), 35, 35, 35, False),  # several tiles along both
+        (Window.parse((2,), 1, "causal", 2), (70,), 35, 35, 35, True),
+        (Window.parse((11,), 1, "same"), (30,), 4, 4, 4, True),  # a window that is not unrolled
+        (Window.parse((80,), 4, "same"), (300,), 1, 70, 1, False),  # several blocks of everything
+        (Window.parse((1, 3), 1, "same"), (1, 90), 2, 4, 2, True),
     ],
 )
 def test_several_blocks(
