@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Where this is set, every process would compile torch, Lightning and all else anew: 10 seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check setup clean
 
 demo: setup  ## MNIST from raw files to a report, in a virtual environment of its own
@@ -16,7 +19,7 @@ test: setup  ## every test, and beside them, on what they leave idle, lint, form
 check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/pyrefly check
 
 setup: $(VENV)/installed
 

@@ -41,7 +41,7 @@ class _ConvolvedMaxPool(Differentiable):
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         x, w, winner = ctx.saved_tensors
         g = errors_of(g, is_channels_last(x))
-        by_x, by_w, by_shift, *_ = ctx.needs_input_grad
+        by_x, by_w, by_shift = ctx.needs_input_grad[:3]
         gradients = _differentiable if wants_more(g) else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
         return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None, None

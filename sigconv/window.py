@@ -228,5 +228,5 @@ def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
     if not causal:
         return padding
     if isinstance(padding, int | str) or len(padding) != ndim:
-        padding = [padding] * ndim  # type: ignore[list-item]
+        return ("causal", *[padding] * (ndim - 1))  # type: ignore[return-value]
     return ("causal", *padding[1:])

@@ -145,7 +145,7 @@ def fit_features(features: nn.Module, data: CorpusData) -> None:
     """Lets those parts of the features that learn from the training split, such as its mean, do so in their order."""
     parts = list(features.children()) if isinstance(features, nn.Sequential) else [features]
     for i, part in enumerate(parts):
-        if isinstance(part, FitsToCorpus):
+        if isinstance(part, FitsToCorpus):  # type: ignore[unsafe-overlap]  (a Module may have any attribute)
             before = nn.Sequential(*parts[:i])
             part.fit(before(signals) for signals in data.all_signals(data.corpus.split("train")))
 

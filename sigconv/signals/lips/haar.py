@@ -27,7 +27,9 @@ class HaarLocator:
 
     def __call__(self, frame: Picture) -> Pose | None:
         box = self._search(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
-        return box and Pose(box.x + MOUTH_X * box.side, box.y + MOUTH_Y * box.side, EYES * box.side, 0.0)
+        if box is None:
+            return None
+        return Pose(box.x + MOUTH_X * box.side, box.y + MOUTH_Y * box.side, EYES * box.side, 0.0)
 
     def _detect(self, grey: Picture, smallest: float, largest: float) -> list[Box]:
         least, most = int(smallest), int(largest)

@@ -54,7 +54,7 @@ class LandmarkLocator:
     def __call__(self, frame: Picture) -> Pose | None:
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         box = self._search(grey)
-        return box and pose_of(self._landmarks(grey, box))
+        return None if box is None else pose_of(self._landmarks(grey, box))
 
     def _landmarks(self, grey: Picture, box: Box) -> np.ndarray:
         """complex (68,): x + iy in pixels."""
