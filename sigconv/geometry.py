@@ -31,6 +31,11 @@ class Geometry:
         return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
 
     @property
+    def padded(self) -> Geometry:
+        """The same convolution of an input that is padded already."""
+        return replace(self, window=self.window.without_padding(), size=self.padded_size)
+
+    @property
     def has_flipped(self) -> bool:
         """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
         window = self.window

@@ -68,6 +68,20 @@ def _is_large_picture(problem: Problem) -> bool:
     return window.ndim == 2 and max(window.stride) == 1 and large and problem.channels_last
 
 
+def _reaches_far_out(problem: Problem) -> bool:
+    """A long window of few channels with much of it outside the signal, in layouts that pictures have."""
+    window = problem.geometry.window
+    beyond = max(map(max, window.padding))
+    return window.ndim <= 2 and window.places > 32 and beyond > 4 and problem.in_channels <= 4 and problem.channels_last
+
+
+def _is_video(problem: Problem) -> bool:
+    """Video of few channels, seen by windows of not many places."""
+    window = problem.geometry.window
+    few = problem.in_channels <= 3 and problem.in_channels * window.places <= 256
+    return window.ndim == 3 and few and problem.channels_last
+
+
 def _products_are_fast(problem: Problem) -> bool:
     """torch multiplies matrices by MKL, usually; on AMD's processors the vendor's channels-last kernels are faster."""
     return not (problem.channels_last and is_amd())
@@ -167,6 +181,16 @@ RULES: tuple[Rule, ...] = (
         "few_channels",
         "the vendor takes many channels at a time, of which a first layer has few (1.1 to 3 times)",
         lambda p: _on_cpu(p, "grad_weight") and p.in_channels <= 8 and (_is_long_line(p) or _is_large_picture(p)),
+    ),
+    Rule(
+        "few_channels",
+        "without AVX-512 the vendor is slow at video of few channels (1.1 to 2 times)",
+        lambda p: _on_cpu(p, "grad_weight") and _is_video(p) and has_avx2_alone(),
+    ),
+    Rule(
+        "padded",
+        "without AVX-512 the vendor is slow at long windows that reach out of signals of few channels (1.4 to 4 times)",
+        lambda p: _on_cpu(p, "forward") and _reaches_far_out(p) and has_avx2_alone(),
     ),
     Rule(
         "pointwise",

@@ -128,6 +128,24 @@ def test_sums_along_one_axis_are_left_to_a_vendor_with_long_vectors(
     assert search(replace(sums, operation="forward"), None).kernel == "vendor"
 
 
+@pytest.mark.parametrize("avx2_alone", [True, False])
+def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "has_avx2_alone", lambda: avx2_alone)
+    search = planner._search.__wrapped__  # type: ignore[attr-defined]
+
+    def kernel(operation: str, size: tuple[int, ...], channels: int, window: Window) -> str:
+        problem = Problem(operation, Geometry(window, size), 4, channels, 32, torch.float32, "cpu", True, True)
+        return search(problem, None).kernel
+
+    bank, video = Window.parse((401,), 160, 200), Window.parse((3, 5, 5), (1, 2, 2), (1, 2, 2))
+    assert (kernel("forward", (16000,), 1, bank) == "padded") == avx2_alone
+    assert (kernel("grad_weight", (20, 40, 64), 1, video) == "few_channels") == avx2_alone
+    assert kernel("forward", (16000,), 8, bank) == "vendor"  # channels enough
+    assert kernel("forward", (16000,), 1, bank.without_padding()) == "vendor"
+    assert kernel("grad_weight", (20, 40, 64), 4, video) == "vendor"
+    assert kernel("grad_weight", (20, 40, 64), 1, Window.parse((5, 11, 11))) == "vendor"  # large
+
+
 def _known(layer: sigconv.layers.Conv, x: torch.Tensor) -> object:
     form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode)
     return direct.known(form)

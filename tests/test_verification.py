@@ -34,7 +34,7 @@ def _verify(monkeypatch: pytest.MonkeyPatch, *operations: str) -> Verification:
 
 
 PART = {
-    "conv": {"vendor", "numba", "flipped", "fft", "overlap_add", "few_channels", "pointwise", "winograd"},
+    "conv": {"vendor", "numba", "flipped", "fft", "overlap_add", "few_channels", "padded", "pointwise", "winograd"},
     "conv_transpose": {"vendor", "overlap_add"},
     "max_pool": {"vendor", "numba"},
     "rectified_max_pool": {"numba"},

@@ -119,7 +119,8 @@ class FilterBank(nn.Module):
         filters = self.filters().flip(-1)
         weight = torch.cat([filters.real, filters.imag]).unsqueeze(1).to(wave.dtype)
         passed = F.conv(wave, weight, stride=self.step, padding=(self.reach, self.reach + 1))
-        power = passed.unflatten(1, (2, self.count)).square().sum(1)
+        real, imaginary = passed.chunk(2, 1)
+        power = real.square() + imaginary.square()
         averages = self.averages().unsqueeze(1).to(wave.dtype)
         return F.conv(power, averages, stride=self.pool_step, padding=self.pool_reach, groups=self.count)
 
