@@ -120,6 +120,33 @@ def test_normalised_pooling(drawn: Drawn, channels: int, innermost: bool) -> Non
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.parametrize("channels", [16, 19])
+@pytest.mark.parametrize(
+    ("kernel", "size", "covers"),
+    [
+        ((4,), (12,), True),
+        ((2, 2), (8, 6), True),
+        ((2, 3), (9, 7), True),  # with a last window that reaches beyond
+        ((2, 2), (9, 6), False),  # samples are left over
+        ((1, 2, 2), (3, 4, 2), True),
+    ],
+)
+def test_errors_behind_windows_side_by_side(
+    kernel: tuple[int, ...], size: tuple[int, ...], covers: bool, channels: int
+) -> None:
+    window = Window.parse(kernel, kernel)
+    geometry = Geometry(window.grown_to_ceil(size) if covers else window, size)
+    x, scale, shift = channels_last(_whole(2, channels, *size)), torch.ones(channels), _whole(channels)
+    y, winner = numba.rectified_max_pool(x, scale, shift, geometry)
+    g = channels_last(_whole(*y.shape))
+    assert torch.equal(numba.route(winner, g, geometry), reference.route(winner, g, geometry))
+    operands = (x, winner, g, scale, torch.zeros(channels), torch.ones(channels), 1e-3, geometry)
+    for a, b in zip(
+        numba.grad_normalised_max_pool(*operands), reference.grad_normalised_max_pool(*operands), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 5),

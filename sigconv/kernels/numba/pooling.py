@@ -89,23 +89,27 @@ def route(g, winner, base, gx, size, output_size, extent, stride, before, offset
     """gx, the error g of each window at its winner.
 
     With a base (x, slope, level and scale, the last three (channel)) it is slope x + level, and to this scale g at the
-    winners. The sums of a sample are taken in the order of the windows.
+    winners. The sums of a sample are taken in the order of the windows. Where these lie side by side over all of the
+    input, each sample is written once.
     """
     batch, samples, channels = gx.shape
     last, width, outputs = len(size) - 1, output_size[-1], g.shape[1]
-    lines, blocks = outputs // width, blocks_of(channels)
+    lines, blocks, plane = outputs // width, blocks_of(channels), samples // size[0]
     alone = last == 0 or extent[0] > stride[0]  # windows overlap along the first axis, or it is the last
     slabs, rows = (1, 1) if alone else (min(SLABS, output_size[0]), output_size[0])
     gs, winners, out = g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
+    once = are_tiles(size, output_size, extent, stride, before, len(offset))
     nobody, had = place(NO_WINNER), np.zeros(LANES, np.int32)
-    had[: blocks * LANES - channels] = 1  # lanes of the last block that the one before has, too
+    if not once:
+        had[: blocks * LANES - channels] = 1  # lanes of the last block that the one before has, too
     for task in prange(batch * slabs):
         b, slab = task // slabs, task % slabs
         begin, end = rows * slab // slabs, rows * (slab + 1) // slabs
         fill_from = 0 if slab == 0 else min(size[0], max(0, begin * stride[0] - before[0]))
         fill_to = size[0] if slab == slabs - 1 else min(size[0], max(0, end * stride[0] - before[0]))
-        for p in range(b * samples + fill_from * (samples // size[0]), b * samples + fill_to * (samples // size[0])):
-            fill(base, out, p * channels, channels)
+        if not once:
+            for p in range((b * size[0] + fill_from) * plane, (b * size[0] + fill_to) * plane):
+                fill(base, out, p * channels, channels)
         first, seen, again = np.empty(len(size), np.int64), np.empty(len(offset), np.int64), load(had, 0)
         for line in range(begin * (lines // rows), end * (lines // rows)):
             first_sample(line * width, output_size, stride, before, first)
@@ -122,23 +126,49 @@ def route(g, winner, base, gx, size, output_size, extent, stride, before, offset
                         error = multiply(error, load(base[3], c))
                     if block == blocks - 1:
                         who = where(equal(again, place(1)), nobody, who)
-                    for n in range(count):
-                        k = seen[n]
-                        if inside or sees(sample + distance[last, k], size[last]):
-                            i = (here + offset[k]) * channels + c
-                            won = where(equal(who, place(k)), error, zero(error))
-                            store(out, i, add(load(out, i), won))
+                    if once:
+                        for n in range(count):
+                            k = seen[n]
+                            if inside or sees(sample + distance[last, k], size[last]):
+                                i = (here + offset[k]) * channels + c
+                                store(out, i, add(without_error(base, i, c, error), won_by(who, k, error)))
+                    else:
+                        for n in range(count):
+                            k = seen[n]
+                            if inside or sees(sample + distance[last, k], size[last]):
+                                i = (here + offset[k]) * channels + c
+                                store(out, i, add(load(out, i), won_by(who, k, error)))
+
+
+@inlined
+def won_by(who, k, error):
+    return where(equal(who, place(k)), error, zero(error))
+
+
+@inlined
+def are_tiles(size, output_size, extent, stride, before, places):
+    """Whether each sample is in one window."""
+    alone = extent.prod() == places  # there are no gaps
+    for axis in range(len(size)):
+        covered = output_size[axis] * stride[axis] >= size[axis]
+        alone &= before[axis] == 0 and extent[axis] == stride[axis] and covered
+    return alone
 
 
 @inlined
 def fill(base, out, i, channels):
     for block in range(blocks_of(channels)):
         c = block_start(block, channels)
-        if base is None:
-            store(out, i + c, zero(load(out, i + c)))
-        else:
-            x, slope, level, _ = base
-            store(out, i + c, multiply_add(load(x, i + c), load(slope, c), load(level, c)))
+        store(out, i + c, without_error(base, i + c, c, load(out, i + c)))
+
+
+@inlined
+def without_error(base, i, c, like):
+    """What samples have that win nowhere."""
+    if base is None:
+        return zero(like)
+    x, slope, level, _ = base
+    return multiply_add(load(x, i), load(slope, c), load(level, c))
 
 
 @jit(reorder=True)
