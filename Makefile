@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Where this is set, every process would compile torch, Lightning and all else anew: 10 seconds each.
+# Where this is set, every process would compile torch, Lightning and all else anew, for some ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check setup clean

@@ -70,16 +70,16 @@ def _is_large_picture(problem: Problem) -> bool:
 
 def _reaches_far_out(problem: Problem) -> bool:
     """A long window of few channels with much of it outside the signal, in layouts that pictures have."""
-    window = problem.geometry.window
-    beyond = max(map(max, window.padding))
-    return window.ndim <= 2 and window.places > 32 and beyond > 4 and problem.in_channels <= 4 and problem.channels_last
+    window, few = problem.geometry.window, problem.in_channels <= 4 and problem.geometry.groups == 1
+    far = window.ndim <= 2 and window.places > 32 and max(map(max, window.padding)) > 4
+    return few and far and problem.channels_last and problem.products >= 1 << 24
 
 
 def _is_video(problem: Problem) -> bool:
     """Video of few channels, seen by windows of not many places."""
     window = problem.geometry.window
     few = problem.in_channels <= 3 and problem.in_channels * window.places <= 256
-    return window.ndim == 3 and few and problem.channels_last
+    return window.ndim == 3 and few and problem.channels_last and problem.outputs >= 1 << 16
 
 
 def _products_are_fast(problem: Problem) -> bool:
@@ -190,7 +190,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "padded",
         "without AVX-512 the vendor is slow at long windows that reach out of signals of few channels (1.4 to 4 times)",
-        lambda p: _on_cpu(p, "forward") and _reaches_far_out(p) and has_avx2_alone(),
+        lambda p: _on_cpu(p, "forward") and p.dtype == torch.float32 and _reaches_far_out(p) and has_avx2_alone(),
     ),
     Rule(
         "pointwise",

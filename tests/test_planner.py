@@ -133,8 +133,8 @@ def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, m
     monkeypatch.setattr(rules, "has_avx2_alone", lambda: avx2_alone)
     search = planner._search.__wrapped__  # type: ignore[attr-defined]
 
-    def kernel(operation: str, size: tuple[int, ...], channels: int, window: Window) -> str:
-        problem = Problem(operation, Geometry(window, size), 4, channels, 32, torch.float32, "cpu", True, True)
+    def kernel(operation: str, size: tuple[int, ...], channels: int, window: Window, batch: int = 16) -> str:
+        problem = Problem(operation, Geometry(window, size), batch, channels, 32, torch.float32, "cpu", True, True)
         return search(problem, None).kernel
 
     bank, video = Window.parse((401,), 160, 200), Window.parse((3, 5, 5), (1, 2, 2), (1, 2, 2))
@@ -142,6 +142,7 @@ def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, m
     assert (kernel("grad_weight", (20, 40, 64), 1, video) == "few_channels") == avx2_alone
     assert kernel("forward", (16000,), 8, bank) == "vendor"  # channels enough
     assert kernel("forward", (16000,), 1, bank.without_padding()) == "vendor"
+    assert kernel("forward", (16000,), 1, bank, batch=1) == "vendor"  # small
     assert kernel("grad_weight", (20, 40, 64), 4, video) == "vendor"
     assert kernel("grad_weight", (20, 40, 64), 1, Window.parse((5, 11, 11))) == "vendor"  # large
 
