@@ -78,18 +78,19 @@ def jit(*, parallel: bool = True, reorder: bool = False) -> Callable[[F], F]:
 
 def called(function: F) -> F:
     """Compile a function that compiled functions call, once for each dtype; it is kept with these."""
-    return _njit(function)
+    return _njit(function, no_cpython_wrapper=True)
 
 
 def inlined(function: F) -> F:
     """The same of a small one, whose instructions are put wherever it is called."""
-    return _njit(function, forceinline=True)
+    return _njit(function, no_cpython_wrapper=True, forceinline=True)
 
 
 def _njit(function: F, *, parallel: bool = False, reorder: bool = False, **options: Any) -> F:
     import numba
 
-    options |= {"nogil": True, "error_model": "numpy", "parallel": dict(PRANGE_ALONE) if parallel else False}
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # nobody calls from C
+    options["parallel"] = dict(PRANGE_ALONE) if parallel else False
     return numba.njit(fastmath={"contract"} if reorder else False, **options)(function)
 
 
