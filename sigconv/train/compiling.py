@@ -1,0 +1,26 @@
+"""A line where kernels are compiled for the first time, so that nobody wonders what the first batch waits for."""
+
+from contextlib import AbstractContextManager
+
+from numba.core.event import Event, Listener, install_listener
+
+from sigconv.train.console import say
+
+
+class _Announcement(Listener):
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: Event) -> None:
+        ours = event.data["dispatcher"].py_func.__module__.startswith("sigconv.")
+        if ours and not self._said:
+            self._said = True
+            say("compiles   kernels for this machine, which are then kept: the first batches take longer")
+
+    def on_end(self, event: Event) -> None:
+        pass
+
+
+def announced_compiling() -> AbstractContextManager[object]:
+    """Within this context the first kernel of ours that is not on disk yet is announced, once."""
+    return install_listener("numba:compile", _Announcement())
