@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     without = [item for item in items if {*Path(item.nodeid.partition("::")[0]).parts} & WITHOUT_KERNELS]
     placed = {*compiling, *without}
     rest = [item for item in items if item not in placed]
-    before = len(items) // 2 - len(compiling)
+    before = max(0, len(items) // 2 - len(compiling))
     items[:] = [*compiling, *rest[:before], *without, *rest[before:]]
 
 

@@ -20,6 +20,11 @@ from sigconv.window import Window
 needs_numba = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no OpenMP here")
 
 
+def _kernel(problem: Problem) -> str:
+    """What is chosen, but for what is remembered, which is this machine's."""
+    return planner._search.__wrapped__(problem, None).kernel  # type: ignore[attr-defined]
+
+
 @needs_numba
 def test_each_direction_has_a_kernel_of_its_own() -> None:
     plan = sigconv.plan(sigconv.Conv1d(256, 256, 9, groups=256), (8, 256, 1000))
@@ -112,30 +117,29 @@ def test_on_amds_processors_channels_last_is_not_left_to_mkl(
     monkeypatch.setattr(rules, "is_amd", lambda: amd)
     geometry = Geometry(Window.parse((1, 1, 1)), (20, 14, 14))
     innermost = Problem("forward", geometry, 4, 64, 64, torch.float32, "cpu", True, True)
-    search = planner._search.__wrapped__  # type: ignore[attr-defined]  # what is remembered is this machine's
-    assert search(innermost, None).kernel == kernel
-    assert search(replace(innermost, channels_last=False), None).kernel == "pointwise"
+    assert _kernel(innermost) == kernel
+    assert _kernel(replace(innermost, channels_last=False)) == "pointwise"
 
 
+@needs_numba
 @pytest.mark.parametrize(("avx2_alone", "kernel"), [(True, "winograd"), (False, "vendor")])
 def test_sums_along_one_axis_are_left_to_a_vendor_with_long_vectors(
     avx2_alone: bool, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "has_avx2_alone", lambda: avx2_alone)
     sums = Problem("grad_weight", Geometry(Window.parse((5,)), (4004,)), 8, 64, 64, torch.float32, "cpu", True, True)
-    search = planner._search.__wrapped__  # type: ignore[attr-defined]
-    assert search(sums, None).kernel == kernel
-    assert search(replace(sums, operation="forward"), None).kernel == "vendor"
+    assert _kernel(sums) == kernel
+    assert _kernel(replace(sums, operation="forward")) == "vendor"
 
 
+@needs_numba
 @pytest.mark.parametrize("avx2_alone", [True, False])
 def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "has_avx2_alone", lambda: avx2_alone)
-    search = planner._search.__wrapped__  # type: ignore[attr-defined]
 
     def kernel(operation: str, size: tuple[int, ...], channels: int, window: Window, batch: int = 16) -> str:
         problem = Problem(operation, Geometry(window, size), batch, channels, 32, torch.float32, "cpu", True, True)
-        return search(problem, None).kernel
+        return _kernel(problem)
 
     bank, video = Window.parse((401,), 160, 200), Window.parse((3, 5, 5), (1, 2, 2), (1, 2, 2))
     assert (kernel("forward", (16000,), 1, bank) == "padded") == avx2_alone

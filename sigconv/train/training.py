@@ -6,7 +6,6 @@ from omegaconf import DictConfig
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.build import build_data, build_task, build_trainer
-from sigconv.train.compiling import announced_compiling
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
 from sigconv.train.run import Run
@@ -29,6 +28,8 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
     if config.init is not None and run.checkpoint is None:
         taken, tensors = start_from(task, Run.open(config.init))
         say(f"           starts from {config.init}: {taken} of {tensors} tensors")
+    from sigconv.train.compiling import announced_compiling  # imports Numba, which no mistake should wait for
+
     with announced_compiling():
         trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
     take_best(task, trainer)

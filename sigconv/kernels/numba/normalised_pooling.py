@@ -9,7 +9,7 @@ import numpy as np
 
 from sigconv.kernels.numba.pooling import error_sums, max_pool, route
 from sigconv.kernels.numba.runtime import jit
-from sigconv.kernels.numba.statistics import moments, set_factors, set_gradients
+from sigconv.kernels.numba.statistics import moments, scale_of, set_factors, set_gradients
 
 
 @jit(parallel=False)
@@ -31,8 +31,9 @@ def backward(x, winner, g, weight, mean, var, eps, gx, gw, gb, *window):
     shape, count = (1, x.shape[2]), x.shape[0] * x.shape[1]
     errors, products = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     error_sums(g, winner, x, errors[0], products[0], *window)
+    slope, base, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     for c in range(len(weight)):
         products[0, c] -= mean[c, 0] * errors[0, c]
-    slope, base, scale = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base)
+        scale[0, c] = scale_of(weight, var, eps, c, 0)
+    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base)
     route(g, winner, (x.reshape(-1), slope[0], base[0], scale[0]), gx, *window)

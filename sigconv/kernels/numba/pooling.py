@@ -126,7 +126,7 @@ def route(g, winner, base, gx, size, output_size, extent, stride, before, offset
                         error = multiply(error, load(base[3], c))
                     if block == blocks - 1:
                         who = where(equal(again, place(1)), nobody, who)
-                    if once:
+                    if once:  # asked here, as within the loop it would take overlapping windows some per cent longer
                         for n in range(count):
                             k = seen[n]
                             if inside or sees(sample + distance[last, k], size[last]):
@@ -148,11 +148,11 @@ def won_by(who, k, error):
 @inlined
 def are_tiles(size, output_size, extent, stride, before, places):
     """Whether each sample is in one window."""
-    alone = extent.prod() == places  # there are no gaps
+    once = extent.prod() == places  # there are no gaps
     for axis in range(len(size)):
         covered = output_size[axis] * stride[axis] >= size[axis]
-        alone &= before[axis] == 0 and extent[axis] == stride[axis] and covered
-    return alone
+        once &= before[axis] == 0 and extent[axis] == stride[axis] and covered
+    return once
 
 
 @inlined

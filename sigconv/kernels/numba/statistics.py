@@ -156,18 +156,23 @@ def combined(x, g, scale, shift, floor, slope, base, gx):
 
 
 @inlined
+def scale_of(weight, var, eps, c, band):
+    return weight[c, band] / np.sqrt(var[c, band] + eps)
+
+
+@inlined
 def set_factors(weight, bias, mean, var, eps, scale, shift):
     """The scale and shift that normalise what has this mean and variance."""
     for band in range(scale.shape[0]):
         for lane in range(scale.shape[1]):
             c = lane % len(weight)
-            factor = weight[c, band] / np.sqrt(var[c, band] + eps)
+            factor = scale_of(weight, var, eps, c, band)
             scale[band, lane], shift[band, lane] = factor, bias[c, band] - factor * mean[c, band]
 
 
 @inlined
-def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base):
-    """The gradients by weight and bias, and what those by x are made of: scale g + slope x + base.
+def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base):
+    """The gradients by weight and bias, and what those by x are made of beside the scale: scale g + slope x + base.
 
     From the sums of errors and of errors times (x - mean), each (band, channel), over ``count`` numbers.
     """
@@ -175,11 +180,10 @@ def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale
         for lane in range(slope.shape[1]):
             c = lane % len(weight)
             deviation, error = np.sqrt(var[c, band] + eps), errors[band, c]
-            by = weight[c, band] / deviation
+            by = scale_of(weight, var, eps, c, band)
             gw[c, band], gb[c, band] = products[band, c] / deviation, error
             along = -by * products[band, c] / (deviation * deviation * count)
-            scale[band, lane], slope[band, lane] = by, along
-            base[band, lane] = -by * error / count - along * mean[c, band]
+            slope[band, lane], base[band, lane] = along, -by * error / count - along * mean[c, band]
 
 
 @jit(parallel=False)
@@ -213,5 +217,5 @@ def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     for band in range(bands):
         for c in range(channels):
             products[band, c] += errors[band, c] * (middle[band, c] - mean[c, band])  # lost when the mean was rounded
-    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, scale, slope, base)
+    set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base)
     combined(x, g, scale, shift, floor, slope, base, gx)
