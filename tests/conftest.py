@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -39,6 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rest = [item for item in items if item not in placed]
     before = max(0, len(items) // 2 - len(compiling))
     items[:] = [*compiling, *rest[:before], *without, *rest[before:]]
+
+
+def pytest_collection_finish() -> None:
+    """What all tests import stays: a collection of garbage, as before each timing, need not go through it again."""
+    gc.freeze()
 
 
 @pytest.fixture(params=DEVICES)

@@ -28,12 +28,13 @@ GIVEN = {
     "features=waveform": ("model=m5", "augment=waveform"),
     "model=m5": ("features=waveform", "augment=waveform"),
 }
-ANY = {"augment": ["none"], "optim": OPTIONS["optim"], "trainer": OPTIONS["trainer"]}
-EVERYWHERE = {"cnn", "lenet", "mlp", "mlp_small", "neocognitron", "resnet", "resnet_preactivation"}  # networks
+EVERYWHERE = {"cnn", "lenet", "mlp", "mlp_small", "neocognitron", "none", "resnet", "resnet_preactivation"}
 PICTURES = {
+    "optim": OPTIONS["optim"],
+    "trainer": OPTIONS["trainer"],
     "data": ["casia", "glyphs", "mnist"],
     "features": ["one_width", "permuted", "standardise"],
-    "augment": ["affine", "elastic"],
+    "augment": ["affine", "elastic", "none"],
     "model": [
         "ciresan",
         "cnn",
@@ -52,7 +53,7 @@ LIPS = {
     "mouth": OPTIONS["mouth"],
     "task": OPTIONS["task"],
     "features": ["clip_norm"],
-    "augment": ["lips"],
+    "augment": ["lips", "none"],
     "model": ["lips_cnn", "lipnet", "lipresnet", "lipresnet_small", "r2plus1d", "resnet"],
 }
 SPEECH = {
@@ -63,12 +64,14 @@ SPEECH = {
     ]
     for group, options in OPTIONS.items()
 }
-FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": SPEECH}
+# The recipes of speech share the rest, as all recipes share how they are trained.
+WAVEFORM = {group: SPEECH[group] for group in ("features", "model", "augment")}
+FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": WAVEFORM}
 
 
 def fitting(recipe: str, group: str) -> list[str]:
     """The options of a group that make sense in a recipe."""
-    return sorted({*FITTING[recipe].get(group, []), *ANY.get(group, [])})
+    return sorted(FITTING[recipe].get(group, []))
 
 
 CHOICES = [(recipe, group, option) for recipe in RECIPES for group in OPTIONS for option in fitting(recipe, group)]

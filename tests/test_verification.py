@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import sigconv
 from sigconv import planner
 from sigconv.geometry import Geometry
-from sigconv.verification import Verification, cases, run
+from sigconv.verification import Verification, cases, proofs, run
 
 vendor, reference = planner.KERNELS["vendor"], planner.KERNELS["reference"]
 
@@ -51,7 +51,9 @@ PART = {
 
 @pytest.mark.parametrize("operation", cases.CASES)
 def test_every_operation_is_proved(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Along one axis, and by random directions where `sigconv verify` takes its time for each number."""
     monkeypatch.setattr(run, "CASES", {operation: ALONG_ONE_AXIS[operation]})
+    monkeypatch.setattr(proofs, "MANY_NUMBERS", 50)
     found = run.verify_all()
     assert found, str(found)
     assert {row.kernel for row in found.rows} >= PART[operation] | {"reference"}

@@ -39,6 +39,7 @@ def grid(shared_data: Path, tmp_path: Path) -> Path:
     return tmp_path / "grid"
 
 
+@pytest.mark.report
 def test_the_real_configs_on_real_lips(run_recipe: Start, grid: Path, tmp_path: Path) -> None:
     """Words and sentences from the same crops; then a clip at 30 frames/s, a copy with subtitles, a clip of a wall."""
     runs = {}

@@ -24,6 +24,7 @@ def test_it_learns_to_tell_tones_apart(run_speech: Start, recipe: str) -> None:
     assert "cross_corpus" not in metrics
 
 
+@pytest.mark.report
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_real_config_on_real_words(run_recipe: Start, shared_data: Path, tmp_path: Path, recipe: str) -> None:
     """Three digits by two speakers, with everything as it is in conf/; tested on another corpus too."""

@@ -75,9 +75,19 @@ def newest_run(recipe: str) -> Path | None:
 
 
 @pytest.fixture
-def run_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Start:
-    """Starts recipes/<name>.py with these arguments, in an empty current folder."""
+def run_recipe(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Start:
+    """Starts recipes/<name>.py with these arguments, in an empty current folder.
+
+    Only tests marked so get a report, which takes longer to draw than so short a training.
+    """
     monkeypatch.chdir(tmp_path)
+    if request.node.get_closest_marker("report") is None:
+        monkeypatch.setattr("sigconv.train.finish.write_report", lambda *_: None)
     # Kept memory would be kept by all the tests that follow.
     monkeypatch.setattr("sigconv.train.launch.make_the_most_of_this_machine", lambda: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -24,11 +24,17 @@ from sigconv.train.predict import load, predict
 from sigconv.train.run import Run
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
 @pytest.fixture
-def moved_run(run_mnist: Start, tmp_path: Path) -> Path:
+def moved_run(trained: Path, run_mnist: Start, tmp_path: Path) -> Path:
     """A trained run's folder, taken away from where it was made."""
-    run = run_mnist("trainer.max_epochs=8", "optim.lr=0.02", "augment=none").run
-    return Path(shutil.move(run.folder, tmp_path / "elsewhere"))
+    if not trained.exists():
+        shutil.move(run_mnist("trainer.max_epochs=8", "optim.lr=0.02", "augment=none").run.folder, trained)
+    return shutil.copytree(trained, tmp_path / "elsewhere")
 
 
 def test_files_are_told_apart_from_the_folder_alone(

@@ -40,6 +40,7 @@ class Outline(HTMLParser):
             self.headings.append(data)
 
 
+@pytest.mark.report
 def test_the_page_of_a_run(run_mnist: Start) -> None:
     run = run_mnist("trainer.max_epochs=2", "model=lenet", "model.layers=4C5-MP4-10N").run
     page = (run.folder / "report.html").read_text()
@@ -104,6 +105,7 @@ def test_layers_are_listed_for_the_architecture_language_alone() -> None:
     assert "4x8x7x7" in section.body  # as of the network itself: time, the first axis, is padded before
 
 
+@pytest.mark.report
 def test_the_page_of_a_speech_run(run_speech: Start) -> None:
     run = run_speech("speech_waveform", "trainer.max_epochs=1", "trainer.limit_train_batches=2").run
     page = (run.folder / "report.html").read_text()
@@ -122,6 +124,7 @@ def test_the_page_of_a_speech_run(run_speech: Start) -> None:
     assert sum(of["accuracy"] for of in speakers.values()) / 2 == pytest.approx(run.metrics["test"]["accuracy"])
 
 
+@pytest.mark.report
 def test_the_learned_front_end_is_shown(run_speech: Start) -> None:
     answer = run_speech("speech_spectrogram", "features=sinc", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
     page = (answer.run.folder / "report.html").read_text()
