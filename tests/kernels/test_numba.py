@@ -140,7 +140,8 @@ def test_errors_behind_windows_side_by_side(
     y, winner = numba.rectified_max_pool(x, scale, shift, geometry)
     g = channels_last(_whole(*y.shape))
     assert torch.equal(numba.route(winner, g, geometry), reference.route(winner, g, geometry))
-    operands = (x, winner, g, scale, torch.zeros(channels), torch.ones(channels), 1e-3, geometry)
+    mean, var = torch.zeros(channels).double(), torch.ones(channels).double()
+    operands = (x, winner, g, scale, mean, var, 1e-3, geometry)
     for a, b in zip(
         numba.grad_normalised_max_pool(*operands), reference.grad_normalised_max_pool(*operands), strict=True
     ):

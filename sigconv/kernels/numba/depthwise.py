@@ -6,10 +6,10 @@ Along the last axis each place of the windows has a range of windows that see th
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from sigconv.kernels.numba.lines import begin_of, block_start, blocks_of, end_of, first_sample, flat_index, places_seen
-from sigconv.kernels.numba.runtime import inlined, jit
+from sigconv.kernels.numba.parallel import in_parallel
+from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, load, multiply_add, store
 
 CHUNKS = 16
@@ -27,16 +27,22 @@ def summed(total, a, i, a_step, b, j, b_step, begin, end):
     return total
 
 
-@jit()
-def forward(x, w, bias, y, size, output_size, extent, stride, before, offset, distance):
+@jit
+def forward(x, w, bias, y, size, output_size, *window):
     """y from w (place, channel) and bias (channel)."""
-    batch, outputs, channels = y.shape
+    lines = y.shape[0] * y.shape[1] // output_size[-1]
+    in_parallel(forward_lines, lines, (x, w, bias, y, size, output_size, *window))
+
+
+@called
+def forward_lines(tasks, x, w, bias, y, size, output_size, extent, stride, before, offset, distance):
+    outputs, channels = y.shape[1:]
     last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
     lines, step, end_size = outputs // width, stride[-1] * channels, size[-1]
     xs, ws, ys = x.reshape(-1), w.reshape(-1), y.reshape(-1)
-    for task in prange(batch * lines):
+    first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
+    for task in tasks:
         b, line = task // lines, task % lines
-        first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
         first_sample(line * width, output_size, stride, before, first)
         count, left = places_seen(first, distance, size, seen), first[last]
         begin = begin_of(left, stride[last])
@@ -73,22 +79,27 @@ def forward(x, w, bias, y, size, output_size, extent, stride, before, offset, di
                 o += 1
 
 
-@jit()
-def grad_weight(x, g, parts, size, output_size, extent, stride, before, offset, distance):
+@jit
+def grad_weight(x, g, parts, size, output_size, *window):
     """parts (chunk, place, block, lane): the sums over each chunk of the lines."""
+    in_parallel(weight_chunks, len(parts), (x, g, parts, size, output_size, *window))
+
+
+@called
+def weight_chunks(tasks, x, g, parts, size, output_size, extent, stride, before, offset, distance):
     batch, outputs, channels = g.shape
     last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
     lines, step = outputs // width, stride[-1] * channels
     chunks, places, blocks, _ = parts.shape
     xs, gs = x.reshape(-1), g.reshape(-1)
+    first, seen = np.empty(len(size), np.int64), np.empty(len(offset) + 3, np.int64)
     begins, ends = np.empty(places, np.int64), np.empty(places, np.int64)
     for k in range(places):
         sample = distance[last, k] - before[last]
         begins[k], ends[k] = begin_of(sample, stride[last]), end_of(sample, stride[last], size[last], width)
-    for chunk in prange(chunks):
+    for chunk in tasks:
         sums = parts[chunk].reshape(-1)
         sums[:] = 0
-        first, seen = np.empty(len(size), np.int64), np.empty(len(offset) + 3, np.int64)
         for task in range(batch * lines * chunk // chunks, batch * lines * (chunk + 1) // chunks):
             b, line = task // lines, task % lines
             first_sample(line * width, output_size, stride, before, first)

@@ -7,11 +7,10 @@ rows with the errors, (output, map), is a line's part of the sums.
 
 from __future__ import annotations
 
-from numba import prange
-
 from sigconv.kernels.numba.lines import add_row
 from sigconv.kernels.numba.panels import multiply
-from sigconv.kernels.numba.runtime import jit
+from sigconv.kernels.numba.parallel import in_parallel
+from sigconv.kernels.numba.runtime import called, jit
 from sigconv.kernels.numba.simd import LANES
 
 CHUNKS = 16
@@ -21,18 +20,24 @@ STRETCH = 64
 """So many windows of a line are gone through for all rows before the next: their errors stay near."""
 
 
-@jit()
+@jit
 def grad_weight(x, g, parts, gw, begin, offset, jump):
     """gw (map, number of a window) from the padded x (batch, place, channel) and the errors g (batch, output, map).
 
     ``begin`` (line,) is where each line's first window begins, ``offset`` (number of a window,) what is between that
     and its numbers. parts (chunk, number of a window, maps rounded up to LANES) has room for the sums of each chunk.
     """
+    in_parallel(chunks_of_lines, len(parts), (x, g, parts, begin, offset, jump))
+    in_parallel(summed_up, len(offset), (parts, gw))
+
+
+@called
+def chunks_of_lines(some, x, g, parts, begin, offset, jump):
     (batch, outputs, maps), (chunks, numbers, wide) = g.shape, parts.shape
     lines, samples, width = len(begin), x.shape[1] * x.shape[2], outputs // len(begin)
     vectors, stretches = maps // LANES, (width + STRETCH - 1) // STRETCH
     tasks, xs, gs, sums = batch * lines * stretches, x.reshape(-1), g.reshape(-1), parts.reshape(-1)
-    for chunk in prange(chunks):
+    for chunk in some:
         parts[chunk] = 0
         to = chunk * numbers * wide
         for task in range(tasks * chunk // chunks, tasks * (chunk + 1) // chunks):
@@ -43,8 +48,13 @@ def grad_weight(x, g, parts, gw, begin, offset, jump):
                 v, c, many = (vectors * LANES, maps - LANES, 1) if last else (0, 0, vectors)
                 errors = gs, there + c, maps
                 multiply((sums, to + v, wide), (xs, here, offset, jump), errors, numbers, count, many, True)
-    for n in prange(numbers):
-        for chunk in range(1, chunks):
+
+
+@called
+def summed_up(numbers, parts, gw):
+    maps, wide = len(gw), parts.shape[2]
+    for n in numbers:
+        for chunk in range(1, len(parts)):
             add_row(parts[0, n], parts[chunk, n])
         for c in range(maps):
-            gw[c, n] = parts[0, n, c if c < vectors * LANES else wide - maps + c]
+            gw[c, n] = parts[0, n, c if c < maps // LANES * LANES else wide - maps + c]

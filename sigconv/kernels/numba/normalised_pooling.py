@@ -12,7 +12,7 @@ from sigconv.kernels.numba.runtime import jit
 from sigconv.kernels.numba.statistics import moments, scale_of, set_factors, set_gradients
 
 
-@jit(parallel=False)
+@jit
 def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
     """y and the winners, and mean and (biased) variance, float64; ``wide`` is x as statistics are taken of it.
 
@@ -25,7 +25,7 @@ def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
     max_pool(x, (scale[0], shift[0]), y, winner, *window)
 
 
-@jit(parallel=False)
+@jit
 def backward(x, winner, g, weight, mean, var, eps, gx, gw, gb, *window):
     """The gradients by x, weight and bias, from the same."""
     shape, count = (1, x.shape[2]), x.shape[0] * x.shape[1]

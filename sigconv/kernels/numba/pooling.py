@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from sigconv.kernels.numba.lines import block_start, blocks_of, first_sample, flat_index, places_seen
-from sigconv.kernels.numba.runtime import inlined, jit
+from sigconv.kernels.numba.parallel import in_parallel
+from sigconv.kernels.numba.runtime import called, contracted, inlined, jit
 from sigconv.kernels.numba.simd import (
     LANES,
     add,
@@ -32,21 +32,27 @@ SLABS = 8
 """Parts of a signal that are routed to at the same time, where windows do not overlap along the first axis."""
 
 
-@jit()
-def max_pool(x, factors, y, winner, size, output_size, extent, stride, before, offset, distance):
+@jit
+def max_pool(x, factors, y, winner, size, output_size, *window):
     """y, the maximum of x, and the winner's place in the window.
 
     With factors (scale and shift, each (channel)) the maximum of relu(scale x + shift), and NO_WINNER where that is
     zero.
     """
-    batch, outputs, channels = y.shape
+    lines = y.shape[0] * y.shape[1] // output_size[-1]
+    in_parallel(pooled_lines, lines, (x, factors, y, winner, size, output_size, *window))
+
+
+@called
+def pooled_lines(tasks, x, factors, y, winner, size, output_size, extent, stride, before, offset, distance):
+    outputs, channels = y.shape[1:]
     last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
     lines = outputs // width
     xs, ys, winners = x.reshape(-1), y.reshape(-1), winner.reshape(-1)
     nobody = place(NO_WINNER)
-    for task in prange(batch * lines):
+    first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
+    for task in tasks:
         b, line = task // lines, task % lines
-        first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
         first_sample(line * width, output_size, stride, before, first)
         count, left = places_seen(first, distance, size, seen), first[last]
         start = b * samples + flat_index(first, size)
@@ -84,25 +90,33 @@ def scaled(value, factors, c):
     return value if factors is None else multiply_add(value, load(factors[0], c), load(factors[1], c))
 
 
-@jit()
-def route(g, winner, base, gx, size, output_size, extent, stride, before, offset, distance):
+@jit
+def route(g, winner, base, gx, size, output_size, extent, stride, *window):
     """gx, the error g of each window at its winner.
 
     With a base (x, slope, level and scale, the last three (channel)) it is slope x + level, and to this scale g at the
     winners. The sums of a sample are taken in the order of the windows. Where these lie side by side over all of the
     input, each sample is written once.
     """
-    batch, samples, channels = gx.shape
+    alone = len(size) == 1 or extent[0] > stride[0]  # windows overlap along the first axis, or it is the last
+    slabs = 1 if alone else min(SLABS, output_size[0])
+    given = (slabs, g, winner, base, gx, size, output_size, extent, stride, *window)
+    in_parallel(routed_slabs, len(gx) * slabs, given)
+
+
+@called
+def routed_slabs(tasks, slabs, g, winner, base, gx, size, output_size, extent, stride, before, offset, distance):
+    samples, channels = gx.shape[1:]
     last, width, outputs = len(size) - 1, output_size[-1], g.shape[1]
     lines, blocks, plane = outputs // width, blocks_of(channels), samples // size[0]
-    alone = last == 0 or extent[0] > stride[0]  # windows overlap along the first axis, or it is the last
-    slabs, rows = (1, 1) if alone else (min(SLABS, output_size[0]), output_size[0])
+    rows = 1 if slabs == 1 else output_size[0]
     gs, winners, out = g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
     once = are_tiles(size, output_size, extent, stride, before, len(offset))
     nobody, had = place(NO_WINNER), np.zeros(LANES, np.int32)
     if not once:
         had[: blocks * LANES - channels] = 1  # lanes of the last block that the one before has, too
-    for task in prange(batch * slabs):
+    first, seen, again = np.empty(len(size), np.int64), np.empty(len(offset), np.int64), load(had, 0)
+    for task in tasks:
         b, slab = task // slabs, task % slabs
         begin, end = rows * slab // slabs, rows * (slab + 1) // slabs
         fill_from = 0 if slab == 0 else min(size[0], max(0, begin * stride[0] - before[0]))
@@ -110,7 +124,6 @@ def route(g, winner, base, gx, size, output_size, extent, stride, before, offset
         if not once:
             for p in range((b * size[0] + fill_from) * plane, (b * size[0] + fill_to) * plane):
                 fill(base, out, p * channels, channels)
-        first, seen, again = np.empty(len(size), np.int64), np.empty(len(offset), np.int64), load(had, 0)
         for line in range(begin * (lines // rows), end * (lines // rows)):
             first_sample(line * width, output_size, stride, before, first)
             count, left = places_seen(first, distance, size, seen), first[last]
@@ -171,18 +184,31 @@ def without_error(base, i, c, like):
     return multiply_add(load(x, i), load(slope, c), load(level, c))
 
 
-@jit(reorder=True)
-def error_sums(g, winner, x, alive, products, size, output_size, extent, stride, before, offset, distance):
+@jit
+def error_sums(g, winner, x, alive, products, *window):
     """Of each channel the sums of g where there is a winner, and of g times it; zeros without x."""
+    channels = g.shape[2]
+    sums = np.empty((2, CHUNKS, blocks_of(channels) * LANES), g.dtype)
+    in_parallel(error_chunks, CHUNKS, (g, winner, x, sums, *window))
+    alive[:], products[:] = 0, 0
+    for c in range(channels):
+        block = c // LANES
+        lane = block * LANES + c - block_start(block, channels)
+        for chunk in range(CHUNKS):
+            alive[c] += sums[0, chunk, lane]
+            products[c] += sums[1, chunk, lane]
+
+
+@contracted
+def error_chunks(some, g, winner, x, sums, size, output_size, extent, stride, before, offset, distance):
     batch, outputs, channels = g.shape
     last, width = len(size) - 1, output_size[-1]
     lines, blocks = outputs // width, blocks_of(channels)
-    sums = np.empty((2, CHUNKS, blocks * LANES), g.dtype)
     gs, winners, nobody = g.reshape(-1), winner.reshape(-1), place(NO_WINNER)
-    for chunk in prange(CHUNKS):
+    first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
+    for chunk in some:
         errors, errors_times_won = sums[0, chunk], sums[1, chunk]
         errors[:], errors_times_won[:] = 0, 0
-        first, seen = np.empty(len(size), np.int64), np.empty(len(offset), np.int64)
         for task in range(batch * lines * chunk // CHUNKS, batch * lines * (chunk + 1) // CHUNKS):
             b, line = task // lines, task % lines
             first_sample(line * width, output_size, stride, before, first)
@@ -207,10 +233,3 @@ def error_sums(g, winner, x, alive, products, size, output_size, extent, stride,
                     product_sum = multiply_add(error, won, product_sum)
                 store(errors, block * LANES, error_sum)
                 store(errors_times_won, block * LANES, product_sum)
-    alive[:], products[:] = 0, 0
-    for c in range(channels):
-        block = c // LANES
-        lane = block * LANES + c - block_start(block, channels)
-        for chunk in range(CHUNKS):
-            alive[c] += sums[0, chunk, lane]
-            products[c] += sums[1, chunk, lane]

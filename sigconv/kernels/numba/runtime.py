@@ -49,31 +49,16 @@ def use_torchs_threads() -> None:
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
-PRANGE_ALONE = {"prange": True} | dict.fromkeys(
-    ("comprehension", "fusion", "inplace_binop", "numpy", "reduction", "setitem", "stencil"), False
-)
-"""What runs in parallel: not, too, what small arrays are set to, which would take longer to share out and compile."""
-
-
-def jit(*, parallel: bool = True, reorder: bool = False) -> Callable[[F], F]:
-    """Compile a function, once for each dtype; the result is kept on disk until any kernel's source changes.
-
-    Args:
-        parallel: whether it has loops of its own that run in parallel.
-        reorder: whether sums may be taken in another order and with fused multiply-adds.
-    """
-
-    def compile_lazily(function: F) -> F:
-        try:
-            compiled = _njit(function, parallel=parallel, reorder=reorder, cache=True)
-        except RuntimeError:  # no place on disk can be written
-            return _njit(function, parallel=parallel, reorder=reorder)
-        # Numba itself looks at the function's own file only, and not at what it calls in others.
-        if kept := getattr(getattr(compiled, "_cache", None), "_cache_file", None):
-            kept._source_stamp = sources()
-        return compiled
-
-    return compile_lazily
+def jit(function: F) -> F:
+    """Compile a function, once for each dtype; the result is kept on disk until any kernel's source changes."""
+    try:
+        compiled = _njit(function, cache=True)
+    except RuntimeError:  # no place on disk can be written
+        return _njit(function)
+    # Numba itself looks at the function's own file only, and not at what it calls in others.
+    if kept := getattr(getattr(compiled, "_cache", None), "_cache_file", None):
+        kept._source_stamp = sources()
+    return compiled
 
 
 def called(function: F) -> F:
@@ -81,17 +66,21 @@ def called(function: F) -> F:
     return _njit(function, no_cpython_wrapper=True)
 
 
+def contracted(function: F) -> F:
+    """The same of one in which products and sums may be taken in one step, rounded once."""
+    return _njit(function, no_cpython_wrapper=True, fastmath={"contract"})
+
+
 def inlined(function: F) -> F:
     """The same of a small one, whose instructions are put wherever it is called."""
     return _njit(function, no_cpython_wrapper=True, forceinline=True)
 
 
-def _njit(function: F, *, parallel: bool = False, reorder: bool = False, **options: Any) -> F:
+def _njit(function: F, **options: Any) -> F:
     import numba
 
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # nobody calls from C
-    options["parallel"] = dict(PRANGE_ALONE) if parallel else False
-    return numba.njit(fastmath={"contract"} if reorder else False, **options)(function)
+    return numba.njit(**options)(function)
 
 
 @functools.cache

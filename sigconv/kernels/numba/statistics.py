@@ -11,9 +11,9 @@ With ReLU the ``floor`` is zero, without it minus infinity.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from sigconv.kernels.numba.runtime import inlined, jit
+from sigconv.kernels.numba.parallel import in_parallel
+from sigconv.kernels.numba.runtime import contracted, inlined, jit
 
 CHUNKS = 16
 """Parts of a band whose sums are taken apart."""
@@ -34,7 +34,7 @@ def rows_of(tile, rows):
     return signal, first, min(first + TILE, rows)
 
 
-@jit(reorder=True)
+@jit
 def moments(x, mean, var):
     """mean and (biased) variance of x, each (band, channel), float64.
 
@@ -42,14 +42,32 @@ def moments(x, mean, var):
     sum of squared distances from the mean. Tiles, and then chunks, are joined in float64 as in Chan, Golub & LeVeque,
     "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
     """
-    signals, bands, rows, lanes = x.shape
-    tiles, channels = signals * tiles_of(rows), mean.shape[1]
-    count = signals * rows * lanes // channels
+    (bands, lanes), channels = x.shape[1::2], mean.shape[1]
+    count = x.size // (bands * channels)
     counts = np.zeros(bands * CHUNKS)
     means, squares = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
-    for task in prange(bands * CHUNKS):
+    in_parallel(moments_of_chunks, bands * CHUNKS, (x, counts, means, squares))
+    mean[:], var[:] = 0, 0
+    for band in range(bands):
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    mean[band, c] += means[task, first + c] * counts[task] / count
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    apart = means[task, first + c] - mean[band, c]
+                    var[band, c] += (squares[task, first + c] + counts[task] * apart * apart) / count
+
+
+@contracted
+def moments_of_chunks(tasks, x, counts, means, squares):
+    """The means, and sums of squared distances from them, over so many rows."""
+    signals, _, rows, lanes = x.shape
+    tiles = signals * tiles_of(rows)
+    here_mean, middle, square = np.empty(lanes), np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
+    for task in tasks:
         band, chunk = task // CHUNKS, task % CHUNKS
-        here_mean, middle, square = np.empty(lanes), np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             near, here = x[signal, band, begin], end - begin
@@ -73,25 +91,20 @@ def moments(x, mean, var):
                 means[task, lane] += apart * share
                 squares[task, lane] += square[lane] + apart * apart * before * share
             counts[task] += here
-    mean[:], var[:] = 0, 0
-    for band in range(bands):
-        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for first in range(0, lanes, channels):
-                for c in range(channels):
-                    mean[band, c] += means[task, first + c] * counts[task] / count
-        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for first in range(0, lanes, channels):
-                for c in range(channels):
-                    apart = means[task, first + c] - mean[band, c]
-                    var[band, c] += (squares[task, first + c] + counts[task] * apart * apart) / count
 
 
-@jit(reorder=True)
+@jit
 def scaled(x, scale, shift, floor, y):
     """y = scale x + shift, or the floor where that is higher."""
-    signals, bands, rows, lanes = x.shape
+    signals, bands, rows, _ = x.shape
+    in_parallel(scaled_tiles, bands * signals * tiles_of(rows), (x, scale, shift, floor, y))
+
+
+@contracted
+def scaled_tiles(tasks, x, scale, shift, floor, y):
+    signals, _, rows, lanes = x.shape
     tiles = signals * tiles_of(rows)
-    for task in prange(bands * tiles):
+    for task in tasks:
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
         by, on = scale[band], shift[band]
@@ -107,16 +120,29 @@ def passed(error, value, floor, zero):
     return zero if value <= floor else error
 
 
-@jit(reorder=True)
+@jit
 def error_sums(x, g, scale, shift, floor, middle, errors, products):
     """The sums of g where scale x + shift is above the floor, and of g (x - middle), each (band, channel), float64."""
-    signals, bands, rows, lanes = x.shape
-    tiles, channels, zero = signals * tiles_of(rows), errors.shape[1], x.dtype.type(0)
+    (bands, lanes), channels = x.shape[1::2], errors.shape[1]
     of_errors, of_products = np.zeros((bands * CHUNKS, lanes)), np.zeros((bands * CHUNKS, lanes))
-    for task in prange(bands * CHUNKS):
+    in_parallel(error_chunks, bands * CHUNKS, (x, g, scale, shift, floor, middle, of_errors, of_products))
+    errors[:], products[:] = 0, 0
+    for band in range(bands):
+        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
+            for first in range(0, lanes, channels):
+                for c in range(channels):
+                    errors[band, c] += of_errors[task, first + c]
+                    products[band, c] += of_products[task, first + c]
+
+
+@contracted
+def error_chunks(tasks, x, g, scale, shift, floor, middle, of_errors, of_products):
+    signals, _, rows, lanes = x.shape
+    tiles, zero = signals * tiles_of(rows), x.dtype.type(0)
+    error_sum, product_sum = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
+    for task in tasks:
         band, chunk = task // CHUNKS, task % CHUNKS
         by, on, near = scale[band], shift[band], middle[band]
-        error_sum, product_sum = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for tile in range(tiles * chunk // CHUNKS, tiles * (chunk + 1) // CHUNKS):
             signal, begin, end = rows_of(tile, rows)
             error_sum[:] = 0
@@ -130,21 +156,20 @@ def error_sums(x, g, scale, shift, floor, middle, errors, products):
             for lane in range(lanes):
                 of_errors[task, lane] += error_sum[lane]
                 of_products[task, lane] += product_sum[lane]
-    errors[:], products[:] = 0, 0
-    for band in range(bands):
-        for task in range(band * CHUNKS, (band + 1) * CHUNKS):
-            for first in range(0, lanes, channels):
-                for c in range(channels):
-                    errors[band, c] += of_errors[task, first + c]
-                    products[band, c] += of_products[task, first + c]
 
 
-@jit(reorder=True)
+@jit
 def combined(x, g, scale, shift, floor, slope, base, gx):
     """gx = scale g + slope x + base, with g where scale x + shift is above the floor."""
-    signals, bands, rows, lanes = x.shape
+    signals, bands, rows, _ = x.shape
+    in_parallel(combined_tiles, bands * signals * tiles_of(rows), (x, g, scale, shift, floor, slope, base, gx))
+
+
+@contracted
+def combined_tiles(tasks, x, g, scale, shift, floor, slope, base, gx):
+    signals, _, rows, lanes = x.shape
     tiles, zero = signals * tiles_of(rows), x.dtype.type(0)
-    for task in prange(bands * tiles):
+    for task in tasks:
         band = task // tiles
         signal, begin, end = rows_of(task % tiles, rows)
         by, on, along, rest = scale[band], shift[band], slope[band], base[band]
@@ -186,7 +211,7 @@ def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope
             slope[band, lane], base[band, lane] = along, -by * error / count - along * mean[c, band]
 
 
-@jit(parallel=False)
+@jit
 def normalise(x, weight, bias, eps, floor, y, mean, var):
     """y, x normalised, or the floor where that is higher, and mean and variance (channel, band)."""
     lanes, channels = (x.shape[1], x.shape[3]), (x.shape[1], len(weight))
@@ -200,7 +225,7 @@ def normalise(x, weight, bias, eps, floor, y, mean, var):
     scaled(x, scale, shift, floor, y)
 
 
-@jit(parallel=False)
+@jit
 def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
     """The gradients of :func:`normalise` from the errors g."""
     signals, bands, rows, lanes = x.shape

@@ -7,11 +7,11 @@ product to be had of them; but what each one takes part in is whole patches (see
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from sigconv.kernels.numba.lines import add_row
+from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.products import AT_ONCE, add_products
-from sigconv.kernels.numba.runtime import inlined, jit
+from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, item
 from sigconv.kernels.problem import NO_WINNER
 
@@ -29,19 +29,25 @@ def vectors_at_once(count):
     return (count + times - 1) // times
 
 
-@jit()
+@jit
 def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
     """gw (out channel, number of a window) from x (batch, number of the padded input).
 
     parts (chunk, out channel, number of the vectors) has room for the sums of each chunk of tiles.
     """
+    in_parallel(chunks_of_tiles, CHUNKS, (x, g, winner, parts, begin, shift, offset))
+    in_parallel(summed_up, len(gw), (parts, gw, weight))
+
+
+@called
+def chunks_of_tiles(some, x, g, winner, parts, begin, shift, offset):
     batch, outputs, channels = g.shape
     vectors, tiles, samples = len(offset), (outputs + TILE - 1) // TILE, x.shape[1]
     xs, gs, winners, sums = x.reshape(-1), g.reshape(-1), winner.reshape(-1), parts.reshape(-1)
     side_by_side, step = np.arange(0, vectors * LANES, LANES), vectors_at_once(vectors)
-    for chunk in prange(CHUNKS):
+    start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
+    for chunk in some:
         parts[chunk] = 0
-        start, error = np.empty(TILE, np.int64), np.empty(TILE, g.dtype)
         for task in range(batch * tiles * chunk // CHUNKS, batch * tiles * (chunk + 1) // CHUNKS):
             b, tile = task // tiles, task % tiles
             for c in range(channels):
@@ -59,29 +65,38 @@ def grad_weight(x, g, winner, parts, gw, begin, shift, offset, weight):
                 for v in range(0, vectors, step):
                     many = min(step, vectors - v)
                     add_products(sums, to, side_by_side, error, xs, start, offset, 0, count, v, many)
-    for c in prange(channels):
+
+
+@called
+def summed_up(channels, parts, gw, weight):
+    for c in channels:
         for chunk in range(1, CHUNKS):
             add_row(parts[0, c], parts[chunk, c])
         for i in range(len(weight)):
             gw[c, i] = parts[0, c, weight[i]]
 
 
-@jit()
+@jit
 def grad_input(w, g, winner, gx, begin, shift, offset, weight):
     """gx (batch, number of the padded input) from w (out channel, number of a window)."""
-    batch, outputs, channels = g.shape
-    vectors, places, samples = len(offset), len(shift), gx.shape[1]
-    spread = np.zeros((channels, vectors * LANES), w.dtype)
-    for c in range(channels):
+    spread = np.zeros((len(w), len(offset) * LANES), w.dtype)
+    for c in range(len(w)):
         for i in range(len(weight)):
             spread[c, weight[i]] = w[c, i]
+    in_parallel(errors_back, len(gx), (spread, g, winner, gx, begin, shift, offset))
+
+
+@called
+def errors_back(signals, spread, g, winner, gx, begin, shift, offset):
+    outputs, channels = g.shape[1:]
+    vectors, places, samples = len(offset), len(shift), gx.shape[1]
     ws, gs, winners, out = spread.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
     side_by_side, step = np.arange(0, vectors * LANES, LANES), vectors_at_once(vectors)
-    for b in prange(batch):
+    # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
+    start, error = np.empty(TILE * channels, np.int64), np.empty(TILE * channels, g.dtype)
+    ends = np.empty((TILE, places + 1), np.int64)
+    for b in signals:
         gx[b] = 0
-        # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
-        start, error = np.empty(TILE * channels, np.int64), np.empty(TILE * channels, g.dtype)
-        ends = np.empty((TILE, places + 1), np.int64)
         for tile in range(0, outputs, TILE):
             stop = min(outputs, tile + TILE)
             for o in range(tile, stop):

@@ -7,36 +7,48 @@ channel), and its product with the weights there is another, (tile, map). Maps a
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from sigconv.kernels.numba.lines import add_row
 from sigconv.kernels.numba.panels import multiply
+from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, add, item, load, store
 from sigconv.kernels.winograd import sharing
 from sigconv.kernels.winograd.combine import combine
 
 
-@jit()
+@jit
 def forward(x, w, bias, y, tiles, u, v, m, of_part):
     """y from x and w (place, channel, map).
 
     Room is given for the weights at all points, u (point, channel, map); and for each of the parts that run in
     parallel for a block of tiles' values, v and m (part, tile, numbers of all points), and for what is between.
     """
-    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, y.shape[1:], u.shape
-    parts, block, v_row = v.shape
-    total, each, m_row, counting = batch * tiles.per_signal, tiles.outputs.prod(), m.shape[2], np.arange(values)
-    xs, us, ys, ws = x.reshape(-1), u.reshape(-1), y.reshape(-1), w.reshape(-1)
+    in_parallel(weights_at_points, len(v), (w, tiles, u, of_part))
+    in_parallel(parts_of_tiles, len(v), (x, bias, y, tiles, u, v, m, of_part))
+
+
+@called
+def weights_at_points(some, w, tiles, u, of_part):
+    (values, channels, wide), parts = u.shape, len(of_part)
+    us, ws, counting = u.reshape(-1), w.reshape(-1), np.arange(values)
     none = np.int64(0)  # a literal in a tuple would compile all once more
-    for part in prange(parts):
+    for part in some:
         room = of_part[part], us, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
             source, to = (ws, c * wide, channels * wide, counting, none), (us, c * wide, channels * wide)
             transform(tiles.of_weight, tiles.kernel, tiles.points, source, to, wide, room)
-    for part in prange(parts):
-        vs, ms, room = v[part].reshape(-1), m[part].reshape(-1), (of_part[part], np.zeros(channels, x.dtype), counting)
-        tile_of_y = np.empty(each * wide, x.dtype)
+
+
+@called
+def parts_of_tiles(some, x, bias, y, tiles, u, v, m, of_part):
+    (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, y.shape[1:], u.shape
+    parts, block, v_row = v.shape
+    total, each, m_row, counting = batch * tiles.per_signal, tiles.outputs.prod(), m.shape[2], np.arange(values)
+    xs, us, ys, none = x.reshape(-1), u.reshape(-1), y.reshape(-1), np.int64(0)
+    zeros, tile_of_y = np.zeros(channels, x.dtype), np.empty(each * wide, x.dtype)
+    for part in some:
+        vs, ms, room = v[part].reshape(-1), m[part].reshape(-1), (of_part[part], zeros, counting)
         end = total * (part + 1) // parts
         for start in range(total * part // parts, end, block):
             count = min(block, end - start)
@@ -69,7 +81,7 @@ def put(tile_of_y, bias, given, first, ys, begin, wide):
 share = inlined(sharing.share)
 
 
-@jit()
+@jit
 def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
     """gw (place, channel, map) from x and the errors g.
 
@@ -77,13 +89,18 @@ def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
     span's sums at all points, gu (span, point, channel, map); and for what each of the parts that run in parallel has
     for itself: a block of tiles' values, v and e (part, point, numbers of all tiles), and what is between.
     """
+    in_parallel(sums_of_parts, len(v), (x, g, tiles, block, shared, gu, v, e, of_part))
+    in_parallel(sums_to_weights, len(v), (gw, tiles, gu, of_part))
+
+
+@called
+def sums_of_parts(some, x, g, tiles, block, shared, gu, v, e, of_part):
     (batch, samples, channels), (places, maps), (values, _, wide) = x.shape, g.shape[1:], gu.shape[1:]
     total, each, counting = batch * tiles.per_signal, tiles.outputs.prod(), np.arange(values)
     (parts, _, v_step), e_step, (spans, of_channels, of_maps) = v.shape, e.shape[2], shared
     groups = of_channels * of_maps
-    xs, gs, gus, gws = x.reshape(-1), g.reshape(-1), gu.reshape(-1), gw.reshape(-1)
-    zeros, none = np.zeros(max(channels, maps), x.dtype), np.int64(0)
-    for part in prange(parts):
+    xs, gs, gus, zeros = x.reshape(-1), g.reshape(-1), gu.reshape(-1), np.zeros(max(channels, maps), x.dtype)
+    for part in some:
         vs, es, room = v[part].reshape(-1), e[part].reshape(-1), (of_part[part], zeros, counting)
         for task in range(spans * groups * part // parts, spans * groups * (part + 1) // parts):
             span, group = task // groups, task % groups
@@ -103,7 +120,14 @@ def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
                     to = gus, ((span * values + n) * channels + c) * wide + k, wide
                     left, right = (vs, n * v_step, 1, own), (es, n * e_step, own_maps)
                     multiply(to, left, right, own, count, vectors, start > begin)
-    for part in prange(parts):
+
+
+@called
+def sums_to_weights(some, gw, tiles, gu, of_part):
+    (spans, values, channels, wide), parts = gu.shape, len(of_part)
+    gus, gws, counting, none = gu.reshape(-1), gw.reshape(-1), np.arange(values), np.int64(0)
+    zeros = np.zeros(wide, gw.dtype)
+    for part in some:
         room = of_part[part], zeros, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
             for span in range(1, spans):
