@@ -13,13 +13,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-WORD, BYTES = cgutils.intp_t, cgutils.voidptr_t
-PART = ir.FunctionType(ir.VoidType(), [BYTES.as_pointer(), WORD.as_pointer(), WORD.as_pointer(), BYTES])
-"""Of its arguments the first points to the part's number, and the last is what all parts are given."""
+from sigconv.kernels.numba import runtime
 
-PARALLEL_FOR = ir.FunctionType(
-    ir.VoidType(), [BYTES, BYTES.as_pointer(), WORD.as_pointer(), WORD.as_pointer(), BYTES, WORD, WORD, WORD]
-)
+WORD, BYTES = cgutils.intp_t, cgutils.voidptr_t
+OPERANDS = [BYTES.as_pointer(), WORD.as_pointer(), WORD.as_pointer(), BYTES]
+"""Of a ufunc's inner loop: where its operands are, its turns, the operands' steps, and what is constant."""
+
+PART = ir.FunctionType(ir.VoidType(), OPERANDS)
+PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [BYTES, *OPERANDS, WORD, WORD, WORD])
+"""Of a loop, its operands, their number of axes and their number, and the number of threads."""
 
 
 @intrinsic
@@ -28,27 +30,29 @@ def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
 
     ``loop`` is a function :func:`.runtime.called`; an error raised in it is lost.
     """
-    given = types.Tuple(tuple(types.unliteral(kind) for kind in arguments))
-    kinds = (types.range_state64_type, *given)
+    operands = types.Tuple(tuple(types.unliteral(kind) for kind in arguments))
+    kinds = (types.range_state64_type, *operands)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         compiled = loop.dispatcher.get_compile_result(types.void(*kinds))
         context.add_linking_libs([compiled.library])
         _, count, operands = values
-        threads = builder.call(
-            cgutils.get_or_insert_function(builder.module, ir.FunctionType(WORD, []), "get_num_threads"), []
-        )
+        threads = _call(builder, runtime.NUMBER_OF_THREADS, ir.FunctionType(WORD, []), [])
         shared = cgutils.pack_struct(builder, [count, threads, operands])
         part = _part(context, builder.module, compiled.fndesc, kinds, shared.type)
-        start = cgutils.get_or_insert_function(builder.module, PARALLEL_FOR, "numba_parallel_for")
-        number, step = cgutils.alloca_once_value(builder, BYTES(None)), cgutils.alloca_once_value(builder, WORD(1))
-        parts = cgutils.alloca_once_value(builder, threads)
-        shared = builder.bitcast(cgutils.alloca_once_value(builder, shared), BYTES)
-        part = builder.bitcast(part, BYTES)
-        builder.call(start, [part, number, parts, step, shared, WORD(0), WORD(1), threads])
+        first, step, parts, shared = (
+            cgutils.alloca_once_value(builder, value) for value in (BYTES(None), WORD(1), threads, shared)
+        )
+        part, shared = builder.bitcast(part, BYTES), builder.bitcast(shared, BYTES)
+        given = [part, first, parts, step, shared, WORD(0), WORD(1), threads]
+        _call(builder, runtime.PARALLEL_FOR, PARALLEL_FOR, given)
         return context.get_dummy_value()
 
-    return types.void(loop, types.intp, given), generate
+    return types.void(loop, types.intp, operands), generate
+
+
+def _call(builder: Any, name: str, kind: Any, arguments: list[Any]) -> Any:
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 def _part(context: Any, module: Any, loop: Any, kinds: Any, shared: Any) -> Any:

@@ -17,6 +17,9 @@ import torch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PARALLEL_FOR, NUMBER_OF_THREADS = "numba_parallel_for", "get_num_threads"
+"""What :mod:`.parallel` calls of Numba's, by the names that Numba gives them in compiled code."""
+
 _forked = False
 
 
@@ -24,13 +27,15 @@ _forked = False
 def _starts() -> bool:
     try:
         import numba
+        from llvmlite.binding import address_of_symbol
     except ImportError:
         return False
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
     torchs = torch.get_num_threads()
     try:
         numba.set_num_threads(1)  # starts the threads
-        return numba.threading_layer() == "omp"
+        has_all = all(map(address_of_symbol, (PARALLEL_FOR, NUMBER_OF_THREADS)))
+        return has_all and numba.threading_layer() == "omp"
     except ValueError:  # no layer can be loaded
         return False
     finally:
