@@ -12,7 +12,9 @@ from markupsafe import Markup
 from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torchaudio.transforms import MelSpectrogram
 
+from sigconv.signals.speech.decibels import decibels
 from sigconv.signals.speech.filterbank import FilterBank
 from sigconv.train.network import first_weights
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
@@ -33,11 +35,10 @@ def spectrogram(samples: np.ndarray, rate: float) -> Markup:
     window = round(0.025 * rate)
     points = max(512, 2 ** (window - 1).bit_length())
     wave = np.pad(np.asarray(floating, np.float32), (0, max(0, points - len(floating))))
-    mel = librosa.feature.melspectrogram(
-        y=wave, sr=rate, n_fft=points, win_length=window, hop_length=round(0.01 * rate), n_mels=BANDS
-    )
-    loudness = librosa.power_to_db(mel, ref=max(mel.max(), 1e-10), top_db=RANGE_DB)
-    colours = colormaps["magma"](1 + loudness[::-1] / RANGE_DB)
+    bands = {"n_mels": BANDS, "norm": "slaney", "mel_scale": "slaney"}
+    mel = MelSpectrogram(round(rate), points, window, round(0.01 * rate), pad_mode="constant", **bands)
+    loudness = decibels(mel(torch.from_numpy(wave))[None], RANGE_DB)[0].flip(0)
+    colours = colormaps["magma"](1 + ((loudness - loudness.max()) / RANGE_DB).numpy())
     return png((255 * colours[..., :3]).astype(np.uint8))
 
 

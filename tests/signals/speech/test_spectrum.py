@@ -20,6 +20,13 @@ from sigconv.signals.speech.spectrum import MFCC, PCEN, LogMel, Spectrogram
 
 FEATURES = [Spectrogram, LogMel, MFCC, PCEN]
 
+with pytest.MonkeyPatch.context() as patch:  # librosa would compile for half a minute what nothing here calls
+    for compiler in ("numba.guvectorize", "numba.vectorize"):
+        patch.setattr(compiler, lambda *_, **__: lambda function: function)
+    import librosa.core.audio
+    import librosa.core.pitch
+    import librosa.util.utils
+
 
 @pytest.fixture(params=["fsdd", "speech_commands", "noise"])
 def sound(request: pytest.FixtureRequest) -> tuple[np.ndarray, int]:
