@@ -132,8 +132,9 @@ def test_network_compiles_whole(
         assert_close(found, expected)
 
 
-@pytest.mark.parametrize("layout", [torch.clone, channels_last], ids=["default", "channels-last"])
-@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 1, 1)])
+@pytest.mark.parametrize(
+    ("kernel", "layout"), [((3, 3, 3), torch.clone), ((3, 1, 1), channels_last)], ids=["default", "channels-last"]
+)
 def test_volumes_compile_whole(kernel: tuple[int, ...], layout: Callable[[Tensor], Tensor]) -> None:
     torch.compiler.reset()
     conv, x = sigconv.Conv3d(2, 3, kernel), layout(torch.randn(2, 2, 5, 4, 6))
