@@ -36,9 +36,9 @@ def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         compiled = loop.dispatcher.get_compile_result(types.void(*kinds))
         context.add_linking_libs([compiled.library])
-        _, count, operands = values
+        count, arguments = values[1], _borrowed(context, builder, operands, values[2])
         threads = _call(builder, runtime.NUMBER_OF_THREADS, ir.FunctionType(WORD, []), [])
-        shared = cgutils.pack_struct(builder, [count, threads, operands])
+        shared = cgutils.pack_struct(builder, [count, threads, arguments])
         part = _part(context, builder.module, compiled.fndesc, kinds, shared.type)
         first, step, parts, shared = (
             cgutils.alloca_once_value(builder, value) for value in (BYTES(None), WORD(1), threads, shared)
@@ -49,6 +49,18 @@ def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(loop, types.intp, operands), generate
+
+
+def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """The same without who owns its arrays: to count each use of them, threads would wait for each other."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo, array.parent = cgutils.get_null_value(BYTES), cgutils.get_null_value(array.parent.type)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        items = zip(kind, cgutils.unpack_tuple(builder, value, len(kind)), strict=True)
+        return context.make_tuple(builder, kind, [_borrowed(context, builder, *item) for item in items])
+    return value
 
 
 def _call(builder: Any, name: str, kind: Any, arguments: list[Any]) -> Any:
