@@ -88,7 +88,7 @@ def _products_are_fast(problem: Problem) -> bool:
 
 
 def _tiles_win(problem: Problem) -> bool:
-    """By their count, or because the vendor, without AVX-512, sums up along one axis in 2 to 4 times the usual time."""
+    """By their count, or because the vendor, without AVX-512, sums up along one axis in 2 to 5 times the usual time."""
     slow = problem.operation == "grad_weight" and problem.geometry.window.ndim == 1 and has_avx2_alone()
     return winograd.gain(problem) >= (0.6 if slow else 1.1)
 

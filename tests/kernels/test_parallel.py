@@ -12,6 +12,8 @@ pytestmark = pytest.mark.skipif(not runtime.is_available(), reason="Numba has no
 @pytest.fixture(scope="module")
 def counted():
     """Adds 1 to each of the first ``turns`` numbers, and to the last how often the loop was called."""
+    import numba
+
     from sigconv.kernels.numba.parallel import in_parallel
 
     @runtime.called
@@ -24,7 +26,7 @@ def counted():
     def count(turns, numbers, of_each_call):
         in_parallel(loop, turns, (numbers, of_each_call, None, 1))
 
-    return runtime._njit(count)
+    return numba.njit(nogil=True)(count)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

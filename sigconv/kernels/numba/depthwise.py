@@ -86,7 +86,7 @@ def grad_weight(x, g, parts, size, output_size, *window):
 
 
 @called
-def weight_chunks(tasks, x, g, parts, size, output_size, extent, stride, before, offset, distance):
+def weight_chunks(some, x, g, parts, size, output_size, extent, stride, before, offset, distance):
     batch, outputs, channels = g.shape
     last, width, samples = len(size) - 1, output_size[-1], x.shape[1]
     lines, step = outputs // width, stride[-1] * channels
@@ -97,7 +97,7 @@ def weight_chunks(tasks, x, g, parts, size, output_size, extent, stride, before,
     for k in range(places):
         sample = distance[last, k] - before[last]
         begins[k], ends[k] = begin_of(sample, stride[last]), end_of(sample, stride[last], size[last], width)
-    for chunk in tasks:
+    for chunk in some:
         sums = parts[chunk].reshape(-1)
         sums[:] = 0
         for task in range(batch * lines * chunk // chunks, batch * lines * (chunk + 1) // chunks):

@@ -19,9 +19,9 @@ WORD, BYTES = cgutils.intp_t, cgutils.voidptr_t
 OPERANDS = [BYTES.as_pointer(), WORD.as_pointer(), WORD.as_pointer(), BYTES]
 """Of a ufunc's inner loop: where its operands are, its turns, the operands' steps, and what is constant."""
 
-PART = ir.FunctionType(ir.VoidType(), OPERANDS)
-PARALLEL_FOR = ir.FunctionType(ir.VoidType(), [BYTES, *OPERANDS, WORD, WORD, WORD])
-"""Of a loop, its operands, their number of axes and their number, and the number of threads."""
+OF_PART = ir.FunctionType(ir.VoidType(), OPERANDS)
+OF_START = ir.FunctionType(ir.VoidType(), [BYTES, *OPERANDS, WORD, WORD, WORD])
+"""Of what starts parts: a part, its operands, their number of axes and their number, and the number of threads."""
 
 
 @intrinsic
@@ -45,7 +45,7 @@ def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
         )
         part, shared = builder.bitcast(part, BYTES), builder.bitcast(shared, BYTES)
         given = [part, first, parts, step, shared, WORD(0), WORD(1), threads]
-        _call(builder, runtime.PARALLEL_FOR, PARALLEL_FOR, given)
+        _call(builder, runtime.PARALLEL_FOR, OF_START, given)
         return context.get_dummy_value()
 
     return types.void(loop, types.intp, operands), generate
@@ -69,7 +69,7 @@ def _call(builder: Any, name: str, kind: Any, arguments: list[Any]) -> Any:
 
 def _part(context: Any, module: Any, loop: Any, kinds: Any, shared: Any) -> Any:
     """A function that goes through one part of the turns."""
-    part = ir.Function(module, PART, module.get_unique_name(f"part_of_{loop.mangled_name}"))
+    part = ir.Function(module, OF_PART, module.get_unique_name(f"part_of_{loop.mangled_name}"))
     part.linkage = "internal"
     builder = ir.IRBuilder(part.append_basic_block())
     number = builder.ptrtoint(builder.load(part.args[0]), WORD)
