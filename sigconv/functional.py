@@ -24,7 +24,7 @@ from sigconv import check, direct
 from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
-from sigconv.kernels.problem import is_autocast
+from sigconv.kernels.problem import autocast_dtype, is_autocast
 from sigconv.layout import laid_out_for
 from sigconv.padding import pad, pad_constant, parse_modes
 from sigconv.pooling import max_and_winner, window_mean, window_sum, winner_index
@@ -77,7 +77,9 @@ def convolve(
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, weight, bias, *arguments)
-    x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
+    given = x, weight, bias
+    x, weight, bias = _autocast(*given)  # type: ignore[assignment]
+    cast = any(mine is not theirs for mine, theirs in zip((x, weight, bias), given, strict=True))
     check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
@@ -87,7 +89,7 @@ def convolve(
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
     if batched.ndim == x.ndim and not ahead:
-        direct.remember(form, batched, weight, geometry, laid_out=batched is not x)
+        direct.remember(form, batched, weight, geometry, cast=cast, laid_out=batched is not x)
     y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
@@ -362,8 +364,7 @@ def _autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     assert x is not None
     if not is_autocast(x):
         return tensors
-    dtype = torch.get_autocast_dtype(x.device.type)
-    return tuple(t.to(dtype) if t is not None and t.dtype != torch.float64 else t for t in tensors)
+    return tuple(None if t is None else t.to(autocast_dtype(t)) for t in tensors)
 
 
 def _is_half(x: Tensor) -> bool:

@@ -30,7 +30,7 @@ from sigconv.kernels import (
     vendor,
     winograd,
 )
-from sigconv.kernels.problem import OF_WINNERS, Problem, is_autocast, is_plain
+from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_plain
 from sigconv.layout import is_channels_last
 from sigconv.names import named
 from sigconv.remembered import remembered
@@ -106,16 +106,17 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
     """Whether one of our own kernels computes an operation of x; they know no forward mode."""
-    if torch.compiler.is_compiling() or is_autocast(x) or is_forward_mode():
+    if torch.compiler.is_compiling() or is_forward_mode():
         return False
     return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
 
 
 def has_fused_pool(operation: str, geometry: Geometry, x: Tensor, channels: int) -> bool:
     """Whether a kernel does maximum pooling and what is before it at once, on what x is convolved to, ``channels``."""
-    if torch.compiler.is_compiling() or is_autocast(x):
+    if torch.compiler.is_compiling():
         return False
-    return _fuses(Problem.of(operation, geometry, (x,)), channels, _forced)
+    seen = Problem.of(operation, geometry, (x,))
+    return _fuses(replace(seen, dtype=autocast_dtype(x)) if is_autocast(x) else seen, channels, _forced)
 
 
 @remembered

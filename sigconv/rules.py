@@ -31,6 +31,10 @@ def _on_cpu(problem: Problem, *operations: str) -> bool:
     return problem.device == "cpu" and problem.operation in operations
 
 
+def _on_gpu(problem: Problem, *operations: str) -> bool:
+    return problem.device == "cuda" and problem.operation in operations
+
+
 def _is_separate(problem: Problem) -> bool:
     """A convolution of many channels, each by itself."""
     return problem.depthwise and problem.geometry.groups > 1
@@ -87,6 +91,23 @@ def _products_are_fast(problem: Problem) -> bool:
     return not (problem.channels_last and is_amd())
 
 
+def _cudnn_is_fast(problem: Problem) -> bool:
+    """It has kernels of its own for square windows without gaps over channels-last pictures, and float32 only for small
+    ones; of its others the time is the same for all lengths, so that it is good at long ones."""
+    window = problem.geometry.window
+    square = window.ndim == 2 and len({*window.kernel}) == 1 and window.places > 1 and max(window.dilation) == 1
+    if problem.operation == "grad_weight":
+        return square and (problem.dtype != torch.float32 or window.places < 25)
+    return square or (window.ndim < 3 and window.places >= 25)
+
+
+def _triton_convolves_each(problem: Problem) -> bool:
+    window = problem.geometry.window
+    if problem.channels_last:
+        return not _cudnn_is_fast(problem)
+    return problem.operation != "grad_weight" and window.ndim < 3 and window.places <= 9
+
+
 def _tiles_win(problem: Problem) -> bool:
     """By their count, or because the vendor, without AVX-512, sums up along one axis in 2 to 5 times the usual time."""
     slow = problem.operation == "grad_weight" and problem.geometry.window.ndim == 1 and has_avx2_alone()
@@ -102,7 +123,40 @@ FEW = 1 << 17
 MANY = 400_000
 """The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
+BUSY = 1 << 21
+"""Numbers that keep a GPU busy for longer than it takes to call a kernel of ours, if only just."""
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "triton",
+        "winners are remembered in a byte, and an error is looked for where it is, not sent (1.5 to 5 times)",
+        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 4 * BUSY or p.winners == torch.uint8),
+    ),
+    Rule(
+        "triton",
+        "the vendor goes over a signal twice as often as is needed (1.5 to 3 times)",
+        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= BUSY,
+    ),
+    Rule(
+        "fft",
+        "the window is so long that a product of spectra is faster (2 to 40 times)",
+        lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.geometry.window.places >= 200 and p.inputs >= BUSY,
+    ),
+    Rule(
+        "triton",
+        "the vendor is slow at windows over each channel by itself, but for square ones (1.5 to 20 times)",
+        lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.inputs >= BUSY and _triton_convolves_each(p),
+    ),
+    Rule(
+        "flipped",
+        "the vendor's convolution with the flipped kernel is faster than its gradient (1.1 to 1.8 times)",
+        lambda p: _on_gpu(p, "grad_input") and _is_separate(p) and p.inputs >= BUSY and p.channels_last,
+    ),
+    Rule(
+        "triton",
+        "the vendor takes eight channels at a time, of which a first layer has three at most (1.5 to 8 times)",
+        lambda p: _on_gpu(p, "forward", "grad_weight") and p.geometry.groups == 1 and p.outputs >= BUSY,
+    ),
     Rule(
         "numba",
         "winners are remembered in a byte, and pooling goes over channels that lie side by side (1.1 to 1.6 times)",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import nn
 
 from sigconv.window import Sizes
+
+
+GPU_BATCH = 16
+"""How many times as many signals are in a batch on a GPU, which those of a CPU would leave idle."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Suite:
     """Cases of a size: each is measured for about ``seconds``, shared by its passes.
 
     ``handed_on`` says whether our side is given its signals in channels-last, as the layer before would hand them on,
-    or as a user has them; ``laid_out`` whether our weights are in channels-last, too, or as they are made.
+    or as a user has them; ``laid_out`` whether our weights are in channels-last, too, or as they are made;
+    ``grows`` whether there are :data:`GPU_BATCH` times as many signals on a GPU.
     """
 
     name: str
@@ -40,3 +46,11 @@ class Suite:
     seconds: float
     handed_on: bool = False
     laid_out: bool = True
+    grows: bool = True
+
+    def on(self, device: torch.device) -> Suite:
+        """The suite as it is measured there."""
+        if device.type == "cpu" or not self.grows:
+            return self
+        larger = (replace(case, shape=(GPU_BATCH * case.shape[0], *case.shape[1:])) for case in self.cases)
+        return replace(self, cases=tuple(larger))

@@ -41,8 +41,8 @@ def bench(
         keep_memory: whether to call :func:`sigconv.backends.keep_freed_memory`, which changes the process for good.
         progress: hears what comes next.
     """
-    chosen = [named("suite", name, SUITES) for name in suites or SUITES]
     setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles)
+    chosen = [named("suite", name, SUITES).on(setting.device) for name in suites or SUITES]
     kept = keep_memory and backends.keep_freed_memory()
     with _threads(threads), torch.random.fork_rng([setting.device] if setting.device.type == "cuda" else []):
         progress("the machine's rates")

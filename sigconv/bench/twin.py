@@ -90,8 +90,10 @@ def _(module: AdaptiveAvgPool) -> nn.Module:
 
 @_of_torch.register
 def _(module: BatchNorm) -> nn.Module:
-    twin = PlainBatchNorm(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
-    twin.load_state_dict(module.state_dict())
+    twin = PlainBatchNorm(
+        module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats, device="meta"
+    )
+    twin.load_state_dict(module.state_dict(), assign=True)
     return twin
 
 

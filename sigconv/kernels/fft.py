@@ -18,7 +18,7 @@ from sigconv.layout import like
 from sigconv.padding import pad_constant
 from sigconv.window import Sizes
 
-DTYPES = (torch.float64, torch.float32)
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 EXACT = False
 """Sums of whole numbers are rounded, too."""
 
@@ -34,7 +34,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     """Y = X conj(W)."""
     of_input = _spectrum(pad_constant(x, geometry.window.padding), geometry).unsqueeze(2)
     of_output = of_input * _by_channel(_spectrum(w, geometry).squeeze(1), 0, geometry).conj()
-    y = _signal(of_output.flatten(1, 2), (0,) * geometry.window.ndim, geometry.output_size, geometry)
+    y = _signal(of_output.flatten(1, 2), (0,) * geometry.window.ndim, geometry.output_size, geometry, x.dtype)
     return like(y if bias is None else y + bias.reshape(-1, *[1] * geometry.window.ndim), x)
 
 
@@ -43,7 +43,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     of_output = _by_channel(_spectrum(g, geometry), 1, geometry)
     of_input = (of_output * _by_channel(_spectrum(w, geometry).squeeze(1), 0, geometry)).sum(2)
     before = tuple(before for before, _ in geometry.window.padding)
-    return like(_signal(of_input, before, geometry.size, geometry), g)
+    return like(_signal(of_input, before, geometry.size, geometry, g.dtype), g)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -51,7 +51,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     of_input = _spectrum(pad_constant(x, geometry.window.padding), geometry).unsqueeze(2)
     of_weight = (of_input * _by_channel(_spectrum(g, geometry), 1, geometry).conj()).sum(0)
     of_weight = of_weight.flatten(0, 1).unsqueeze(1)
-    return like(_signal(of_weight, (0,) * geometry.window.ndim, geometry.window.kernel, geometry), x)
+    return like(_signal(of_weight, (0,) * geometry.window.ndim, geometry.window.kernel, geometry, x.dtype), x)
 
 
 def _by_channel(spectrum: Tensor, dim: int, geometry: Geometry) -> Tensor:
@@ -60,13 +60,14 @@ def _by_channel(spectrum: Tensor, dim: int, geometry: Geometry) -> Tensor:
 
 
 def _spectrum(x: Tensor, geometry: Geometry) -> Tensor:
-    return rfftn(x, _periods(geometry), _axes(geometry))
+    """In single precision at least: there is no other."""
+    return rfftn(x.float() if x.element_size() < 4 else x, _periods(geometry), _axes(geometry))
 
 
-def _signal(spectrum: Tensor, first: Sizes, size: Sizes, geometry: Geometry) -> Tensor:
+def _signal(spectrum: Tensor, first: Sizes, size: Sizes, geometry: Geometry, dtype: torch.dtype) -> Tensor:
     """``size`` samples from the ``first`` of each axis."""
     x = irfftn(spectrum, _periods(geometry), _axes(geometry))
-    return x[(..., *(slice(f, f + n) for f, n in zip(first, size, strict=True)))]
+    return x[(..., *(slice(f, f + n) for f, n in zip(first, size, strict=True)))].to(dtype)
 
 
 def _axes(geometry: Geometry) -> tuple[int, ...]:

@@ -147,6 +147,11 @@ def is_autocast(x: Tensor) -> bool:
     return _has_autocast(device) and torch.is_autocast_enabled(device)
 
 
+def autocast_dtype(x: Tensor) -> torch.dtype:
+    """In which convolutions of x are computed where torch chooses; it leaves float64 alone."""
+    return x.dtype if x.dtype == torch.float64 else torch.get_autocast_dtype(x.device.type)
+
+
 _has_autocast = functools.cache(torch.amp.is_autocast_available)
 
 

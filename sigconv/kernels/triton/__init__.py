@@ -61,8 +61,10 @@ def _has_kernel(problem: Problem) -> bool:
             return depthwise
         case "max_pool" | "rectified_max_pool" | "normalised_max_pool":
             return window.places < NO_WINNER
-        case "route" | "gather" | "grad_normalised_max_pool":
+        case "route" | "gather" | "grad_normalised_max_pool" | "error_sums":
             return problem.winners == torch.uint8
+        case "normalise" | "grad_normalise":
+            return True
         case _:
             return False
 
@@ -101,7 +103,7 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     from sigconv.kernels.triton import pooling
 
     with torch.cuda.device_of(x):
-        return pooling.max_pool(x, None, None, geometry)
+        return pooling.max_pool(x, None, geometry)
 
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -109,42 +111,69 @@ def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geomet
     from sigconv.kernels.triton import pooling
 
     with torch.cuda.device_of(x):
-        return pooling.max_pool(x, scale, shift, geometry)
+        return pooling.max_pool(x, (scale.contiguous(), shift.contiguous()), geometry)
 
 
 def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
-    var, mean = torch.var_mean(x.float(), [d for d in range(x.ndim) if d != 1], correction=0)
-    scale = weight * (var + eps).rsqrt()
-    return *rectified_max_pool(x, scale, bias - scale * mean, geometry), mean.double(), var.double()
+    from sigconv.kernels.triton import pooling
+    from sigconv.kernels.triton.moments import Features, moments
+
+    with torch.cuda.device_of(x):
+        mean, var = moments(x, 1)
+        factors = Features(weight.contiguous(), bias.contiguous(), mean, var, eps)
+        return *pooling.max_pool(x, factors, geometry), mean, var
 
 
 def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of :func:`normalised_max_pool` by x, weight and bias; the sums are over the pooled map alone."""
-    axes, count = [d for d in range(x.ndim) if d != 1], x.numel() // x.shape[1]
-    mean, invstd = mean.float(), (var + eps).rsqrt().float()
-    errors = g.float().masked_fill(winner == NO_WINNER, 0)
-    from_mean = gather(x, winner, geometry).float() - mean.reshape(-1, *[1] * (x.ndim - 2))
-    gb, gw = errors.sum(axes), (errors * from_mean).sum(axes) * invstd
-    scale = weight.float() * invstd
-    slope = -scale * invstd * gw / count
-    factors = torch.stack([scale, slope, -scale * gb / count - slope * mean])
-    return _route(winner, g, geometry, (x, factors)), gw.to(weight.dtype), gb.to(weight.dtype)
+    from sigconv.kernels.triton import routing
+    from sigconv.kernels.triton.moments import Features, pooled_error_sums, slopes
+
+    with torch.cuda.device_of(g):
+        sums = pooled_error_sums(x, winner, g, mean, geometry)
+        features = Features(weight.contiguous(), None, mean, var, eps)
+        factors, gw, gb = slopes(sums, features, x.numel() // x.shape[1])
+        return routing.route(winner, g, geometry, (x, factors)), gw, gb
+
+
+def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Of each channel, the sum of the errors g of windows that have a winner."""
+    from sigconv.kernels.triton.moments import pooled_error_sums
+
+    with torch.cuda.device_of(g):
+        return pooled_error_sums(None, winner, g, None, geometry)[:, 0].sum(0).to(g.dtype)
+
+
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """x, normalised by bands, or ReLU of that; and mean and (biased) variance of each, float64."""
+    from sigconv.kernels.triton import normalising
+
+    with torch.cuda.device_of(x):
+        return normalising.normalise(x, weight.contiguous(), bias.contiguous(), eps, rectified)
+
+
+def grad_normalise(
+    x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalise` by x, weight and bias."""
+    from sigconv.kernels.triton import normalising
+    from sigconv.kernels.triton.moments import Features
+
+    with torch.cuda.device_of(g):
+        features = Features(weight.contiguous(), bias.contiguous(), mean, var, eps)
+        return normalising.grad_normalise(x, g, features, rectified)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    return _route(winner, g, geometry, None)
-
-
-def _route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None) -> Tensor:
     from sigconv.kernels.triton import routing
 
     with torch.cuda.device_of(g):
-        return routing.route(winner, g, geometry, base)
+        return routing.route(winner, g, geometry)
 
 
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:

@@ -15,6 +15,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.triton.chunks import chunks_for, power_of_2
 from sigconv.kernels.triton.strided import Strided, address, empty, strided
 from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.tuning import fixed
 from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples, unravel
 from sigconv.layout import is_channels_last
 
@@ -25,7 +26,8 @@ ACCUMULATORS = 8192
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
     y = empty(x, w.shape[0], geometry.output_size)
-    _forward[grid(y)](
+    _forward(
+        grid(y),
         strided(x),
         _weights(w, x),
         bias,
@@ -69,7 +71,8 @@ def _forward(
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
     gx = empty(g, geometry.groups, geometry.size)
-    _grad_input[grid(gx)](
+    _grad_input(
+        grid(gx),
         _weights(w, g),
         strided(g),
         strided(gx),
@@ -101,10 +104,13 @@ def _grad_input(
     total = tl.zeros(exists.shape, tl.float32)
     for m in range(multiplier):
         map = c * multiplier + m
-        for k in tl.range(frame.places, loop_unroll_factor=8):
-            o, there = observers(i, place_in(frame, k), output_size, frame)
+        for j in tl.range(frame.observers, loop_unroll_factor=8):
+            o, k, there = observers(i, j, output_size, frame)
             error = tl.load(address(g, b, map, o), exists & there, other=0.0).to(tl.float32)
-            total += error * tl.load(address(w, 0, map, k), c < gx.channels, other=0.0).to(tl.float32)
+            known = c < gx.channels
+            if frame.strided:  # samples side by side are at different places of their windows, or at none
+                known = known & there
+            total += error * tl.load(address(w, 0, map, k), known, other=0.0).to(tl.float32)
     tl.store(address(gx, b, c, ravel(i, size)), total, exists)
 
 
@@ -121,7 +127,8 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     channel_blocks, units = triton.cdiv(g.shape[1], channel_block), g.shape[0] * triton.cdiv(errors.places, place_block)
     chunks = chunks_for(units, channel_blocks)
     partial = x.new_empty((chunks, g.shape[1], frame.places), dtype=torch.float32)
-    _grad_weight[chunks, channel_blocks](
+    _grad_weight(
+        (chunks, channel_blocks, 1),
         strided(x),
         errors,
         partial,
@@ -133,7 +140,6 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         channel_block=channel_block,
         place_block=place_block,
         window_block=places,
-        num_warps=4,
     )
     return partial.sum(0).to(x.dtype).reshape(g.shape[1], 1, *geometry.window.kernel)
 
@@ -147,7 +153,7 @@ def _block(signal: Strided, numbers: int) -> tuple[int, int]:
     return power_of_2(signal.channels, most=numbers // place_block), place_block
 
 
-@triton.jit
+@fixed(warps=4)
 def _grad_weight(
     x,
     g,

@@ -9,6 +9,7 @@ size).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.triton.chunks import chunks_for, power_of_2
 from sigconv.kernels.triton.strided import address, empty, strided
 from sigconv.kernels.triton.tiles import extent
-from sigconv.kernels.triton.tuning import tuned
+from sigconv.kernels.triton.tuning import Grid, Kernel, fixed
 from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
 LEAST = 16
@@ -39,12 +40,13 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     size, output_size, frame = in_three_axes(geometry)
     y = empty(x, w.shape[0], geometry.output_size)
     signal = strided(y)
-    map_block = power_of_2(w.shape[0], LEAST, 64)
+    map_block, terms = power_of_2(w.shape[0], LEAST, 64), w[0].numel()
 
-    def grid(meta: dict[str, Any]) -> tuple[int, int]:
-        return y.shape[0] * triton.cdiv(signal.places, meta["place_block"]), triton.cdiv(w.shape[0], map_block)
+    def grid(meta: dict[str, Any]) -> Grid:
+        return y.shape[0] * triton.cdiv(signal.places, meta["place_block"]), triton.cdiv(w.shape[0], map_block), 1
 
-    _forward[grid](
+    _forward(
+        grid,
         strided(x),
         w.contiguous(),
         bias,
@@ -53,14 +55,29 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
         output_size,
         extent(y),
         frame=frame,
-        terms=w[0].numel(),
+        terms=terms,
         map_block=map_block,
-        term_block=32,
+        term_block=power_of_2(terms, LEAST, 32),
+        precision=_precision(),
     )
     return y
 
 
-def _forward_kernel(
+def _precision() -> str:
+    """Of products of float32: as torch's own switch says."""
+    return "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"
+
+
+FORMS = ((64, 4), (128, 4), (128, 8), (256, 8))
+"""Places that a program computes, and its warps."""
+
+
+@partial(
+    Kernel,
+    configs=[triton.Config({"place_block": places}, num_warps=warps) for places, warps in FORMS],
+    key=["frame", "terms", "extent", "precision"],
+)
+def _forward(
     x,
     w,
     bias,
@@ -72,6 +89,7 @@ def _forward_kernel(
     terms: tl.constexpr,
     map_block: tl.constexpr,
     term_block: tl.constexpr,
+    precision: tl.constexpr,
     place_block: tl.constexpr,
 ):
     place_blocks = tl.cdiv(y.places, place_block)
@@ -83,17 +101,11 @@ def _forward_kernel(
         term = start + tl.arange(0, term_block)
         seen = _matrix(x, b, p, y.places, term[:, None], output_size, size, frame)
         weights = tl.load(w + map * terms + term[None, :], (map < y.channels) & (term[None, :] < terms), other=0.0)
-        total = tl.dot(weights, seen, total, input_precision="ieee")
+        total = tl.dot(weights, seen, total, input_precision=precision)
     if bias is not None:
         total += tl.load(bias + map, map < y.channels, other=0.0).to(tl.float32)
     tl.store(address(y, b, map, p), total, (p < y.places) & (map < y.channels))
 
-
-_forward = tuned(
-    _forward_kernel,
-    [triton.Config({"place_block": n}, num_warps=warps) for n, warps in ((64, 4), (128, 4), (128, 8), (256, 8))],
-    ["frame", "terms", "extent"],
-)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -103,11 +115,12 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     map_blocks, term_blocks = triton.cdiv(g.shape[1], map_block), triton.cdiv(terms, term_block)
     units = g.shape[0] * triton.cdiv(errors.places, place_block)
     chunks = chunks_for(units, map_blocks * term_blocks)
-    partial = x.new_empty((chunks, g.shape[1], terms), dtype=torch.float32)
-    _grad_weight[chunks, map_blocks, term_blocks](
+    sums = x.new_empty((chunks, g.shape[1], terms), dtype=torch.float32)
+    _grad_weight(
+        (chunks, map_blocks, term_blocks),
         strided(x),
         errors,
-        partial,
+        sums,
         size,
         output_size,
         units,
@@ -116,16 +129,16 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         map_block=map_block,
         term_block=term_block,
         place_block=place_block,
-        num_warps=8,
+        precision=_precision(),
     )
-    return partial.sum(0).to(x.dtype).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
+    return sums.sum(0).to(x.dtype).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
 
 
-@triton.jit
+@fixed(warps=8)
 def _grad_weight(
     x,
     g,
-    partial,
+    sums,
     size,
     output_size,
     units,
@@ -134,6 +147,7 @@ def _grad_weight(
     map_block: tl.constexpr,
     term_block: tl.constexpr,
     place_block: tl.constexpr,
+    precision: tl.constexpr,
 ):
     """The sum over one chunk of the batch's places."""
     chunk, chunks = tl.program_id(0), tl.num_programs(0)
@@ -146,6 +160,6 @@ def _grad_weight(
         p = (unit % place_blocks) * place_block + tl.arange(0, place_block)[None, :]
         error = tl.load(address(g, b, map, p), (map < g.channels) & (p < g.places), other=0.0)
         seen = _matrix(x, b, p, g.places, term[:, None], output_size, size, frame)
-        total = tl.dot(error, tl.trans(seen), total, input_precision="ieee")
+        total = tl.dot(error, tl.trans(seen), total, input_precision=precision)
     place = (chunk * g.channels + map) * terms + term[None, :]
-    tl.store(partial + place, total, (map < g.channels) & (term[None, :] < terms))
+    tl.store(sums + place, total, (map < g.channels) & (term[None, :] < terms))

@@ -11,24 +11,27 @@ from torch import Tensor
 
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER
+from sigconv.kernels.triton.moments import Features, scale_and_shift
 from sigconv.kernels.triton.strided import address, empty, strided
 from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
 from sigconv.kernels.triton.windows import in_three_axes, place_in, ravel, samples
 
+Factors = tuple[Tensor, Tensor] | Features | None
+"""Scale and shift of each channel, contiguous; or what to make them of."""
 
-def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """The maximum of x in each window and its winner (uint8); with scale and shift that of relu(scale x + shift).
 
-    x (batch, channels, *size), scale and shift (channels,) -> two (batch, channels, *output size). NO_WINNER is where
-    ReLU gave zero.
+def max_pool(x: Tensor, factors: Factors, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The maximum of x in each window and its winner (uint8); with factors that of relu(scale x + shift).
+
+    x (batch, channels, *size) -> two (batch, channels, *output size). NO_WINNER is where ReLU gave zero.
     """
     size, output_size, frame = in_three_axes(geometry)
     y = empty(x, x.shape[1], geometry.output_size)
     winner = empty(x, x.shape[1], geometry.output_size, torch.uint8)
-    _max_pool[grid(y)](
+    _max_pool(
+        grid(y),
         strided(x),
-        None if scale is None else scale.contiguous(),
-        None if shift is None else shift.contiguous(),
+        factors,
         strided(y),
         strided(winner),
         size,
@@ -36,6 +39,8 @@ def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Ge
         extent(y),
         frame=frame,
         no_winner=NO_WINNER,
+        rectified=factors is not None,
+        normalised=isinstance(factors, Features),
         by_channel=along_channels(y),
     )
     return y, winner
@@ -44,8 +49,7 @@ def max_pool(x: Tensor, scale: Tensor | None, shift: Tensor | None, geometry: Ge
 @tiled
 def _max_pool(
     x,
-    scale,
-    shift,
+    factors,
     y,
     winners,
     size,
@@ -53,6 +57,8 @@ def _max_pool(
     extent,
     frame: tl.constexpr,
     no_winner: tl.constexpr,
+    rectified: tl.constexpr,
+    normalised: tl.constexpr,
     by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
@@ -60,18 +66,20 @@ def _max_pool(
     b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
     best = tl.full(exists.shape, float("-inf"), tl.float32)
     winner = tl.full(exists.shape, -1, tl.int32)
-    if scale is not None:
-        by = tl.load(scale + c, c < y.channels, other=0.0).to(tl.float32)
-        on = tl.load(shift + c, c < y.channels, other=0.0).to(tl.float32)
+    if normalised:
+        scale, shift = scale_and_shift(factors, c, c < y.channels)
+    elif rectified:
+        scale = tl.load(factors[0] + c, c < y.channels, other=0.0).to(tl.float32)
+        shift = tl.load(factors[1] + c, c < y.channels, other=0.0).to(tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):
         i, inside = samples(o, place_in(frame, k), size, frame)
         value = tl.load(address(x, b, c, i), exists & inside, other=0.0).to(tl.float32)
-        if scale is not None:
-            value = by * value + on
+        if rectified:
+            value = tl.fma(value, scale, shift)
         better = inside & ((winner < 0) | (value > best) | (value != value))
         best = tl.where(better, value, best)
         winner = tl.where(better, k, winner)
-    if scale is not None:
+    if rectified:
         best = best.to(y.data.dtype.element_ty).to(tl.float32)  # what is stored decides, were it rounded to zero
         winner = tl.where(best <= 0, no_winner, winner)
         best = tl.where(best <= 0, 0.0, best)

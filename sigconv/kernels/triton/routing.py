@@ -23,7 +23,8 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Ten
     x, factors = base or (None, None)
     size, output_size, frame = in_three_axes(geometry)
     gx = empty(g if x is None else x, g.shape[1], geometry.size)
-    _route[grid(gx)](
+    _route(
+        grid(gx),
         strided(winner),
         strided(g),
         None if x is None else strided(x),
@@ -55,8 +56,8 @@ def _route(
 ):
     b, c, i, exists = tile(gx, size, by_channel, lanes, rows)
     total = tl.zeros(exists.shape, tl.float32)
-    for k in tl.range(frame.places, loop_unroll_factor=8):
-        o, there = observers(i, place_in(frame, k), output_size, frame)
+    for j in tl.range(frame.observers, loop_unroll_factor=8):
+        o, k, there = observers(i, j, output_size, frame)
         winner = tl.load(address(winners, b, c, o), exists & there, other=0).to(tl.int32)
         error = tl.load(address(g, b, c, o), exists & there, other=0.0).to(tl.float32)
         total += tl.where(winner == k, error, 0.0)
@@ -73,7 +74,8 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
     """x (batch, channels, *size) and winners -> what won (batch, channels, *output size), 0 where nothing did."""
     size, output_size, frame = in_three_axes(geometry)
     y = empty(x, x.shape[1], geometry.output_size)
-    _gather[grid(y)](
+    _gather(
+        grid(y),
         strided(x),
         strided(winner),
         strided(y),

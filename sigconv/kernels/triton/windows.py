@@ -6,6 +6,7 @@ the same counted in row-major order.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import triton
@@ -13,17 +14,25 @@ import triton.language as tl
 
 from sigconv.geometry import Geometry
 from sigconv.remembered import remembered
-from sigconv.window import Sizes
+from sigconv.window import Sizes, Window
 
 
 class Frame(NamedTuple):
-    """What a kernel is compiled for: a window, with an entry per axis, and how many places it has."""
+    """What a kernel is compiled for: a window, with an entry per axis, and how many places it has.
+
+    ``reaches`` says along which axes windows may see padding; ``seen_by`` how many windows to ask, along each axis and
+    in all, for those that see a sample: see :func:`observers`.
+    """
 
     kernel: Sizes
     stride: Sizes
     dilation: Sizes
     before: Sizes
+    strided: bool
+    reaches: tuple[bool, ...]
+    seen_by: Sizes
     places: int
+    observers: int
 
 
 @remembered
@@ -31,10 +40,24 @@ def in_three_axes(geometry: Geometry) -> tuple[Sizes, Sizes, Frame]:
     """Input size, output size and window."""
     while geometry.window.ndim < 3:
         geometry = geometry.as_picture()
-    window = geometry.window
-    before = tuple(pair[0] for pair in window.padding)
-    frame = Frame(window.kernel, window.stride, window.dilation, before, window.places)
-    return geometry.size, geometry.output_size, frame
+    return geometry.size, geometry.output_size, _frame(geometry.window)
+
+
+def _frame(window: Window) -> Frame:
+    seen_by = tuple(
+        -(-k // s) if d == 1 else k for k, s, d in zip(window.kernel, window.stride, window.dilation, strict=True)
+    )
+    return Frame(
+        window.kernel,
+        window.stride,
+        window.dilation,
+        tuple(before for before, _ in window.padding),
+        max(window.stride) > 1,
+        tuple(any(pair) for pair in window.padding),
+        seen_by,
+        window.places,
+        math.prod(seen_by),
+    )
 
 
 @triton.jit
@@ -64,26 +87,45 @@ def samples(o, k, size, frame: tl.constexpr):
     o1 = o[1] * frame.stride[1] - frame.before[1]
     o2 = o[2] * frame.stride[2] - frame.before[2]
     k0, k1, k2 = k[0] * frame.dilation[0], k[1] * frame.dilation[1], k[2] * frame.dilation[2]
-    inside = _within(o0 + k0, size[0]) & _within(o1 + k1, size[1]) & _within(o2 + k2, size[2])
+    inside = o2 + k2 == o2 + k2  # of this shape, and true
+    if frame.reaches[0]:
+        inside &= _within(o0 + k0, size[0])
+    if frame.reaches[1]:
+        inside &= _within(o1 + k1, size[1])
+    if frame.reaches[2]:
+        inside &= _within(o2 + k2, size[2])
     # The two are added last, so that most of the sum is the same for all k and computed once.
     return ravel((o0, o1, o2), size) + ravel((k0, k1, k2), size), inside
 
 
 @triton.jit
-def observers(i, k, output_size, frame: tl.constexpr):
-    """The windows that see samples ``i`` at their places ``k``, and whether there are such."""
-    t0 = i[0] + frame.before[0] - k[0] * frame.dilation[0]
-    t1 = i[1] + frame.before[1] - k[1] * frame.dilation[1]
-    t2 = i[2] + frame.before[2] - k[2] * frame.dilation[2]
-    o = t0 // frame.stride[0], t1 // frame.stride[1], t2 // frame.stride[2]
-    there = (
-        (_within(t0, output_size[0] * frame.stride[0]) & (t0 % frame.stride[0] == 0))
-        & (_within(t1, output_size[1] * frame.stride[1]) & (t1 % frame.stride[1] == 0))
-        & (_within(t2, output_size[2] * frame.stride[2]) & (t2 % frame.stride[2] == 0))
-    )
-    return ravel(o, output_size), there
+def observers(i, j, output_size, frame: tl.constexpr):
+    """The windows that see samples ``i``, number ``j`` of those that may; at which of their places, and if at any.
+
+    Where a window has no gaps along an axis, they are those that begin at the sample or before, one stride apart;
+    else those whose place j along the axis is there.
+    """
+    rest = j // frame.seen_by[2]
+    o0, k0, is0 = _observer(i[0], rest // frame.seen_by[1], output_size[0], frame, 0)
+    o1, k1, is1 = _observer(i[1], rest % frame.seen_by[1], output_size[1], frame, 1)
+    o2, k2, is2 = _observer(i[2], j % frame.seen_by[2], output_size[2], frame, 2)
+    k = (k0 * frame.kernel[1] + k1) * frame.kernel[2] + k2
+    return ravel((o0, o1, o2), output_size), k, is0 & is1 & is2
+
+
+@triton.jit
+def _observer(i, j, windows, frame: tl.constexpr, axis: tl.constexpr):
+    t = i + frame.before[axis]
+    if frame.dilation[axis] == 1:
+        o, k = t // frame.stride[axis] - j, t % frame.stride[axis] + j * frame.stride[axis]
+        return o, k, _within(o, windows) & (k < frame.kernel[axis])
+    else:
+        first = t - j * frame.dilation[axis]
+        there = _within(first, windows * frame.stride[axis]) & (first % frame.stride[axis] == 0)
+        return first // frame.stride[axis], j, there
 
 
 @triton.jit
 def _within(i, size):
-    return (i >= 0) & (i < size)
+    """Whether 0 <= i < size: a negative number is a large one without its sign."""
+    return tl.cast(i, tl.uint32) < tl.cast(size, tl.uint32)
