@@ -14,7 +14,7 @@ import torch
 
 from sigconv.backends import has_avx2_alone, is_amd
 from sigconv.geometry import PooledGeometry
-from sigconv.kernels import winograd
+from sigconv.kernels import triton, winograd
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
 
 
@@ -91,21 +91,21 @@ def _products_are_fast(problem: Problem) -> bool:
     return not (problem.channels_last and is_amd())
 
 
-def _cudnn_is_fast(problem: Problem) -> bool:
-    """It has kernels of its own for square windows without gaps over channels-last pictures, and float32 only for small
-    ones; of its others the time is the same for all lengths, so that it is good at long ones."""
-    window = problem.geometry.window
-    square = window.ndim == 2 and len({*window.kernel}) == 1 and window.places > 1 and max(window.dilation) == 1
-    if problem.operation == "grad_weight":
-        return square and (problem.dtype != torch.float32 or window.places < 25)
-    return square or (window.ndim < 3 and window.places >= 25)
-
-
 def _triton_convolves_each(problem: Problem) -> bool:
-    window = problem.geometry.window
-    if problem.channels_last:
-        return not _cudnn_is_fast(problem)
-    return problem.operation != "grad_weight" and window.ndim < 3 and window.places <= 9
+    """Where cuDNN is not faster: it has kernels of its own for small windows without gaps over channels-last pictures,
+    for square ones even if they are large and numbers take two bytes."""
+    window, half = problem.geometry.window, problem.dtype != torch.float32
+    if not problem.channels_last:
+        most = 40 if window.ndim == 1 else 10
+        return problem.operation != "grad_weight" and window.ndim < 3 and window.places < most
+    picture, square = window.ndim == 2 and max(window.dilation) == 1, len({*window.kernel}) == 1
+    if problem.operation == "grad_weight":
+        return not (picture and (square if half else window.places < 25))
+    return not (picture and square and (half or window.places < 25)) and (window.ndim > 2 or window.places < 40)
+
+
+def _has_few_channels(problem: Problem) -> bool:
+    return problem.geometry.groups == 1 and problem.in_channels <= triton.FEW
 
 
 def _tiles_win(problem: Problem) -> bool:
@@ -130,32 +130,37 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "triton",
         "winners are remembered in a byte, and an error is looked for where it is, not sent (1.5 to 5 times)",
-        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 4 * BUSY or p.winners == torch.uint8),
+        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 8 * BUSY or p.winners == torch.uint8),
     ),
     Rule(
         "triton",
-        "the vendor goes over a signal twice as often as is needed (1.5 to 3 times)",
-        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= BUSY,
+        "normalisation, ReLU and pooling at once write nothing but the pooled map (2 to 6 times)",
+        lambda p: _on_gpu(p, "rectified_max_pool", "normalised_max_pool") and p.inputs >= BUSY,
+    ),
+    Rule(
+        "triton",
+        "the vendor reads and writes a signal twice as often as is needed (1.5 to 4 times)",
+        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= 2 * BUSY,
     ),
     Rule(
         "fft",
-        "the window is so long that a product of spectra is faster (2 to 40 times)",
+        "the window is so long that a product of spectra is faster (2 to 100 times)",
         lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.geometry.window.places >= 200 and p.inputs >= BUSY,
     ),
     Rule(
         "triton",
-        "the vendor is slow at windows over each channel by itself, but for square ones (1.5 to 20 times)",
+        "the vendor is slow at windows over each channel by itself (1.1 to 50 times)",
         lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.inputs >= BUSY and _triton_convolves_each(p),
     ),
     Rule(
         "flipped",
         "the vendor's convolution with the flipped kernel is faster than its gradient (1.1 to 1.8 times)",
-        lambda p: _on_gpu(p, "grad_input") and _is_separate(p) and p.inputs >= BUSY and p.channels_last,
+        lambda p: _on_gpu(p, "grad_input") and _is_separate(p) and p.inputs >= BUSY,
     ),
     Rule(
         "triton",
-        "the vendor takes eight channels at a time, of which a first layer has three at most (1.5 to 8 times)",
-        lambda p: _on_gpu(p, "forward", "grad_weight") and p.geometry.groups == 1 and p.outputs >= BUSY,
+        "the vendor takes eight channels at a time, of which a first layer has three at most (1.3 to 10 times)",
+        lambda p: _on_gpu(p, "forward", "grad_weight") and _has_few_channels(p) and p.products >= 1 << 28,
     ),
     Rule(
         "numba",

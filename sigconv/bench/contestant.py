@@ -21,11 +21,15 @@ TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compil
 
 @dataclass(frozen=True)
 class Setting:
-    """What holds for all cases of a run. ``compiles`` says whether torch.compile takes part."""
+    """What holds for all cases of a run.
+
+    ``compiles`` says whether torch.compile takes part; ``graphs`` whether CUDA graphs are replayed, in place of calls.
+    """
 
     device: torch.device
     dtype: torch.dtype
     compiles: bool = True
+    graphs: bool = False
 
 
 class Contestant:

@@ -24,15 +24,3 @@ def _unchecked_sums() -> None:
     from triton.runtime import interpreter
 
     interpreter.interpreter_builder.options = interpreter.InterpreterOptions(sanitize_overflow=False)
-
-
-@pytest.fixture(scope="session", autouse=not INTERPRETED and torch.cuda.is_available())
-def _untuned() -> None:
-    """On a GPU, the first configuration: to compile and measure all for every window that is drawn would take hours."""
-    from sigconv.kernels.triton import depthwise, few_channels, pooling, routing
-    from sigconv.kernels.triton.tuning import Kernel
-
-    for module in (depthwise, few_channels, pooling, routing):
-        for kernel in vars(module).values():
-            if isinstance(kernel, Kernel):
-                del kernel._tuner.configs[1:]

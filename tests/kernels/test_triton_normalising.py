@@ -22,7 +22,7 @@ def _operands(dtype: torch.dtype, last: bool, shape: tuple[int, ...], bands: int
 
 
 @pytest.mark.parametrize("rectified", [False, True])
-@pytest.mark.parametrize(("shape", "bands"), [((2, 3, 4, 7), 1), ((2, 3, 4, 7), 2), ((3, 20, 301), 1), ((2, 1, 6), 3)])
+@pytest.mark.parametrize(("shape", "bands"), [((2, 3, 4, 7), 1), ((2, 3, 4, 7), 2), ((2, 9, 40), 1), ((2, 1, 6), 3)])
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_normalise(

@@ -12,20 +12,23 @@ import triton.language as tl
 from torch import Tensor
 
 from sigconv.geometry import Geometry
-from sigconv.kernels.triton.chunks import chunks_for, power_of_2
-from sigconv.kernels.triton.strided import Strided, address, empty, strided
-from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.chunks import chunks_for, joined, power_of_2
+from sigconv.kernels.triton.strided import Strided, address, strided
+from sigconv.kernels.triton.tape import empty, laid_out_empty
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, is_large, tile, tiled
 from sigconv.kernels.triton.tuning import fixed
 from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples, unravel
 from sigconv.layout import is_channels_last
 
-ACCUMULATORS = 8192
-"""Of one program of grad_weight: 64 registers of each of its 128 threads."""
+ACCUMULATORS = 4096
+"""Of one program of grad_weight: 64 registers of each of its 64 threads."""
+BLOCK = 1024
+"""Weights that one program turns."""
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
-    y = empty(x, w.shape[0], geometry.output_size)
+    y = laid_out_empty(x, w.shape[0], geometry.output_size)
     _forward(
         grid(y),
         strided(x),
@@ -35,6 +38,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
         size,
         output_size,
         extent(y),
+        tuned=is_large(y),
         frame=frame,
         multiplier=w.shape[0] // x.shape[1],
         by_channel=along_channels(y),
@@ -70,7 +74,7 @@ def _forward(
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
-    gx = empty(g, geometry.groups, geometry.size)
+    gx = laid_out_empty(g, geometry.groups, geometry.size)
     _grad_input(
         grid(gx),
         _weights(w, g),
@@ -79,6 +83,7 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         size,
         output_size,
         extent(gx),
+        tuned=is_large(gx),
         frame=frame,
         multiplier=w.shape[0] // geometry.groups,
         by_channel=along_channels(gx),
@@ -116,8 +121,20 @@ def _grad_input(
 
 def _weights(w: Tensor, signal: Tensor) -> Strided:
     """The weights as a signal of one item, in the layout of ``signal``: they are read side by side, as it is."""
-    flat = w.reshape(1, w.shape[0], -1)
-    return strided(flat.mT.contiguous().mT if is_channels_last(signal) else flat)
+    flat = strided(w.reshape(1, w.shape[0], -1))
+    if not is_channels_last(signal):
+        return flat
+    turned = empty(w, (flat.places, flat.channels))
+    _turn((triton.cdiv(w.numel(), BLOCK), 1, 1), flat.data, turned, flat.channels, flat.places, block=BLOCK)
+    return Strided(turned, flat.channels, flat.places, w.numel(), 1, flat.channels)
+
+
+@fixed(warps=4)
+def _turn(w, turned, channels, places, block: tl.constexpr):
+    """(channel, place) to (place, channel)."""
+    n = tl.program_id(0) * block + tl.arange(0, block)
+    there = n < channels * places
+    tl.store(turned + n, tl.load(w + (n % channels) * places + n // channels, there), there)
 
 
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -126,12 +143,12 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     channel_block, place_block = _block(errors, ACCUMULATORS // places)
     channel_blocks, units = triton.cdiv(g.shape[1], channel_block), g.shape[0] * triton.cdiv(errors.places, place_block)
     chunks = chunks_for(units, channel_blocks)
-    partial = x.new_empty((chunks, g.shape[1], frame.places), dtype=torch.float32)
+    found = empty(x, (chunks, g.shape[1], frame.places), torch.float32)
     _grad_weight(
         (chunks, channel_blocks, 1),
         strided(x),
         errors,
-        partial,
+        found,
         size,
         output_size,
         units,
@@ -141,7 +158,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         place_block=place_block,
         window_block=places,
     )
-    return partial.sum(0).to(x.dtype).reshape(g.shape[1], 1, *geometry.window.kernel)
+    return joined(found, empty(x, (g.shape[1], 1, *geometry.window.kernel)))
 
 
 def _block(signal: Strided, numbers: int) -> tuple[int, int]:
@@ -153,11 +170,11 @@ def _block(signal: Strided, numbers: int) -> tuple[int, int]:
     return power_of_2(signal.channels, most=numbers // place_block), place_block
 
 
-@fixed(warps=4)
+@fixed(warps=2)
 def _grad_weight(
     x,
     g,
-    partial,
+    found,
     size,
     output_size,
     units,
@@ -187,4 +204,4 @@ def _grad_weight(
         value = tl.load(address(x, b, c[None, :, None] // multiplier, i), seen, other=0.0)
         total += value.to(tl.float32) * error.to(tl.float32)
     place = (chunk * g.channels + c[None, :]) * frame.places + k[:, None]
-    tl.store(partial + place, tl.sum(total, 2), (k[:, None] < frame.places) & (c[None, :] < g.channels))
+    tl.store(found + place, tl.sum(total, 2), (k[:, None] < frame.places) & (c[None, :] < g.channels))

@@ -18,9 +18,10 @@ import triton.language as tl
 from torch import Tensor
 
 from sigconv.geometry import Geometry
-from sigconv.kernels.triton.chunks import chunks_for, power_of_2
-from sigconv.kernels.triton.strided import address, empty, strided
-from sigconv.kernels.triton.tiles import extent
+from sigconv.kernels.triton.chunks import chunks_for, joined, power_of_2
+from sigconv.kernels.triton.strided import address, strided
+from sigconv.kernels.triton.tape import empty, laid_out_empty
+from sigconv.kernels.triton.tiles import extent, is_large
 from sigconv.kernels.triton.tuning import Grid, Kernel, fixed
 from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
@@ -36,9 +37,10 @@ def _matrix(x, b, p, places, term, output_size, size, frame: tl.constexpr):
     return tl.load(address(x, b, channel, i), inside & (channel < x.channels) & (p < places), other=0.0)
 
 
-def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry, precision: str) -> Tensor:
+    """``precision`` is that of products of float32, as Triton has it: "ieee" or "tf32"."""
     size, output_size, frame = in_three_axes(geometry)
-    y = empty(x, w.shape[0], geometry.output_size)
+    y = laid_out_empty(x, w.shape[0], geometry.output_size)
     signal = strided(y)
     map_block, terms = power_of_2(w.shape[0], LEAST, 64), w[0].numel()
 
@@ -48,24 +50,20 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     _forward(
         grid,
         strided(x),
-        w.contiguous(),
+        strided(w),
         bias,
         signal,
         size,
         output_size,
         extent(y),
+        tuned=is_large(y),
         frame=frame,
         terms=terms,
         map_block=map_block,
         term_block=power_of_2(terms, LEAST, 32),
-        precision=_precision(),
+        precision=precision,
     )
     return y
-
-
-def _precision() -> str:
-    """Of products of float32: as torch's own switch says."""
-    return "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"
 
 
 FORMS = ((64, 4), (128, 4), (128, 8), (256, 8))
@@ -100,7 +98,8 @@ def _forward(
     for start in range(0, terms, term_block):
         term = start + tl.arange(0, term_block)
         seen = _matrix(x, b, p, y.places, term[:, None], output_size, size, frame)
-        weights = tl.load(w + map * terms + term[None, :], (map < y.channels) & (term[None, :] < terms), other=0.0)
+        weight = address(w, map, term[None, :] // frame.places, term[None, :] % frame.places)
+        weights = tl.load(weight, (map < y.channels) & (term[None, :] < terms), other=0.0)
         total = tl.dot(weights, seen, total, input_precision=precision)
     if bias is not None:
         total += tl.load(bias + map, map < y.channels, other=0.0).to(tl.float32)
@@ -108,19 +107,19 @@ def _forward(
 
 
 
-def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry, precision: str) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
     errors, terms, place_block = strided(g), x.shape[1] * frame.places, 64
     map_block, term_block = power_of_2(g.shape[1], LEAST, 64), power_of_2(terms, LEAST, 64)
     map_blocks, term_blocks = triton.cdiv(g.shape[1], map_block), triton.cdiv(terms, term_block)
     units = g.shape[0] * triton.cdiv(errors.places, place_block)
     chunks = chunks_for(units, map_blocks * term_blocks)
-    sums = x.new_empty((chunks, g.shape[1], terms), dtype=torch.float32)
+    found = empty(x, (chunks, g.shape[1], terms), torch.float32)
     _grad_weight(
         (chunks, map_blocks, term_blocks),
         strided(x),
         errors,
-        sums,
+        found,
         size,
         output_size,
         units,
@@ -129,16 +128,16 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
         map_block=map_block,
         term_block=term_block,
         place_block=place_block,
-        precision=_precision(),
+        precision=precision,
     )
-    return sums.sum(0).to(x.dtype).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
+    return joined(found, empty(x, (g.shape[1], x.shape[1], *geometry.window.kernel)))
 
 
 @fixed(warps=8)
 def _grad_weight(
     x,
     g,
-    sums,
+    found,
     size,
     output_size,
     units,
@@ -162,4 +161,4 @@ def _grad_weight(
         seen = _matrix(x, b, p, g.places, term[:, None], output_size, size, frame)
         total = tl.dot(error, tl.trans(seen), total, input_precision=precision)
     place = (chunk * g.channels + map) * terms + term[None, :]
-    tl.store(sums + place, total, (map < g.channels) & (term[None, :] < terms))
+    tl.store(found + place, total, (map < g.channels) & (term[None, :] < terms))

@@ -16,6 +16,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER
 from sigconv.kernels.triton.bands import Bands, block_of, count_of, feature_of, in_bands, read
 from sigconv.kernels.triton.strided import address, strided
+from sigconv.kernels.triton.tape import empty
 from sigconv.kernels.triton.tuning import Grid, fixed
 from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
@@ -30,43 +31,46 @@ class Features(NamedTuple):
 
 
 @triton.jit
-def scale_and_shift(features, feature, known):
-    """y = scale x + shift, float32: the same bits wherever it is asked."""
-    scale = _invstd_and_scale(features, feature, known)[1]
-    mean = tl.load(features.mean + feature, known, other=0.0).to(tl.float32)
-    return scale, tl.fma(-scale, mean, tl.load(features.bias + feature, known, other=0.0).to(tl.float32))
+def scale_and_shift(weight, bias, mean, var, eps):
+    """y = scale x + shift, float32: the same bits wherever it is computed."""
+    invstd = tl.div_rn(1.0, tl.sqrt_rn(var + eps))
+    return invstd * weight, tl.fma(-invstd * weight, mean, bias), invstd
 
 
 @triton.jit
-def _invstd_and_scale(features, feature, known):
-    var = tl.load(features.var + feature, known, other=1.0).to(tl.float32)
-    invstd = tl.div_rn(1.0, tl.sqrt_rn(var + features.eps))
-    return invstd, invstd * tl.load(features.weight + feature, known, other=0.0).to(tl.float32)
+def _of_feature(values, feature, known):
+    return tl.load(values + feature, known, other=0.0).to(tl.float32)
 
 
 FEATURES, CHUNKS = 16, 64
 """Of a block, where what chunks gave is joined."""
 
 
-def moments(x: Tensor, bands: int) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of each feature of x, float64."""
+def moments(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Features, Tensor, Tensor]:
+    """Mean and (biased) variance of each feature of x, float64; and the scale and the shift that normalise it, float32.
+
+    weight and bias are (feature,).
+    """
+    bands = len(weight) // x.shape[1]
     parts = in_bands(x, bands)
     found, grid = _chunked(parts, x.shape[1], bands, 4)
     _moments(grid, parts.signal, found, parts.units, channels=parts.channel_block, places=parts.place_block)
-    mean, var = x.new_empty((2, found.shape[2]), dtype=torch.float64)
-    _join_moments(_by_feature(found), found, mean, var, *found.shape[::2], feature_block=FEATURES, chunk_block=CHUNKS)
-    return mean, var
+    mean, var = (empty(x, weight.shape, torch.float64) for _ in range(2))
+    scale, shift = (empty(x, weight.shape, torch.float32) for _ in range(2))
+    features, forms = Features(weight, bias, mean, var, eps), {"feature_block": FEATURES, "chunk_block": CHUNKS}
+    _join_moments(_by_feature(found), found, features, scale, shift, found.shape[0], len(weight), **forms)
+    return features, scale, shift
 
 
 def slopes(found: Tensor, features: Features, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """What x's gradient is made of, and the gradients by weight and bias, by the sums of chunks of errors and of these
     times x - mean, over ``count`` numbers of each feature.
 
-    gx = scale g + slope x + level; the three are (3, feature), float32.
+    gx = scale g + slope x + level; the three, and the shift of what was normalised, are (4, feature), float32.
     """
     weight, number = features.weight, found.shape[2]
-    gw, gb = (torch.empty_like(weight) for _ in range(2))
-    factors = found.new_empty((3, number))
+    gw, gb = (empty(weight, weight.shape) for _ in range(2))
+    factors = empty(found, (4, number))
     forms = {"feature_block": FEATURES, "chunk_block": CHUNKS}
     _join_errors(_by_feature(found), found, features, gw, gb, factors, found.shape[0], number, 1 / count, **forms)
     return factors, gw, gb
@@ -94,8 +98,10 @@ def _join_errors(
         plain += tl.load(place, known, other=0.0)
         weighted += tl.load(place + number, known, other=0.0)
     known = feature < number
-    by_bias, mean = tl.sum(plain, 0)[None, :], tl.load(features.mean + feature, known, other=0.0).to(tl.float32)
-    invstd, scale = _invstd_and_scale(features, feature, known)
+    by_bias = tl.sum(plain, 0)[None, :]
+    weight, mean = _of_feature(features.weight, feature, known), _of_feature(features.mean, feature, known)
+    bias = 0.0 if features.bias is None else _of_feature(features.bias, feature, known)
+    scale, shift, invstd = scale_and_shift(weight, bias, mean, _of_feature(features.var, feature, known), features.eps)
     by_weight = tl.sum(weighted, 0)[None, :] * invstd
     slope = -scale * invstd * by_weight * share
     tl.store(gw + feature, by_weight, known)
@@ -103,12 +109,13 @@ def _join_errors(
     tl.store(factors + feature, scale, known)
     tl.store(factors + number + feature, slope, known)
     tl.store(factors + 2 * number + feature, -scale * by_bias * share - slope * mean, known)
+    tl.store(factors + 3 * number + feature, shift, known)
 
 
 def _chunked(parts: Bands, channels: int, bands: int, values: int) -> tuple[Tensor, Grid]:
     """Room for so many sums of each feature in each chunk, (chunk, value, feature), and the grid that fills it."""
     grid = parts.in_chunks(bands)
-    return parts.signal.data.new_empty((grid[0], values, channels * bands), dtype=torch.float32), grid
+    return empty(parts.signal.data, (grid[0], values, channels * bands), torch.float32), grid
 
 
 def _by_feature(found: Tensor) -> Grid:
@@ -141,25 +148,31 @@ def _moments(x, found, units, channels: tl.constexpr, places: tl.constexpr):
 
 
 @fixed(warps=4)
-def _join_moments(found, mean, var, chunks, features, feature_block: tl.constexpr, chunk_block: tl.constexpr):
+def _join_moments(
+    found, features, scale, shift, chunks, count, feature_block: tl.constexpr, chunk_block: tl.constexpr
+):
     """Squared distances from the mean of all are those from a chunk's own, and this one's: Chan, Golub & LeVeque, 1979."""
     feature = tl.program_id(0) * feature_block + tl.arange(0, feature_block)[None, :]
     number = tl.zeros((chunk_block, feature_block), tl.float64)
     total = tl.zeros((chunk_block, feature_block), tl.float64)
     for start in range(0, chunks, chunk_block):
-        chunk = start + tl.arange(0, chunk_block)[:, None]
-        count, mean_of_chunk, _ = _of_chunk(found, chunk, chunks, feature, features)
-        number += count
-        total += count * mean_of_chunk
-    numbers = tl.maximum(tl.sum(number, 0)[None, :], 1.0)  # none where there is no feature
-    middle = tl.sum(total, 0)[None, :] / numbers
+        numbers, mean_of_chunk, _ = _of_chunk(found, start + tl.arange(0, chunk_block)[:, None], chunks, feature, count)
+        number += numbers
+        total += numbers * mean_of_chunk
+    all = tl.maximum(tl.sum(number, 0)[None, :], 1.0)  # none where there is no feature
+    mean = tl.sum(total, 0)[None, :] / all
     squared = tl.zeros((chunk_block, feature_block), tl.float64)
     for start in range(0, chunks, chunk_block):
         chunk = start + tl.arange(0, chunk_block)[:, None]
-        count, mean_of_chunk, squared_of_chunk = _of_chunk(found, chunk, chunks, feature, features)
-        squared += squared_of_chunk + count * (mean_of_chunk - middle) * (mean_of_chunk - middle)
-    tl.store(mean + feature, middle, feature < features)
-    tl.store(var + feature, tl.sum(squared, 0)[None, :] / numbers, feature < features)
+        numbers, mean_of_chunk, squared_of_chunk = _of_chunk(found, chunk, chunks, feature, count)
+        squared += squared_of_chunk + numbers * (mean_of_chunk - mean) * (mean_of_chunk - mean)
+    var, known = tl.sum(squared, 0)[None, :] / all, feature < count
+    tl.store(features.mean + feature, mean, known)
+    tl.store(features.var + feature, var, known)
+    weight, bias = _of_feature(features.weight, feature, known), _of_feature(features.bias, feature, known)
+    by, on, _ = scale_and_shift(weight, bias, mean.to(tl.float32), var.to(tl.float32), features.eps)
+    tl.store(scale + feature, by, known)
+    tl.store(shift + feature, on, known)
 
 
 @triton.jit
@@ -198,8 +211,9 @@ def _error_sums(
     chunk, chunks = tl.program_id(0), tl.num_programs(0)
     first = block_of(x, chunk, channels, places)
     known, feature, step = first[1] < x.channels, feature_of(first[1]), x.channels * tl.num_programs(2)
-    middle = tl.load(features.mean + feature, known, other=0.0).to(tl.float32)
-    scale, shift = scale_and_shift(features, feature, known)
+    weight, bias = _of_feature(features.weight, feature, known), _of_feature(features.bias, feature, known)
+    middle, var = _of_feature(features.mean, feature, known), _of_feature(features.var, feature, known)
+    scale, shift, _ = scale_and_shift(weight, bias, middle, var, features.eps)
     plain = tl.zeros((channels, places), tl.float32)
     weighted = tl.zeros((channels, places), tl.float32)
     for unit in range(chunk, units, chunks):

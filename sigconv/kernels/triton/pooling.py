@@ -11,23 +11,19 @@ from torch import Tensor
 
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER
-from sigconv.kernels.triton.moments import Features, scale_and_shift
-from sigconv.kernels.triton.strided import address, empty, strided
-from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.strided import address, strided
+from sigconv.kernels.triton.tape import laid_out_empty
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, is_large, tile, tiled
 from sigconv.kernels.triton.windows import in_three_axes, place_in, ravel, samples
 
-Factors = tuple[Tensor, Tensor] | Features | None
-"""Scale and shift of each channel, contiguous; or what to make them of."""
-
-
-def max_pool(x: Tensor, factors: Factors, geometry: Geometry) -> tuple[Tensor, Tensor]:
+def max_pool(x: Tensor, factors: tuple[Tensor, Tensor] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of x in each window and its winner (uint8); with factors that of relu(scale x + shift).
 
-    x (batch, channels, *size) -> two (batch, channels, *output size). NO_WINNER is where ReLU gave zero.
+    x (batch, channels, *size), factors two (channels,) -> two (batch, channels, *output size). NO_WINNER is where ReLU gave zero.
     """
     size, output_size, frame = in_three_axes(geometry)
-    y = empty(x, x.shape[1], geometry.output_size)
-    winner = empty(x, x.shape[1], geometry.output_size, torch.uint8)
+    y = laid_out_empty(x, x.shape[1], geometry.output_size)
+    winner = laid_out_empty(x, x.shape[1], geometry.output_size, torch.uint8)
     _max_pool(
         grid(y),
         strided(x),
@@ -37,10 +33,10 @@ def max_pool(x: Tensor, factors: Factors, geometry: Geometry) -> tuple[Tensor, T
         size,
         output_size,
         extent(y),
+        tuned=is_large(y),
         frame=frame,
         no_winner=NO_WINNER,
         rectified=factors is not None,
-        normalised=isinstance(factors, Features),
         by_channel=along_channels(y),
     )
     return y, winner
@@ -58,7 +54,6 @@ def _max_pool(
     frame: tl.constexpr,
     no_winner: tl.constexpr,
     rectified: tl.constexpr,
-    normalised: tl.constexpr,
     by_channel: tl.constexpr,
     lanes: tl.constexpr,
     rows: tl.constexpr,
@@ -66,9 +61,7 @@ def _max_pool(
     b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
     best = tl.full(exists.shape, float("-inf"), tl.float32)
     winner = tl.full(exists.shape, -1, tl.int32)
-    if normalised:
-        scale, shift = scale_and_shift(factors, c, c < y.channels)
-    elif rectified:
+    if rectified:
         scale = tl.load(factors[0] + c, c < y.channels, other=0.0).to(tl.float32)
         shift = tl.load(factors[1] + c, c < y.channels, other=0.0).to(tl.float32)
     for k in tl.range(frame.places, loop_unroll_factor=8):

@@ -9,8 +9,9 @@ import triton.language as tl
 from torch import Tensor
 
 from sigconv.geometry import Geometry
-from sigconv.kernels.triton.strided import address, empty, strided
-from sigconv.kernels.triton.tiles import along_channels, extent, grid, tile, tiled
+from sigconv.kernels.triton.strided import address, strided
+from sigconv.kernels.triton.tape import laid_out_empty
+from sigconv.kernels.triton.tiles import along_channels, extent, grid, is_large, tile, tiled
 from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples
 
 
@@ -22,7 +23,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Ten
     """
     x, factors = base or (None, None)
     size, output_size, frame = in_three_axes(geometry)
-    gx = empty(g if x is None else x, g.shape[1], geometry.size)
+    gx = laid_out_empty(g if x is None else x, g.shape[1], geometry.size)
     _route(
         grid(gx),
         strided(winner),
@@ -33,6 +34,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Ten
         size,
         output_size,
         extent(gx),
+        tuned=is_large(gx),
         frame=frame,
         by_channel=along_channels(gx),
     )
@@ -73,7 +75,7 @@ def _route(
 def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
     """x (batch, channels, *size) and winners -> what won (batch, channels, *output size), 0 where nothing did."""
     size, output_size, frame = in_three_axes(geometry)
-    y = empty(x, x.shape[1], geometry.output_size)
+    y = laid_out_empty(x, x.shape[1], geometry.output_size)
     _gather(
         grid(y),
         strided(x),
@@ -82,6 +84,7 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
         size,
         output_size,
         extent(y),
+        tuned=is_large(y),
         frame=frame,
         by_channel=along_channels(y),
     )

@@ -8,13 +8,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from sigconv.layout import is_channels_last
-from sigconv.window import Sizes
 
 
 class Strided(NamedTuple):
@@ -34,13 +32,6 @@ def strided(x: Tensor) -> Strided:
     if is_channels_last(x):
         return Strided(x, channels, places, channels * places, 1, channels)
     return Strided(x.contiguous(), channels, places, channels * places, places, 1)
-
-
-def empty(like: Tensor, channels: int, size: Sizes, dtype: torch.dtype | None = None) -> Tensor:
-    """A signal (batch, channels, \\*size) in the layout of ``like``, of any numbers."""
-    if is_channels_last(like):
-        return like.new_empty((like.shape[0], *size, channels), dtype=dtype).movedim(-1, 1)
-    return like.new_empty((like.shape[0], channels, *size), dtype=dtype)
 
 
 @triton.jit

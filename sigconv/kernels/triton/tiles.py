@@ -38,6 +38,15 @@ def extent(signal: Tensor) -> tuple[int, ...]:
     return signal.shape[1], signal.numel().bit_length(), signal.element_size(), int(is_channels_last(signal))
 
 
+TUNED = 1 << 20
+"""Of smaller signals every form takes about as long."""
+
+
+def is_large(signal: Tensor) -> bool:
+    """Whether it is worth to look for the best form of a tile."""
+    return signal.numel() >= TUNED
+
+
 def grid(signal: Tensor) -> Callable[[dict[str, Any]], Grid]:
     """A program for each tile of ``signal``, by the kernel's arguments."""
     places = math.prod(signal.shape[2:])

@@ -1,27 +1,18 @@
-"""Starting kernels: in the form that was measured to be the fastest, and without what Triton does before each start.
-
-Triton looks at each argument to find what it compiled for such, and its tuner at all of them once more, which takes
-longer than a small kernel itself. Of arguments of a form that has been before it is known.
-"""
+"""Starting kernels, in the form that was measured to be the fastest."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 import triton
-from torch import Tensor
+
+from sigconv.kernels.triton.tape import active
 
 Grid = tuple[int, int, int]
 Grids = Grid | Callable[[dict[str, Any]], Grid]
 """Of programs, or what gives it by the constants, those of the configuration included."""
-
-MOST = 4096
-"""Forms of arguments that are remembered."""
-ALIGNED = 16
-"""Bytes; Triton compiles for addresses that are multiples of it, and for others."""
 
 
 class Kernel:
@@ -34,40 +25,26 @@ class Kernel:
     """
 
     def __init__(self, function: Callable[..., Any], configs: Sequence[triton.Config], key: Sequence[str]) -> None:
-        self.interpreted = bool(triton.knobs.runtime.interpret)
-        chosen = list(configs[:1] if self.interpreted else configs)
+        chosen = list(configs[:1] if triton.knobs.runtime.interpret else configs)
         self._tuner = triton.autotune(chosen, key=list(key), cache_results=True)(triton.jit(function))
-        self._started: dict[Hashable, tuple[Callable[..., None], list[Any]]] = {}
         # A tuner keeps the arguments of a call in itself, and autograd has a thread for each device.
         self._lock = threading.RLock()
 
-    def __call__(self, grid: Grids, *arguments: Any, **constants: Any) -> None:
-        if self.interpreted:
-            self._tuner.run(*arguments, grid=grid, warmup=False, **constants)
-            return
-        form = (torch.cuda.current_device(), *map(_form, arguments), *constants.values())
-        if (known := self._started.get(form)) is not None:
-            start, rest = known
-            start(*arguments, *rest)
-            return
+    def __call__(self, grid: Grids, *arguments: Any, tuned: bool = True, **constants: Any) -> None:
+        """Take the first configuration where it is not worth to compile and measure all, or ``tuned`` is False."""
         with self._lock:
-            compiled = self._tuner.run(*arguments, grid=grid, warmup=False, **constants)
-            constants |= self._tuner.best_config.all_kwargs()
-        if len(self._started) >= MOST:
-            self._started.clear()
-        rest = [constants[name] for name in self._tuner.arg_names[len(arguments) :]]
-        self._started[form] = compiled[grid(constants) if callable(grid) else grid], rest
+            if tuned:
+                compiled = self._tuner.run(*arguments, grid=grid, warmup=False, **constants)
+                constants |= self._tuner.best_config.all_kwargs()
+            else:
+                constants |= self._tuner.configs[0].all_kwargs()
+                compiled = self._tuner.fn.run(*arguments, grid=grid, warmup=False, **constants)
+        if active.tape is not None:
+            rest = [constants[name] for name in self._tuner.arg_names[len(arguments) :]]
+            run = compiled[grid(constants) if callable(grid) else grid]
+            active.tape.start(run, [*arguments, *rest])
 
 
 def fixed(warps: int) -> Callable[[Callable[..., Any]], Kernel]:
     """A kernel of one form, as where another would add up in another order."""
     return lambda function: Kernel(function, [triton.Config({}, num_warps=warps)], [])
-
-
-def _form(argument: Any) -> Hashable:
-    """What a kernel is compiled for, and the grid depends on: all but a tensor's numbers and its address."""
-    if isinstance(argument, Tensor):
-        return argument.dtype, argument.data_ptr() % ALIGNED == 0
-    if isinstance(argument, tuple):
-        return tuple(map(_form, argument))
-    return argument

@@ -116,7 +116,9 @@ def observers(i, j, output_size, frame: tl.constexpr):
 @triton.jit
 def _observer(i, j, windows, frame: tl.constexpr, axis: tl.constexpr):
     t = i + frame.before[axis]
-    if frame.dilation[axis] == 1:
+    if frame.kernel[axis] == 1 and frame.stride[axis] == 1 and not frame.reaches[axis]:
+        return t, j, t == t  # this one window alone, and it is there
+    elif frame.dilation[axis] == 1:
         o, k = t // frame.stride[axis] - j, t % frame.stride[axis] + j * frame.stride[axis]
         return o, k, _within(o, windows) & (k < frame.kernel[axis])
     else:

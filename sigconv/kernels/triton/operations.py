@@ -1,0 +1,86 @@
+"""The operations, each a tape once it has been called: see :mod:`sigconv.kernels.triton.tape`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sigconv.geometry import Geometry
+from sigconv.kernels.triton import depthwise, few_channels, has_few_channels, normalising, pooling, routing
+from sigconv.kernels.triton.chunks import joined
+from sigconv.kernels.triton.moments import Features, moments, pooled_error_sums, slopes
+from sigconv.kernels.triton.tape import empty, taped
+
+
+def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    if has_few_channels(x.shape[1], geometry):
+        return _few_channels_forward(x, w, bias, geometry, _precision())
+    return _depthwise_forward(x, w, bias, geometry)
+
+
+def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    if has_few_channels(x.shape[1], geometry):
+        return _few_channels_grad_weight(x, g, geometry, _precision())
+    return _depthwise_grad_weight(x, g, geometry)
+
+
+def _precision() -> str:
+    """Of products of float32: as torch's own switch says."""
+    return "tf32" if torch.backends.cudnn.conv.fp32_precision == "tf32" else "ieee"
+
+
+_few_channels_forward: Any = taped(few_channels.forward)
+_few_channels_grad_weight: Any = taped(few_channels.grad_weight)
+_depthwise_forward: Any = taped(depthwise.forward)
+_depthwise_grad_weight: Any = taped(depthwise.grad_weight)
+grad_input: Any = taped(depthwise.grad_input)
+route: Any = taped(routing.route)
+gather: Any = taped(routing.gather)
+normalise: Any = taped(normalising.normalise)
+
+
+@taped
+def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The winners are places in the windows, uint8."""
+    return pooling.max_pool(x, None, geometry)
+
+
+@taped
+def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """The maximum of relu(scale x + shift) in each window; scale and shift are (channel,)."""
+    return pooling.max_pool(x, (scale, shift), geometry)
+
+
+@taped
+def normalised_max_pool(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
+    features, *factors = moments(x, weight, bias, eps)
+    return *pooling.max_pool(x, tuple(factors), geometry), features.mean, features.var
+
+
+@taped
+def grad_normalised_max_pool(
+    x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalised_max_pool` by x, weight and bias; the sums are over the pooled map alone."""
+    sums, features = pooled_error_sums(x, winner, g, mean, geometry), Features(weight, None, mean, var, eps)
+    factors, gw, gb = slopes(sums, features, x.numel() // x.shape[1])
+    return routing.route(winner, g, geometry, (x, factors)), gw, gb
+
+
+@taped
+def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
+    """Of each channel, the sum of the errors g of windows that have a winner."""
+    return joined(pooled_error_sums(None, winner, g, None, geometry), empty(g, (g.shape[1],)))
+
+
+@taped
+def grad_normalise(
+    x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of :func:`normalise` by x, weight and bias."""
+    return normalising.grad_normalise(x, g, Features(weight, bias, mean, var, eps), rectified)

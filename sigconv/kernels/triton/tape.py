@@ -1,0 +1,166 @@
+"""Operations as tapes: what they allocate and which kernels they start, noted once for each form of their operands.
+
+Between an operation's call and its kernels lies much that depends on the form of its operands alone (layouts, grids,
+chunks, what Triton looks up for each argument), and takes many times as long as a small kernel. A tape does nothing but
+allocate and start.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import torch
+import triton
+from torch import Tensor
+
+from sigconv.layout import channels_last_strides, is_channels_last
+from sigconv.window import Sizes
+
+MOST = 4096
+"""Tapes of an operation that are kept."""
+ALIGNED = 16
+"""Bytes; Triton compiles for addresses that are multiples of it, and for others."""
+
+P = ParamSpec("P")
+R = TypeVar("R", Tensor, tuple[Tensor, ...])
+
+
+class _Start(NamedTuple):
+    """A kernel and its arguments, with room for addresses: ``plain`` are (argument, tensor), ``within`` (argument,
+    place in that tuple, tensor)."""
+
+    run: Callable[..., None]
+    arguments: list[Any]
+    plain: list[tuple[int, int]]
+    within: list[tuple[int, int, int]]
+
+
+class Tape:
+    """Tensors are numbered: first the operands, then what is allocated, in that order."""
+
+    def __init__(self, operands: Sequence[Tensor]) -> None:
+        self._tensors = list(operands)
+        self._allocations: list[tuple[Sizes, Sizes, torch.dtype]] = []
+        self._starts: list[_Start] = []
+        self._results: list[int] = []
+        self._device = operands[0].device
+        self._knows_all = len({t.data_ptr() for t in operands}) == len(operands)
+
+    def allocate(self, tensor: Tensor) -> None:
+        self._tensors.append(tensor)
+        self._allocations.append((tuple(tensor.shape), tensor.stride(), tensor.dtype))
+
+    def start(self, run: Callable[..., None], arguments: Sequence[Any]) -> None:
+        start = _Start(run, list(arguments), [], [])
+        for place, argument in enumerate(arguments):
+            if isinstance(argument, Tensor):
+                start.plain.append((place, self._number(argument)))
+            elif isinstance(argument, tuple):
+                start.arguments[place] = tuple(argument)
+                found = [(at, part) for at, part in enumerate(argument) if isinstance(part, Tensor)]
+                start.within.extend((place, at, self._number(part)) for at, part in found)
+        self._starts.append(start)
+
+    def end(self, results: Tensor | tuple[Tensor, ...]) -> bool:
+        """Whether it can be played: every tensor that a kernel has read or written, or that is given back, is among its
+        own. A copy of an operand is not."""
+        self._single = isinstance(results, Tensor)
+        self._results = [self._number(result) for result in ([results] if self._single else results)]
+        self._tensors.clear()
+        return self._knows_all
+
+    def play(self, addresses: list[int]) -> Any:
+        """Do the same with operands at other addresses."""
+        made = [
+            torch.empty_strided(size, stride, dtype=dtype, device=self._device)
+            for size, stride, dtype in self._allocations
+        ]
+        operands = len(addresses)
+        addresses += [tensor.data_ptr() for tensor in made]
+        for run, arguments, plain, within in self._starts:
+            filled = arguments.copy()
+            for place, number in plain:
+                filled[place] = addresses[number]
+            for place, at, number in within:
+                parts = filled[place]
+                filled[place] = (*parts[:at], addresses[number], *parts[at + 1 :])
+            run(*filled)
+        if self._single:
+            return made[self._results[0] - operands]
+        return tuple([made[number - operands] for number in self._results])
+
+    def _number(self, wanted: Tensor) -> int:
+        for number, tensor in enumerate(self._tensors):
+            if tensor.data_ptr() == wanted.data_ptr():
+                return number
+        self._knows_all = False
+        return 0
+
+
+class _Active(threading.local):
+    tape: Tape | None = None
+
+
+active = _Active()
+
+
+def taped(operation: Callable[P, R]) -> Callable[P, R]:
+    """``operation`` of tensors and hashable values, which allocates by :func:`empty` and :func:`laid_out_empty` alone
+    and computes by a :class:`.tuning.Kernel` alone; it may copy operands of other layouts, but then has no tape."""
+    tapes: dict[Hashable, Tape] = {}
+
+    @functools.wraps(operation)
+    def call(*operands: P.args, **options: P.kwargs) -> R:
+        assert not options
+        operands = tuple([_whole(operand) for operand in operands])  # type: ignore[assignment]
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        with torch.cuda.device_of(tensors[0]):
+            if triton.knobs.runtime.interpret:
+                return operation(*operands)
+            pointers = [tensor.data_ptr() for tensor in tensors]
+            form = (tensors[0].device, *[pointer % ALIGNED == 0 for pointer in pointers], *map(_form, operands))
+            known = tapes.get(form)
+            if known is not None:
+                return known.play(pointers)
+            if len(tapes) >= MOST:
+                tapes.clear()
+            active.tape = tape = Tape(tensors)
+            try:
+                results = operation(*operands)
+            finally:
+                active.tape = None
+            if tape.end(results):
+                tapes[form] = tape
+            return results
+
+    return call
+
+
+def _whole(operand: Any) -> Any:
+    """Kernels read what there is one of for each channel side by side."""
+    return operand.contiguous() if isinstance(operand, Tensor) and operand.ndim == 1 else operand
+
+
+def _form(operand: Any) -> Hashable:
+    return (operand.shape, operand.stride(), operand.dtype) if isinstance(operand, Tensor) else operand
+
+
+def empty(like: Tensor, shape: Sizes, dtype: torch.dtype | None = None, *, strides: Sizes | None = None) -> Tensor:
+    """Room for numbers of any value, contiguous if no strides are given."""
+    dtype = dtype or like.dtype
+    if strides is None:
+        made = torch.empty(shape, dtype=dtype, device=like.device)
+    else:
+        made = torch.empty_strided(shape, strides, dtype=dtype, device=like.device)
+    if active.tape is not None:
+        active.tape.allocate(made)
+    return made
+
+
+def laid_out_empty(like: Tensor, channels: int, size: Sizes, dtype: torch.dtype | None = None) -> Tensor:
+    """The same for a signal (batch, channels, \\*size) in the layout of ``like``."""
+    shape = (like.shape[0], channels, *size)
+    return empty(like, shape, dtype, strides=channels_last_strides(shape) if is_channels_last(like) else None)
