@@ -94,9 +94,6 @@ def bench(
     without_compile: Annotated[
         bool, typer.Option("--without-compile", help="Leave out torch.compile, which takes minutes.")
     ] = False,
-    graphs: Annotated[
-        bool, typer.Option("--graphs", help="Replay CUDA graphs: what the GPU does without what Python does before.")
-    ] = False,
     keep_memory: Annotated[
         bool, typer.Option("--keep-memory", help="Let the process keep what it frees, as the recipes do.")
     ] = False,
@@ -118,7 +115,6 @@ def bench(
         dtype,
         threads=threads,
         compiles=not without_compile,
-        graphs=graphs,
         keep_memory=keep_memory,
         progress=_show_progress,
     )

@@ -123,14 +123,15 @@ FEW = 1 << 17
 MANY = 400_000
 """The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
 
-BUSY = 1 << 21
-"""Numbers that keep a GPU busy for longer than it takes to call a kernel of ours, if only just."""
+BUSY = 1 << 24
+"""Numbers that keep a fast GPU busy for as long as it takes to call a function of ours, about half a millisecond: in
+convolution. Pooling needs twice as many, normalisation four times."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "triton",
         "winners are remembered in a byte, and an error is looked for where it is, not sent (1.5 to 5 times)",
-        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 8 * BUSY or p.winners == torch.uint8),
+        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 2 * BUSY or p.winners == torch.uint8),
     ),
     Rule(
         "triton",
@@ -140,7 +141,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "triton",
         "the vendor reads and writes a signal twice as often as is needed (1.5 to 4 times)",
-        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= 2 * BUSY,
+        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= 4 * BUSY,
     ),
     Rule(
         "fft",
@@ -160,7 +161,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "triton",
         "the vendor takes eight channels at a time, of which a first layer has three at most (1.3 to 10 times)",
-        lambda p: _on_gpu(p, "forward", "grad_weight") and _has_few_channels(p) and p.products >= 1 << 28,
+        lambda p: _on_gpu(p, "forward", "grad_weight") and _has_few_channels(p) and p.products >= 1 << 30,
     ),
     Rule(
         "numba",

@@ -21,15 +21,11 @@ TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compil
 
 @dataclass(frozen=True)
 class Setting:
-    """What holds for all cases of a run.
-
-    ``compiles`` says whether torch.compile takes part; ``graphs`` whether CUDA graphs are replayed, in place of calls.
-    """
+    """What holds for all cases of a run. ``compiles`` says whether torch.compile takes part."""
 
     device: torch.device
     dtype: torch.dtype
     compiles: bool = True
-    graphs: bool = False
 
 
 class Contestant:

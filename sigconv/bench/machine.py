@@ -20,7 +20,6 @@ class Machine:
     date: str
     dtype: str
     keeps_memory: bool
-    graphs: bool
     rates: Rates
 
     @classmethod
@@ -32,15 +31,13 @@ class Machine:
             date.today().isoformat(),
             str(setting.dtype).removeprefix("torch."),
             keeps_memory,
-            setting.graphs,
             rates,
         )
 
     def __str__(self) -> str:
         where = f"{self.processor}, {threads(self.threads)}"
         kept = "freed memory is kept" if self.keeps_memory else "memory as the system's C library has it"
-        how = "; CUDA graphs, replayed" if self.graphs else ""
         return (
-            f"{where}, torch {self.torch}, {self.dtype}, {self.date}; {kept}{how}; products at "
+            f"{where}, torch {self.torch}, {self.dtype}, {self.date}; {kept}; products at "
             f"{self.rates.flops / 1e9:,.0f} GFLOP/s, copies at {self.rates.bandwidth / 1e9:,.1f} GB/s"
         )

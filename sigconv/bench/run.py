@@ -12,14 +12,12 @@ from sigconv.bench.case import Case, Suite
 from sigconv.bench.clock import idle, interleaved
 from sigconv.bench.contestant import Contestant, Setting, compiled, contestants
 from sigconv.bench.equal import DifferentError, check_equal
-from sigconv.bench.graphs import graphed
 from sigconv.bench.machine import Machine
 from sigconv.bench.report import Report
 from sigconv.bench.result import FORWARD, PASSES, STEP, Figures, Result
 from sigconv.bench.roofline import count_work, measure_rates
 from sigconv.bench.saved import saved_bytes
 from sigconv.bench.suites import SUITES
-from sigconv.errors import UsageError
 from sigconv.names import named
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -32,7 +30,6 @@ def bench(
     *,
     threads: int | None = None,
     compiles: bool = True,
-    graphs: bool = False,
     keep_memory: bool = False,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> Report:
@@ -41,13 +38,10 @@ def bench(
     Args:
         threads: that torch computes in; its own number if None.
         compiles: whether torch.compile takes part, which needs a C++ compiler, and minutes.
-        graphs: whether to replay CUDA graphs, which tells what the GPU does without what Python does before.
         keep_memory: whether to call :func:`sigconv.backends.keep_freed_memory`, which changes the process for good.
         progress: hears what comes next.
     """
-    setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles, graphs)
-    if graphs and setting.device.type != "cuda":
-        raise UsageError(f"bench: graphs are for GPUs that CUDA runs on; the device is {device}")
+    setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles)
     chosen = [named("suite", name, SUITES).on(setting.device) for name in suites or SUITES]
     kept = keep_memory and backends.keep_freed_memory()
     with _threads(threads), torch.random.fork_rng([setting.device] if setting.device.type == "cuda" else []):
@@ -73,16 +67,12 @@ def measure(suite: Suite, case: Case, setting: Setting, note: Callable[[str], No
         taking_part += _compiled(plain, case, note)
     forward, step = count_work(plain)
     saved = {c.name: saved_bytes(c) for c in taking_part}
-    calls = {timed: {c.name: _timed(getattr(c, timed), setting) for c in taking_part} for timed in PASSES}
+    calls = {FORWARD: {c.name: c.forward for c in taking_part}, STEP: {c.name: c.step for c in taking_part}}
     wait = idle(setting.device)
     times = {timed: interleaved(calls[timed], suite.seconds / len(PASSES), wait) for timed in PASSES}
     figures = {name: Figures({timed: times[timed][name] for timed in PASSES}, saved[name]) for name in saved}
     work = {FORWARD: forward, STEP: step}
     return Result(suite.name, case.name, case.kind, case.shape, case.first, figures, work)
-
-
-def _timed(call: Callable[[], object], setting: Setting) -> Callable[[], object]:
-    return graphed(call, setting.device) if setting.graphs else call
 
 
 def _add(report: Report, suite: Suite, case: Case, setting: Setting) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sigconv.kernels.triton.tuning import fixed
 
-PROGRAMS = 2048
+PROGRAMS = 1024
 """Enough for every GPU: the largest have about 150 multiprocessors."""
 
 

@@ -42,7 +42,7 @@ def _of_feature(values, feature, known):
     return tl.load(values + feature, known, other=0.0).to(tl.float32)
 
 
-FEATURES, CHUNKS = 16, 64
+FEATURES, CHUNKS = 4, 256
 """Of a block, where what chunks gave is joined."""
 
 

@@ -8,7 +8,7 @@ idle.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import triton
@@ -20,12 +20,23 @@ from sigconv.kernels.triton.windows import unravel
 from sigconv.layout import is_channels_last
 
 
-def tiled(kernel: Callable[..., Any]) -> Kernel:
+FORMS = {True: ((32, 32, 4), (64, 32, 4)), False: ((128, 8, 8), (512, 1, 4))}
+"""Lanes, rows and warps of tiles with lanes along channels, and along places: of many, those that won on an H200."""
+
+
+def tiled(kernel: Callable[..., Any]) -> Callable[..., None]:
     """A kernel whose tile's form is tuned for each window, layout and :func:`extent`."""
-    # Of many, the ones that won on an H200: the first three with lanes along channels, the others along places.
-    forms = ((32, 32, 4), (64, 32, 4), (64, 8, 4), (512, 1, 4), (256, 1, 4), (128, 8, 8))
-    configs = [triton.Config({"lanes": lanes, "rows": rows}, num_warps=warps) for lanes, rows, warps in forms]
-    return Kernel(kernel, configs, ["frame", "by_channel", "extent"])
+
+    def of_layout(forms: Iterable[tuple[int, int, int]]) -> Kernel:
+        configs = [triton.Config({"lanes": lanes, "rows": rows}, num_warps=warps) for lanes, rows, warps in forms]
+        return Kernel(kernel, configs, ["frame", "extent"])
+
+    kernels = {by_channel: of_layout(forms) for by_channel, forms in FORMS.items()}
+
+    def start(*arguments: Any, by_channel: bool, **options: Any) -> None:
+        kernels[by_channel](*arguments, by_channel=by_channel, **options)
+
+    return start
 
 
 def along_channels(signal: Tensor) -> bool:
