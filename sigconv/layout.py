@@ -1,8 +1,8 @@
 """Channels-last: the layout in which the numbers of all channels at one place lie side by side.
 
 torch has it for two and three axes; here it is for one axis too, as a picture of height 1. Most kernels are faster in
-it, on a CPU pooling several times, on a GPU batch normalisation and all that its matrix units do. A layer gives its output in the layout of its input, or in channels-last if its
-weights lie so.
+it: on a CPU pooling, several times; on a GPU batch normalisation, and all that its matrix units do. A layer gives its
+output in the layout of its input, or in channels-last if its weights lie so.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import torch
@@ -154,6 +156,44 @@ def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, m
 def _known(layer: sigconv.layers.Conv, x: torch.Tensor) -> object:
     form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.padding_mode)
     return direct.known(form)
+
+
+def _on_gpu(operation: str, kernel: tuple[int, ...], size: tuple[int, ...], **changes: Any) -> Problem:
+    """Of 64 channels, each by itself, in channels-last."""
+    window = Window.parse(kernel, padding="same", dilation=changes.pop("dilation", 1))
+    geometry = Geometry(window, size, changes.pop("groups", 64))
+    usual = {"batch": 256, "in_channels": 64, "dtype": torch.float32, "channels_last": True}
+    return Problem(operation, geometry, **(usual | changes), out_channels=64, device="cuda", plain=True)
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="no Triton for this system")
+@pytest.mark.parametrize(
+    ("problem", "kernel"),
+    [
+        (_on_gpu("forward", (9,), (4000,)), "triton"),
+        (_on_gpu("forward", (9,), (4000,), batch=1), "vendor"),
+        (_on_gpu("forward", (101,), (4000,)), "vendor"),
+        (_on_gpu("grad_input", (101,), (4000,)), "flipped"),
+        (_on_gpu("grad_weight", (255,), (4000,), dtype=torch.bfloat16), "fft"),
+        (_on_gpu("forward", (9,), (4000,), channels_last=False), "triton"),
+        (_on_gpu("grad_weight", (9,), (4000,), channels_last=False), "vendor"),
+        (_on_gpu("forward", (3, 3), (64, 64)), "vendor"),
+        (_on_gpu("grad_input", (3, 3), (64, 64)), "flipped"),
+        (_on_gpu("forward", (3, 3), (64, 64), dilation=2), "triton"),
+        (_on_gpu("grad_weight", (7, 7), (64, 64)), "triton"),
+        (_on_gpu("grad_weight", (7, 7), (64, 64), dtype=torch.bfloat16), "vendor"),
+        (_on_gpu("grad_weight", (3, 3, 3), (16, 16, 16)), "triton"),
+        (_on_gpu("forward", (3, 3), (64, 64), groups=1), "vendor"),
+        (_on_gpu("forward", (5, 5), (64, 64), groups=1, in_channels=1), "triton"),
+        (_on_gpu("max_pool", (3, 3), (64, 64)), "triton"),
+        (_on_gpu("max_pool", (3, 3), (64, 64), batch=8), "vendor"),
+        (_on_gpu("route", (3, 3), (64, 64), batch=8, winners=torch.uint8), "triton"),
+        (_on_gpu("normalise", (1, 1), (64, 64)), "triton"),
+        (_on_gpu("normalise", (1, 1), (64, 64), batch=64), "reference"),
+    ],
+)
+def test_on_a_gpu_what_keeps_it_busy_is_ours(problem: Problem, kernel: str) -> None:
+    assert _kernel(problem) == kernel
 
 
 def test_convolutions_are_known_by_their_form() -> None:

@@ -10,7 +10,6 @@ from torch import nn
 
 from sigconv.window import Sizes
 
-
 GPU_BATCH = 64
 """How many times as many signals are in a batch on a GPU, which those for a CPU would leave idle: so few numbers take
 less time than their calls."""

@@ -163,6 +163,8 @@ def difference_errors(
         share = _share_of_allowed(along, x, gradient, y, step, most) if agreed else math.inf
         found[f"by {name}"] = bound * share
     varied = [x.requires_grad_() for x in leaves]
+    # cuDNN's sums in float64 differ from one call to the next.
+    widest["nondet_tol"] = widest["atol"] if y.is_cuda else 0.0
     agreed = gradgradcheck(function, varied, eps=step, fast_mode=True, raise_exception=False, **widest)
     return found | {"second": 0.0 if agreed else math.inf}
 

@@ -11,7 +11,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sigconv import layers, layout
-from sigconv.bench.case import Case, Suite
+from sigconv.bench.case import GPU_BATCH, Case, Suite
 from sigconv.bench.contestant import CHANNELS_LAST, SIGCONV, TORCH, Contestant, Setting, contestants
 from sigconv.bench.equal import check_equal
 from sigconv.bench.suites import SUITES
@@ -33,6 +33,15 @@ CASES = [
     for suite in SUITES.values()
     for case in suite.cases
 ]
+
+
+def test_on_a_gpu_batches_are_larger_but_where_calls_are_measured() -> None:
+    gpu = torch.device("cuda")
+    for suite in SUITES.values():
+        pairs = zip(suite.cases, suite.on(gpu).cases, strict=True)
+        factors = {there.shape[0] // here.shape[0] for here, there in pairs}
+        assert factors == {1 if suite.name == "calls" else GPU_BATCH}
+        assert suite.on(torch.device("cpu")) == suite
 
 
 def _side(name: str, suite: Suite, case: Case) -> Contestant:

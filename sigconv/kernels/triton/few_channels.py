@@ -106,7 +106,6 @@ def _forward(
     tl.store(address(y, b, map, p), total, (p < y.places) & (map < y.channels))
 
 
-
 def grad_weight(x: Tensor, g: Tensor, geometry: Geometry, precision: str) -> Tensor:
     size, output_size, frame = in_three_axes(geometry)
     errors, terms, place_block = strided(g), x.shape[1] * frame.places, 64

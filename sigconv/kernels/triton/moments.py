@@ -20,6 +20,7 @@ from sigconv.kernels.triton.tape import empty
 from sigconv.kernels.triton.tuning import Grid, fixed
 from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
+
 class Features(NamedTuple):
     """What features are normalised by: y = weight (x - mean) / deviation + bias."""
 
@@ -148,10 +149,8 @@ def _moments(x, found, units, channels: tl.constexpr, places: tl.constexpr):
 
 
 @fixed(warps=4)
-def _join_moments(
-    found, features, scale, shift, chunks, count, feature_block: tl.constexpr, chunk_block: tl.constexpr
-):
-    """Squared distances from the mean of all are those from a chunk's own, and this one's: Chan, Golub & LeVeque, 1979."""
+def _join_moments(found, features, scale, shift, chunks, count, feature_block: tl.constexpr, chunk_block: tl.constexpr):
+    """Squared distances from the mean of all are those from a chunk's own, and that one's: Chan, Golub & LeVeque, 1979."""
     feature = tl.program_id(0) * feature_block + tl.arange(0, feature_block)[None, :]
     number = tl.zeros((chunk_block, feature_block), tl.float64)
     total = tl.zeros((chunk_block, feature_block), tl.float64)

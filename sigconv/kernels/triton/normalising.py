@@ -16,7 +16,7 @@ from sigconv.kernels.triton.tuning import fixed
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """x, each feature normalised by its own statistics, or ReLU of that; and these: mean and (biased) variance, float64.
+    """x, each feature normalised by its own statistics, or ReLU of that; and these: mean and biased variance, float64.
 
     x (batch, channel, *size), weight and bias (channel x band,).
     """

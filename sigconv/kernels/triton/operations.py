@@ -28,17 +28,18 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def _precision() -> str:
     """Of products of float32: as torch's own switch says."""
-    return "tf32" if torch.backends.cudnn.conv.fp32_precision == "tf32" else "ieee"
+    cudnn: Any = torch.backends.cudnn
+    return "tf32" if cudnn.conv.fp32_precision == "tf32" else "ieee"
 
 
-_few_channels_forward: Any = taped(few_channels.forward)
-_few_channels_grad_weight: Any = taped(few_channels.grad_weight)
-_depthwise_forward: Any = taped(depthwise.forward)
-_depthwise_grad_weight: Any = taped(depthwise.grad_weight)
-grad_input: Any = taped(depthwise.grad_input)
-route: Any = taped(routing.route)
-gather: Any = taped(routing.gather)
-normalise: Any = taped(normalising.normalise)
+_few_channels_forward = taped(few_channels.forward)
+_few_channels_grad_weight = taped(few_channels.grad_weight)
+_depthwise_forward = taped(depthwise.forward)
+_depthwise_grad_weight = taped(depthwise.grad_weight)
+grad_input = taped(depthwise.grad_input)
+route = taped(routing.route)
+gather = taped(routing.gather)
+normalise = taped(normalising.normalise)
 
 
 @taped
@@ -58,8 +59,8 @@ def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
-    features, *factors = moments(x, weight, bias, eps)
-    return *pooling.max_pool(x, tuple(factors), geometry), features.mean, features.var
+    features, scale, shift = moments(x, weight, bias, eps)
+    return *pooling.max_pool(x, (scale, shift), geometry), features.mean, features.var
 
 
 @taped

@@ -16,10 +16,12 @@ from sigconv.kernels.triton.tape import laid_out_empty
 from sigconv.kernels.triton.tiles import along_channels, extent, grid, is_large, tile, tiled
 from sigconv.kernels.triton.windows import in_three_axes, place_in, ravel, samples
 
+
 def max_pool(x: Tensor, factors: tuple[Tensor, Tensor] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of x in each window and its winner (uint8); with factors that of relu(scale x + shift).
 
-    x (batch, channels, *size), factors two (channels,) -> two (batch, channels, *output size). NO_WINNER is where ReLU gave zero.
+    x (batch, channels, *size), factors two (channels,) -> two (batch, channels, *output size). NO_WINNER is where ReLU
+    gave zero.
     """
     size, output_size, frame = in_three_axes(geometry)
     y = laid_out_empty(x, x.shape[1], geometry.output_size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -23,9 +23,6 @@ MOST = 4096
 """Tapes of an operation that are kept."""
 ALIGNED = 16
 """Bytes; Triton compiles for addresses that are multiples of it, and for others."""
-
-P = ParamSpec("P")
-R = TypeVar("R", Tensor, tuple[Tensor, ...])
 
 
 class _Start(NamedTuple):
@@ -68,7 +65,7 @@ class Tape:
         """Whether it can be played: every tensor that a kernel has read or written, or that is given back, is among its
         own. A copy of an operand is not."""
         self._single = isinstance(results, Tensor)
-        self._results = [self._number(result) for result in ([results] if self._single else results)]
+        self._results = [self._number(result) for result in ((results,) if isinstance(results, Tensor) else results)]
         self._tensors.clear()
         return self._knows_all
 
@@ -107,15 +104,14 @@ class _Active(threading.local):
 active = _Active()
 
 
-def taped(operation: Callable[P, R]) -> Callable[P, R]:
+def taped(operation: Callable[..., Any]) -> Callable[..., Any]:
     """``operation`` of tensors and hashable values, which allocates by :func:`empty` and :func:`laid_out_empty` alone
     and computes by a :class:`.tuning.Kernel` alone; it may copy operands of other layouts, but then has no tape."""
     tapes: dict[Hashable, Tape] = {}
 
     @functools.wraps(operation)
-    def call(*operands: P.args, **options: P.kwargs) -> R:
-        assert not options
-        operands = tuple([_whole(operand) for operand in operands])  # type: ignore[assignment]
+    def call(*given: Any) -> Any:
+        operands = [_whole(operand) for operand in given]
         tensors = [operand for operand in operands if isinstance(operand, Tensor)]
         with torch.cuda.device_of(tensors[0]):
             if triton.knobs.runtime.interpret:

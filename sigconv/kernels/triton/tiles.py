@@ -19,7 +19,6 @@ from sigconv.kernels.triton.tuning import Grid, Kernel
 from sigconv.kernels.triton.windows import unravel
 from sigconv.layout import is_channels_last
 
-
 FORMS = {True: ((32, 32, 4), (64, 32, 4)), False: ((128, 8, 8), (512, 1, 4))}
 """Lanes, rows and warps of tiles with lanes along channels, and along places: of many, those that won on an H200."""
 
