@@ -46,6 +46,16 @@ def test_normalise(
     assert all(map(torch.equal, found, kernels.grad_normalise(*back_there, EPS, rectified)))
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_errors_in_the_other_layout(triton_device: str, last: bool) -> None:
+    x, g, weight, bias = _operands(torch.float32, last, (2, 3, 5), 1)
+    _, mean, var = reference.normalise(x, weight, bias, EPS, True)
+    there = [t.to(triton_device) for t in (x, g, weight, bias, mean, var)]
+    other = there[1].contiguous() if last else channels_last(there[1])
+    found = kernels.grad_normalise(there[0], other, *there[2:], EPS, True)
+    assert all(map(torch.equal, found, kernels.grad_normalise(*there, EPS, True)))
+
+
 def test_a_mean_far_from_zero_takes_no_digits_from_the_variance(triton_device: str) -> None:
     x = (1e4 + torch.randn(4, 2, 500)).to(triton_device)
     one = torch.ones(2, device=triton_device)

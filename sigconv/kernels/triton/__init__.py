@@ -1,8 +1,9 @@
 """Kernels for GPUs, written in Triton, where the vendor's are slow or keep too much.
 
-Depthwise convolution, convolution of one to three input channels, and max pooling that keeps a byte for each winner;
-along one to three axes, in both layouts. Each sum runs in float32 (never TF32) and in an order that the shapes alone
-decide, without atomics: the same operands give the same bits.
+Depthwise convolution, convolution of one to three input channels, max pooling that keeps a byte for each winner, and
+batch normalisation, by itself or on the way to pooling; along one to three axes, in both layouts. Each sum runs in
+float32 (in convolution of few channels of products in TF32, where torch's own may be) and in an order that the shapes
+alone decide, without atomics: the same operands give the same bits.
 
 Triton is imported by the first operation, not before. Under TRITON_INTERPRET=1, set before Python starts, its
 interpreter runs the same kernels on the CPU, slowly, for tests.

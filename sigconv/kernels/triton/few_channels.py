@@ -66,7 +66,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry, preci
     return y
 
 
-FORMS = ((64, 4), (128, 4), (128, 8), (256, 8))
+FORMS = ((128, 4), (64, 4))
 """Places that a program computes, and its warps."""
 
 

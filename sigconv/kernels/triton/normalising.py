@@ -9,10 +9,13 @@ import triton.language as tl
 from torch import Tensor
 
 from sigconv.kernels.triton.bands import block_of, feature_of, in_bands, read
-from sigconv.kernels.triton.moments import Features, error_sums, moments, slopes
+from sigconv.kernels.triton.features import Features
+from sigconv.kernels.triton.moments import moments
 from sigconv.kernels.triton.strided import address
+from sigconv.kernels.triton.sums_of_errors import error_sums, slopes
 from sigconv.kernels.triton.tape import laid_out_empty
 from sigconv.kernels.triton.tuning import fixed
+from sigconv.layout import like
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -49,7 +52,7 @@ def _normalise(x, scale, shift, y, rectified: tl.constexpr, channels: tl.constex
 
 def grad_normalise(x: Tensor, g: Tensor, features: Features, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of :func:`normalise` by x, weight and bias."""
-    number = len(features.mean)
+    g, number = like(g, x), len(features.mean)
     bands = number // x.shape[1]
     factors, gw, gb = slopes(error_sums(x, g, features, rectified), features, x.numel() // number)
     gx, parts = laid_out_empty(x, x.shape[1], x.shape[2:]), in_bands(x, bands)

@@ -10,7 +10,9 @@ from torch import Tensor
 from sigconv.geometry import Geometry
 from sigconv.kernels.triton import depthwise, few_channels, has_few_channels, normalising, pooling, routing
 from sigconv.kernels.triton.chunks import joined
-from sigconv.kernels.triton.moments import Features, moments, pooled_error_sums, slopes
+from sigconv.kernels.triton.features import Features
+from sigconv.kernels.triton.moments import moments
+from sigconv.kernels.triton.sums_of_errors import pooled_error_sums, slopes
 from sigconv.kernels.triton.tape import empty, taped
 
 

@@ -1,0 +1,50 @@
+"""What the features of a signal are normalised by: the channels of its bands, see :mod:`.bands`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from sigconv.kernels.triton.bands import Bands
+from sigconv.kernels.triton.tape import empty
+from sigconv.kernels.triton.tuning import Grid
+
+
+class Features(NamedTuple):
+    """What features are normalised by: y = weight (x - mean) / deviation + bias."""
+
+    weight: Tensor
+    bias: Tensor | None
+    mean: Tensor
+    var: Tensor
+    eps: float
+
+
+@triton.jit
+def scale_and_shift(weight, bias, mean, var, eps):
+    """y = scale x + shift, float32: the same bits wherever it is computed."""
+    invstd = tl.div_rn(1.0, tl.sqrt_rn(var + eps))
+    return invstd * weight, tl.fma(-invstd * weight, mean, bias), invstd
+
+
+@triton.jit
+def of_feature(values, feature, known):
+    return tl.load(values + feature, known, other=0.0).to(tl.float32)
+
+
+FEATURES, CHUNKS = 4, 256
+"""Of a block, where what chunks gave is joined."""
+
+
+def chunked(parts: Bands, channels: int, bands: int, values: int) -> tuple[Tensor, Grid]:
+    """Room for so many sums of each feature in each chunk, (chunk, value, feature), and the grid that fills it."""
+    grid = parts.in_chunks(bands)
+    return empty(parts.signal.data, (grid[0], values, channels * bands), torch.float32), grid
+
+
+def by_feature(found: Tensor) -> Grid:
+    return triton.cdiv(found.shape[2], FEATURES), 1, 1
