@@ -8,7 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,35 @@ def test_supported(problem: Problem) -> None:
 )
 def test_left_to_others(problem: Problem) -> None:
     assert not kernels.supports(problem)
+
+
+@pytest.fixture
+def _fresh() -> Iterator[None]:
+    kernels._runs.cache_clear()
+    yield
+    kernels._runs.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_gpu_on_which_triton_fails_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(x: torch.Tensor, geometry: Geometry) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify")
+
+    zeros = torch.zeros
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: zeros(*size))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr("sigconv.kernels.triton.operations.max_pool", fail)
+    with pytest.warns(UserWarning, match=r"leaves GPUs to torch, .*: Failed to find C compiler\.$"):
+        assert not kernels.supports(_problem())
+    assert not kernels.supports(_problem())  # and says so once
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_gpu_that_triton_does_not_compile_for_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    assert not kernels.supports(_problem())
 
 
 class _Hopper:

@@ -11,8 +11,10 @@ interpreter runs the same kernels on the CPU, slowly, for tests.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ import torch
 
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER, Problem
+from sigconv.window import Window
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 DEVICES = ("cuda", "cpu") if os.environ.get("TRITON_INTERPRET") == "1" else ("cuda",)
@@ -36,6 +39,9 @@ OPERATIONS = (
     "error_sums",
 )
 
+LEAST_CAPABILITY = (8, 0)
+"""Of GPUs that Triton compiles for."""
+
 _INSTALLED = importlib.util.find_spec("triton") is not None
 
 
@@ -48,7 +54,27 @@ def supports(problem: Problem) -> bool:
         and problem.geometry.window.ndim <= AXES
         and _is_addressable(problem)
         and _has_kernel(problem)
+        and (problem.device != "cuda" or _runs())
     )
+
+
+@functools.cache
+def _runs() -> bool:
+    """Whether a kernel compiles, for which Triton wants a C compiler and Python's headers, and the GPU runs it. Where
+    there is no GPU it is taken to: a plan for another machine can be made there."""
+    if not torch.cuda.is_available():
+        return True
+    if torch.version.hip is not None or torch.cuda.get_device_capability() < LEAST_CAPABILITY:
+        return False
+    from sigconv.kernels.triton import operations
+
+    try:
+        operations.max_pool(torch.zeros(1, 1, 2, device="cuda"), Geometry(Window.parse((2,)), (2,)))
+    except Exception as error:  # of Triton, of its compilers, of the driver: of any kind
+        cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        warnings.warn(f"sigconv leaves GPUs to torch, since Triton fails to run a kernel: {cause}", stacklevel=2)
+        return False
+    return True
 
 
 def _is_addressable(problem: Problem) -> bool:
