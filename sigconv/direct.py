@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sigconv import planner
 from sigconv.geometry import Geometry
-from sigconv.kernels.problem import autocast_dtype, is_autocast, is_plain
+from sigconv.kernels.problem import is_plain
 from sigconv.layout import channels_last, channels_last_strides
 from sigconv.trilinear import derivative
 from sigconv.window import Window
@@ -34,9 +34,9 @@ def form(
     """All by which checks and plan could differ; None where more than that could, as under a transform."""
     if planner.is_forced() or not is_plain((x, w) if b is None else (x, w, b)):
         return None
-    bias, cast = None if b is None else (b.shape, b.dtype, b.device), autocast_dtype(x) if is_autocast(x) else None
+    bias = None if b is None else (b.shape, b.dtype, b.device)
     return (
-        *(window, groups, modes, bias, cast, torch.is_grad_enabled(), x.requires_grad, w.requires_grad),
+        *(window, groups, modes, bias, torch.is_grad_enabled(), x.requires_grad, w.requires_grad),
         *(x.shape, x.stride(), x.dtype, x.device, w.shape, w.stride(), w.dtype, w.device),
     )
 
@@ -47,16 +47,14 @@ def known(form: Hashable) -> Call | None:
     return None if form is None else _known.get(form)
 
 
-def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, cast: bool, laid_out: bool) -> None:
-    """Note how a convolution is computed whose checks held; whether the operands were ``cast`` to x's dtype for it, and
-    x ``laid_out`` in channels-last."""
+def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, laid_out: bool) -> None:
+    """Note how a convolution is computed whose checks held; whether x was ``laid_out`` in channels-last for it."""
     if form is None or form in _known:
         return
     if len(_known) >= MOST:
         _known.clear()
     call = _direct(x, w, geometry)
-    call = (_laid_out, call) if laid_out else call
-    _known[form] = (_cast, (x.dtype, *call)) if cast else call
+    _known[form] = (_laid_out, call) if laid_out else call
 
 
 def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
@@ -69,12 +67,6 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
     if other and x.ndim == 3 and not uneven and x.stride() == channels_last_strides(x.shape):
         return _convolve_as_picture, planner.vendor.arguments(other)
     return planner.vendor.forward, (geometry,)
-
-
-def _cast(
-    x: Tensor, w: Tensor, b: Tensor | None, dtype: torch.dtype, function: Callable[..., Tensor], arguments: tuple
-) -> Tensor:
-    return function(x.to(dtype), w.to(dtype), None if b is None else b.to(dtype), *arguments)
 
 
 def _laid_out(x: Tensor, w: Tensor, b: Tensor | None, function: Callable[..., Tensor], arguments: tuple) -> Tensor:

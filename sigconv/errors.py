@@ -1,4 +1,4 @@
-"""The one kind of error that is the caller's to mend."""
+"""The one kind of error that is the caller's to mend, and how others are told in a line."""
 
 
 class UsageError(ValueError):
@@ -6,3 +6,8 @@ class UsageError(ValueError):
 
     The command line and the recipes print it as one line; everything else is a defect and keeps its trace.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Of what it says; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -73,13 +73,11 @@ def convolve(
     owner: object,
 ) -> Tensor:
     """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
+    x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     form = direct.form(x, weight, bias, window, groups, modes)
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, weight, bias, *arguments)
-    given = x, weight, bias
-    x, weight, bias = _autocast(*given)  # type: ignore[assignment]
-    cast = any(mine is not theirs for mine, theirs in zip((x, weight, bias), given, strict=True))
     check.convolution(owner, x, weight, bias, window.ndim, groups)
     batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
@@ -89,7 +87,7 @@ def convolve(
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
     if batched.ndim == x.ndim and not ahead:
-        direct.remember(form, batched, weight, geometry, cast=cast, laid_out=batched is not x)
+        direct.remember(form, batched, weight, geometry, laid_out=batched is not x)
     y = convolution(batched, weight, bias, geometry)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 

@@ -105,10 +105,6 @@ def _triton_convolves_each(problem: Problem) -> bool:
     return not (picture and square and (half or window.places < 25)) and (window.ndim > 2 or window.places < 40)
 
 
-def _has_few_channels(problem: Problem) -> bool:
-    return problem.geometry.groups == 1 and problem.in_channels <= triton.FEW
-
-
 def _tiles_win(problem: Problem) -> bool:
     """By their count, or because the vendor, without AVX-512, sums up along one axis in 2 to 5 times the usual time."""
     slow = problem.operation == "grad_weight" and problem.geometry.window.ndim == 1 and has_avx2_alone()
@@ -158,7 +154,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "triton",
         "the vendor takes eight channels at a time, of which a first layer has three at most (1.3 to 10 times)",
-        lambda p: _on_gpu(p, "forward", "grad_weight") and _has_few_channels(p) and p.products >= 1 << 30,
+        lambda p: (
+            _on_gpu(p, "forward", "grad_weight")
+            and triton.has_few_channels(p.in_channels, p.geometry)
+            and p.products >= 1 << 30
+        ),
     ),
     Rule(
         "numba",

@@ -18,6 +18,7 @@ from sigconv.bench.result import FORWARD, PASSES, STEP, Figures, Result
 from sigconv.bench.roofline import count_work, measure_rates
 from sigconv.bench.saved import saved_bytes
 from sigconv.bench.suites import SUITES
+from sigconv.errors import first_line
 from sigconv.names import named
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -89,14 +90,10 @@ def _compiled(plain: Contestant, case: Case, note: Callable[[str], None]) -> lis
     except DifferentError as error:  # the compiler's fault, not ours
         note(f"torch.compile is left out of {case.name}: {error}")
     except Exception as error:  # of the compiler, of its compiler, of a library that they miss: of any kind
-        note(f"torch.compile is left out where it fails: {_first_line(error)}")
+        note(f"torch.compile is left out where it fails: {first_line(error)}")
     else:
         return [contestant]
     return []
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _numbered(suites: Sequence[Suite]) -> Iterator[tuple[str, Suite, Case]]:

@@ -160,7 +160,6 @@ def test_every_kernel_compiles_for_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(driver, "_active", _Hopper())
     monkeypatch.setattr(JITFunction, "run", compile_only)
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     for dtype in (torch.bfloat16, torch.float32):  # of which products of matrices are others
         _convolve_few_channels(dtype)
     _call_all_others()

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from sigconv.errors import first_line
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER, Problem
 from sigconv.window import Window
@@ -71,8 +72,8 @@ def _runs() -> bool:
     try:
         operations.max_pool(torch.zeros(1, 1, 2, device="cuda"), Geometry(Window.parse((2,)), (2,)))
     except Exception as error:  # of Triton, of its compilers, of the driver: of any kind
-        cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        warnings.warn(f"sigconv leaves GPUs to torch, since Triton fails to run a kernel: {cause}", stacklevel=2)
+        failed = f"Triton fails to run a kernel: {first_line(error)}"
+        warnings.warn(f"sigconv leaves GPUs to torch, since {failed}", stacklevel=2)
         return False
     return True
 

@@ -5,7 +5,7 @@ What is summed up over a feature is summed in chunks: a program goes through eve
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import triton
 import triton.language as tl
@@ -37,6 +37,11 @@ class Bands(NamedTuple):
     @property
     def channel_blocks(self) -> int:
         return triton.cdiv(self.signal.channels, self.channel_block)
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What a kernel must know of a block."""
+        return {"channels": self.channel_block, "places": self.place_block}
 
     def in_chunks(self, bands: int) -> Grid:
         return chunks_for(self.units, self.channel_blocks * bands), self.channel_blocks, bands

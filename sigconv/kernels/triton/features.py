@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -36,8 +36,17 @@ def of_feature(values, feature, known):
     return tl.load(values + feature, known, other=0.0).to(tl.float32)
 
 
-FEATURES, CHUNKS = 4, 256
-"""Of a block, where what chunks gave is joined."""
+@triton.jit
+def normalisation(features, feature, known):
+    """Mean, inverse of the deviation, scale and shift."""
+    mean, var = of_feature(features.mean, feature, known), of_feature(features.var, feature, known)
+    bias = 0.0 if features.bias is None else of_feature(features.bias, feature, known)
+    scale, shift, invstd = scale_and_shift(of_feature(features.weight, feature, known), bias, mean, var, features.eps)
+    return mean, invstd, scale, shift
+
+
+JOINED: dict[str, Any] = {"feature_block": 4, "chunk_block": 256}
+"""Features and chunks of a block, where what chunks gave is joined."""
 
 
 def chunked(parts: Bands, channels: int, bands: int, values: int) -> tuple[Tensor, Grid]:
@@ -47,4 +56,4 @@ def chunked(parts: Bands, channels: int, bands: int, values: int) -> tuple[Tenso
 
 
 def by_feature(found: Tensor) -> Grid:
-    return triton.cdiv(found.shape[2], FEATURES), 1, 1
+    return triton.cdiv(found.shape[2], JOINED["feature_block"]), 1, 1

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from sigconv.kernels.triton.bands import block_of, count_of, feature_of, in_bands, read
 from sigconv.kernels.triton.features import (
-    CHUNKS,
-    FEATURES,
+    JOINED,
     Features,
     by_feature,
     chunked,
@@ -32,11 +31,11 @@ def moments(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Featur
     bands = len(weight) // x.shape[1]
     parts = in_bands(x, bands)
     found, grid = chunked(parts, x.shape[1], bands, 4)
-    _moments(grid, parts.signal, found, parts.units, channels=parts.channel_block, places=parts.place_block)
+    _moments(grid, parts.signal, found, parts.units, **parts.form)
     mean, var = (empty(x, weight.shape, torch.float64) for _ in range(2))
     scale, shift = (empty(x, weight.shape, torch.float32) for _ in range(2))
-    features, forms = Features(weight, bias, mean, var, eps), {"feature_block": FEATURES, "chunk_block": CHUNKS}
-    _join_moments(by_feature(found), found, features, scale, shift, found.shape[0], len(weight), **forms)
+    features = Features(weight, bias, mean, var, eps)
+    _join_moments(by_feature(found), found, features, scale, shift, found.shape[0], len(weight), **JOINED)
     return features, scale, shift
 
 

@@ -33,8 +33,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
         shift,
         in_bands(y, bands).signal,
         rectified=rectified,
-        channels=parts.channel_block,
-        places=parts.place_block,
+        **parts.form,
     )
     return y, features.mean, features.var
 
@@ -63,8 +62,7 @@ def grad_normalise(x: Tensor, g: Tensor, features: Features, rectified: bool) ->
         factors,
         in_bands(gx, bands).signal,
         rectified=rectified,
-        channels=parts.channel_block,
-        places=parts.place_block,
+        **parts.form,
     )
     return gx, gw, gb
 

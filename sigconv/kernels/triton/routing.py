@@ -18,7 +18,7 @@ from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, r
 def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Errors g and winners (batch, channels, *output size) -> (batch, channels, *size).
 
-    With a base, x (batch, channels, *size) and three factors (3, channels), float32, the first times that, plus the
+    With a base, x (batch, channels, *size) and factors (3 or more, channels), float32, the first times that, plus the
     second times x, plus the third. Each sample looks at the windows that see it, so no two programs write to the same.
     """
     x, factors = base or (None, None)

@@ -12,13 +12,11 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER
 from sigconv.kernels.triton.bands import block_of, feature_of, in_bands, read
 from sigconv.kernels.triton.features import (
-    CHUNKS,
-    FEATURES,
+    JOINED,
     Features,
     by_feature,
     chunked,
-    of_feature,
-    scale_and_shift,
+    normalisation,
 )
 from sigconv.kernels.triton.strided import address, strided
 from sigconv.kernels.triton.tape import empty
@@ -33,8 +31,7 @@ def error_sums(x: Tensor, g: Tensor, features: Features, rectified: bool) -> Ten
     parts = in_bands(x, bands)
     found, grid = chunked(parts, x.shape[1], bands, 2)
     errors = in_bands(g, bands).signal
-    forms = {"channels": parts.channel_block, "places": parts.place_block}
-    _error_sums(grid, parts.signal, errors, features, found, parts.units, rectified=rectified, **forms)
+    _error_sums(grid, parts.signal, errors, features, found, parts.units, rectified=rectified, **parts.form)
     return found
 
 
@@ -52,9 +49,7 @@ def _error_sums(
     chunk, chunks = tl.program_id(0), tl.num_programs(0)
     first = block_of(x, chunk, channels, places)
     known, feature, step = first[1] < x.channels, feature_of(first[1]), x.channels * tl.num_programs(2)
-    weight, bias = of_feature(features.weight, feature, known), of_feature(features.bias, feature, known)
-    middle, var = of_feature(features.mean, feature, known), of_feature(features.var, feature, known)
-    scale, shift, _ = scale_and_shift(weight, bias, middle, var, features.eps)
+    middle, _, scale, shift = normalisation(features, feature, known)
     plain = tl.zeros((channels, places), tl.float32)
     weighted = tl.zeros((channels, places), tl.float32)
     for unit in range(chunk, units, chunks):
@@ -87,8 +82,7 @@ def pooled_error_sums(x: Tensor | None, winner: Tensor, g: Tensor, mean: Tensor 
         parts.units,
         frame=frame,
         no_winner=NO_WINNER,
-        channels=parts.channel_block,
-        places=parts.place_block,
+        **parts.form,
     )
     return found
 
@@ -139,8 +133,7 @@ def slopes(found: Tensor, features: Features, count: int) -> tuple[Tensor, Tenso
     weight, number = features.weight, found.shape[2]
     gw, gb = (empty(weight, weight.shape) for _ in range(2))
     factors = empty(found, (4, number))
-    forms = {"feature_block": FEATURES, "chunk_block": CHUNKS}
-    _join_errors(by_feature(found), found, features, gw, gb, factors, found.shape[0], number, 1 / count, **forms)
+    _join_errors(by_feature(found), found, features, gw, gb, factors, found.shape[0], number, 1 / count, **JOINED)
     return factors, gw, gb
 
 
@@ -167,9 +160,7 @@ def _join_errors(
         weighted += tl.load(place + number, known, other=0.0)
     known = feature < number
     by_bias = tl.sum(plain, 0)[None, :]
-    weight, mean = of_feature(features.weight, feature, known), of_feature(features.mean, feature, known)
-    bias = 0.0 if features.bias is None else of_feature(features.bias, feature, known)
-    scale, shift, invstd = scale_and_shift(weight, bias, mean, of_feature(features.var, feature, known), features.eps)
+    mean, invstd, scale, shift = normalisation(features, feature, known)
     by_weight = tl.sum(weighted, 0)[None, :] * invstd
     slope = -scale * invstd * by_weight * share
     tl.store(gw + feature, by_weight, known)

@@ -43,6 +43,7 @@ class Tape:
         self._allocations: list[tuple[Sizes, Sizes, torch.dtype]] = []
         self._starts: list[_Start] = []
         self._results: list[int] = []
+        self._single = False
         self._device = operands[0].device
         self._knows_all = len({t.data_ptr() for t in operands}) == len(operands)
 
@@ -144,19 +145,20 @@ def _form(operand: Any) -> Hashable:
     return (operand.shape, operand.stride(), operand.dtype) if isinstance(operand, Tensor) else operand
 
 
-def empty(like: Tensor, shape: Sizes, dtype: torch.dtype | None = None, *, strides: Sizes | None = None) -> Tensor:
-    """Room for numbers of any value, contiguous if no strides are given."""
-    dtype = dtype or like.dtype
-    if strides is None:
-        made = torch.empty(shape, dtype=dtype, device=like.device)
-    else:
-        made = torch.empty_strided(shape, strides, dtype=dtype, device=like.device)
-    if active.tape is not None:
-        active.tape.allocate(made)
-    return made
+def empty(like: Tensor, shape: Sizes, dtype: torch.dtype | None = None) -> Tensor:
+    """Room for numbers of any value, contiguous."""
+    return _noted(like.new_empty(shape, dtype=dtype))
 
 
 def laid_out_empty(like: Tensor, channels: int, size: Sizes, dtype: torch.dtype | None = None) -> Tensor:
     """The same for a signal (batch, channels, \\*size) in the layout of ``like``."""
     shape = (like.shape[0], channels, *size)
-    return empty(like, shape, dtype, strides=channels_last_strides(shape) if is_channels_last(like) else None)
+    if not is_channels_last(like):
+        return empty(like, shape, dtype)
+    return _noted(like.new_empty_strided(shape, channels_last_strides(shape), dtype=dtype))
+
+
+def _noted(made: Tensor) -> Tensor:
+    if active.tape is not None:
+        active.tape.allocate(made)
+    return made
