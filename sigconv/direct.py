@@ -1,4 +1,4 @@
-"""Convolutions that go straight to what computes them, by the form of their operands.
+"""Convolution and max pooling that go straight to what computes them, by the form of their operands.
 
 Of a form that has been before it is known that all checks hold, and whether torch computes all directions or functions
 of ours do. So nothing is left to be done before: that would take longer than a small convolution itself.
@@ -16,11 +16,12 @@ from sigconv import planner
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import is_plain
 from sigconv.layout import channels_last, channels_last_strides
+from sigconv.pooling import max_and_winner
 from sigconv.trilinear import derivative
 from sigconv.window import Window
 
-Call = tuple[Callable[..., Tensor], tuple]
-"""A function of x, w and bias, and what arguments it has behind these."""
+Call = tuple[Callable[..., Any], tuple]
+"""A function of x, w and bias, or of x alone, and what arguments it has behind these."""
 
 MOST = 4096
 """Forms that are remembered."""
@@ -42,19 +43,39 @@ def form(
 
 
 def known(form: Hashable) -> Call | None:
-    """What computes a convolution of this form, if there has been one."""
+    """What computes a convolution, or a pooled map and its winners, of this form, if there has been one."""
     # A compiler, for which nothing has a form, would go through all that is remembered.
     return None if form is None else _known.get(form)
 
 
 def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, laid_out: bool) -> None:
     """Note how a convolution is computed whose checks held; whether x was ``laid_out`` in channels-last for it."""
-    if form is None or form in _known:
+    if form is not None:
+        call = _direct(x, w, geometry)
+        _keep(form, (_laid_out, call) if laid_out else call)
+
+
+def pooling_form(x: Tensor, window: Window, ceil_mode: bool) -> tuple[Hashable, ...] | None:
+    """The same as :func:`form` of max pooling."""
+    if planner.is_forced() or not is_plain((x,)):
+        return None
+    return window, ceil_mode, x.shape, x.stride(), x.dtype, x.device
+
+
+def remember_pooling(form: Hashable, x: Tensor, geometry: Geometry) -> None:
+    """Note how max pooling is computed whose checks held."""
+    if form is None:
         return
+    if planner.is_native_pooling("max_pool", geometry, x):
+        _keep(form, planner.vendor.max_pool_call(geometry))
+    else:
+        _keep(form, (max_and_winner, (geometry,)))
+
+
+def _keep(form: Hashable, call: Call) -> None:
     if len(_known) >= MOST:
         _known.clear()
-    call = _direct(x, w, geometry)
-    _known[form] = (_laid_out, call) if laid_out else call
+    _known[form] = call
 
 
 def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Call:

@@ -201,7 +201,13 @@ def pool_max(
     x: Tensor, window: Window, ceil_mode: bool, return_indices: bool, owner: object
 ) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`max_pool` for a window that is parsed already; errors start with ``owner``."""
+    form = None if return_indices else direct.pooling_form(x, window, ceil_mode)
+    if (call := direct.known(form)) is not None:
+        function, arguments = call
+        return function(x, *arguments)[0]
     batched, geometry = _pooled(x, window, ceil_mode, owner)
+    if batched.ndim == x.ndim:
+        direct.remember_pooling(form, x, geometry)
     best, winner = max_and_winner(batched, geometry)
     best = best if batched.ndim == x.ndim else best.squeeze(0)
     if not return_indices:

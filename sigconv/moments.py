@@ -11,13 +11,18 @@ import torch
 from torch import Tensor
 
 from sigconv import planner
-from sigconv.differentiable import Differentiable, by_autograd, wants_more
+from sigconv.differentiable import Differentiable, by_autograd, is_forward_mode, wants_more
 from sigconv.geometry import each_place
 
 
 class _Moments(Differentiable):
+    """Keeps x as it is, and not what is made of it to compute in float32."""
+
     @staticmethod
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        x = _wide(x)
+        if not _is_ours(x):
+            return _of_torch(x)
         mean, var = planner.kernel("moments", each_place(x.shape[2:]), (x,))(x)
         return mean.to(x.dtype), var.to(x.dtype)
 
@@ -30,17 +35,30 @@ class _Moments(Differentiable):
         x, mean = ctx.saved_tensors
         if wants_more(g_mean, g_var):
             return by_autograd(_of_torch, (x,), (g_mean, g_var))[0]
-        count = x.shape[2:].numel()
+        wide, count = _wide(x), x.shape[2:].numel()
         slope = g_var * (2 / count)
-        return planner.kernel("scaled", each_place(x.shape[2:]), (x,))(x, slope, g_mean / count - slope * mean)
+        kernel = planner.kernel("scaled", each_place(x.shape[2:]), (wide,))
+        return kernel(wide, slope, g_mean / count - slope * mean).to(x.dtype)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance over places: x (batch, channel, *size) -> two (batch, channel)."""
-    is_ours = planner.is_ours("moments", each_place(x.shape[2:]), x)
-    return _Moments.call(x) if is_ours else _of_torch(x)
+    """Mean and biased variance over places: x (batch, channel, *size) -> two (batch, channel), in float32 at least."""
+    is_narrow = x.dtype != _wide_dtype(x) and not torch.compiler.is_compiling() and not is_forward_mode()
+    return _Moments.call(x) if is_narrow or _is_ours(x) else _of_torch(x)
 
 
 def _of_torch(x: Tensor) -> tuple[Tensor, Tensor]:
-    var, mean = torch.var_mean(x.flatten(2), 2, correction=0)
+    var, mean = torch.var_mean(_wide(x).flatten(2), 2, correction=0)
     return mean, var
+
+
+def _is_ours(x: Tensor) -> bool:
+    return planner.is_ours("moments", each_place(x.shape[2:]), x)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(_wide_dtype(x))
+
+
+def _wide_dtype(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

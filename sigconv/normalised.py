@@ -22,7 +22,7 @@ from sigconv.differentiable import Differentiable, by_autograd, errors_of, wants
 from sigconv.geometry import Geometry, each_place
 from sigconv.layout import is_channels_last
 from sigconv.pooling import max_and_winner
-from sigconv.rules import MANY
+from sigconv.rules import RECTIFIED
 
 
 class _Normalised(Differentiable):
@@ -55,8 +55,9 @@ def normalises(x: Tensor, bands: int) -> bool:
 
 
 def rectifies(x: Tensor) -> bool:
-    """The same of whole channels and with ReLU; there, torch is not slow, and our call takes time."""
-    return normalises(x, x.shape[1]) and x.numel() >= MANY
+    """The same of whole channels and with ReLU, where it is faster."""
+    many = None if torch.compiler.is_compiling() else RECTIFIED.get(x.device.type)
+    return many is not None and x.numel() >= many and normalises(x, x.shape[1])
 
 
 def normalised(

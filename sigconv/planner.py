@@ -31,10 +31,11 @@ from sigconv.kernels import (
     winograd,
 )
 from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_plain
-from sigconv.layout import is_channels_last
+from sigconv.layout import is_batched, is_channels_last
 from sigconv.names import named
 from sigconv.remembered import remembered
 from sigconv.rules import FEW, MANY, RULES, SMALL
+from sigconv.window import Sizes, Window
 
 KERNELS: dict[str, Any] = {
     "vendor": vendor,
@@ -111,20 +112,30 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
     return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
 
 
-def has_fused_pool(operation: str, geometry: Geometry, x: Tensor, channels: int) -> bool:
-    """Whether a kernel does maximum pooling and what is before it at once, on what x is convolved to, ``channels``."""
-    if torch.compiler.is_compiling():
+def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
+    """Whether a kernel does maximum pooling and what is before it at once, on the ``channels`` that x is convolved to
+    by ``window``."""
+    if torch.compiler.is_compiling() or not is_plain((x,)) or is_batched(x):
         return False
-    seen = Problem.of(operation, geometry, (x,))
-    return _fuses(replace(seen, dtype=autocast_dtype(x)) if is_autocast(x) else seen, channels, _forced)
+    dtype = autocast_dtype(x) if is_autocast(x) else x.dtype
+    return _fuses(operation, window, pool, x.shape, channels, dtype, x.device.type, _forced)
 
 
 @remembered
-def _fuses(seen: Problem, channels: int, forced: str | None) -> bool:
-    geometry = seen.geometry
-    if min(geometry.output_size) < 1 or geometry.window.blind_axis(geometry.size) is not None:
+def _fuses(
+    operation: str,
+    window: Window,
+    pool: Window,
+    shape: Sizes,
+    channels: int,
+    dtype: torch.dtype,
+    device: str,
+    forced: str | None,
+) -> bool:
+    geometry = Geometry(pool, window.output_size(shape[2:]))
+    if min(geometry.size) < 1 or min(geometry.output_size) < 1 or pool.blind_axis(geometry.size) is not None:
         return False
-    problem = replace(seen, in_channels=channels, out_channels=channels, channels_last=True)
+    problem = Problem(operation, geometry, shape[0], channels, channels, dtype, device, True, True)
     return (problem.inputs >= FEW or forced is not None) and _is_ours(problem, forced)
 
 

@@ -118,11 +118,14 @@ FEW = 1 << 17
 """Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
 
 MANY = 400_000
-"""The same for pooling by itself, where the vendor is fast, and for batch normalisation with ReLU."""
+"""The same for pooling by itself, where the vendor is fast."""
 
 BUSY = 1 << 24
 """Numbers that keep a fast GPU busy for as long as it takes to call a function of ours, about half a millisecond: in
-convolution. Pooling needs twice as many, normalisation four times."""
+convolution and bands. Pooling needs twice as many."""
+
+RECTIFIED = {"cpu": MANY, "cuda": 4 * BUSY}
+"""The same for batch normalisation with ReLU, in which torch is not slow, by the kind of device."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -133,8 +136,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "triton",
-        "the vendor reads and writes a signal twice as often as is needed (1.5 to 4 times)",
-        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= 4 * BUSY,
+        "the vendor reads and writes a signal twice as often as is needed, and copies it for bands (1.5 to 4 times)",
+        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= BUSY,
     ),
     Rule(
         "fft",

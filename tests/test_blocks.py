@@ -208,6 +208,22 @@ def test_statistics_of_half_precision_do_not_overflow():
     torch.testing.assert_close(y.float(), StatisticsPooling()(x), rtol=0.01, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_statistics_of_half_precision_keep_the_signal_as_it_is(dtype):
+    x = (3 + torch.randn(2, 4, 5, 6)).to(dtype).requires_grad_()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        y = StatisticsPooling()(x)
+    assert {t.dtype for t in kept if t.numel() == x.numel()} == {dtype}
+    g = torch.randn_like(y)
+    found = torch.autograd.grad(y, x, g, create_graph=True)[0]
+    wide = x.detach().float().requires_grad_()
+    expected = torch.autograd.grad(StatisticsPooling()(wide), wide, g.float(), create_graph=True)[0]
+    torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=1e-3)
+    again, wanted = torch.autograd.grad(found.sum(), x)[0], torch.autograd.grad(expected.sum(), wide)[0]
+    torch.testing.assert_close(again.float(), wanted, rtol=0.1, atol=1e-2)
+
+
 @pytest.mark.parametrize("size", [(), (5,), (5, 3)])
 def test_sub_spectral_norm_is_batch_norm_of_each_band(size):
     norm = SubSpectralNorm(3, 2).double()

@@ -1,7 +1,6 @@
 """The commands as they are typed."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from typer.testing import CliRunner
 
 from sigconv import cli, planner
 from sigconv.verification import cases, run
+
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 
 @pytest.fixture
@@ -55,6 +56,7 @@ def test_describe_counts() -> None:
     [
         (["describe", "1x28x28-20C4-MP2-40C5-MP3-MP3-10N"], "layer 5, MP3, receives 2x2"),
         (["verify", "--device", "gpu"], "device 'gpu' cannot be used"),
+        pytest.param(["verify", "--device", "cuda"], "device 'cuda' cannot be used", marks=NO_GPU),
         (["verify", "--json", "/nowhere/at/all.json"], "/nowhere/at/all.json cannot be written"),
         (["predict", "/nowhere", "digit.png"], "/nowhere"),
     ],
@@ -69,13 +71,3 @@ def test_mistakes_get_one_line(
     error = capsys.readouterr().err
     assert answer in error
     assert "Traceback" not in error
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_no_gpu_is_said_in_a_line() -> None:
-    found = subprocess.run(
-        [sys.executable, "-m", "sigconv.cli", "verify", "--device", "cuda"], capture_output=True, text=True
-    )
-    assert found.returncode == 2
-    assert "device 'cuda' cannot be used" in found.stderr
-    assert "Traceback" not in found.stderr

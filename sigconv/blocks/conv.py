@@ -79,14 +79,15 @@ class ConvBlock(nn.Module):
                 self.add_module(name, part)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not isinstance(self.conv, Conv):
+        parts, conv = self._modules, self._modules["conv"]
+        if not isinstance(conv, Conv):
             return self._one_by_one(x)
-        if x.ndim == self.conv.window.ndim + 1 and "norm" not in self._modules:
+        if x.ndim == conv.window.ndim + 1 and "norm" not in parts:
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
-        x = self._laid_out(x)
-        if not self._modules.keys() <= PARTS or are_observed(self, *self.children()):
+        x = _laid_out(x, conv)
+        if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
             return self._one_by_one(x)
-        pool = self._modules.get("pool")
+        pool = parts.get("pool")
         if isinstance(pool, MaxPool) and has_forward_of(MaxPool, pool):
             return pooled(self, pool, x)
         x = activated(self, x)
@@ -95,17 +96,18 @@ class ConvBlock(nn.Module):
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
         """``pool(self(x))``, with less than both would take where that can be done."""
         known = self._modules.keys() < PARTS and isinstance(self.conv, Conv) and has_forward_of(ConvBlock, self)
-        if not known or are_observed(self, pool, *self.children()):
+        if not known or are_observed(self, pool, *self._modules.values()):
             return pool(self(x))
-        return pooled(self, pool, self._laid_out(x))
+        return pooled(self, pool, _laid_out(x, self.conv))
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():
             x = part(x)
         return x
 
-    def _laid_out(self, x: Tensor) -> Tensor:
-        return preferred(x) if x.ndim == self.conv.window.ndim + 2 else x
+
+def _laid_out(x: Tensor, conv: Conv) -> Tensor:
+    return preferred(x) if x.ndim == conv.window.ndim + 2 else x
 
 
 def separable(

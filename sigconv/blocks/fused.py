@@ -66,10 +66,10 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
         return None
     if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim:
         return None
-    geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
     operation = "rectified_max_pool" if norm is None else "normalised_max_pool"
-    if not planner.has_fused_pool(operation, geometry.pooling, x, conv.out_channels):
+    if not planner.has_fused_pool(operation, conv.window, pool.window, x, conv.out_channels):
         return None
+    geometry = PooledGeometry(conv.window, tuple(x.shape[2:]), conv.groups, pool=pool.window)
     rectifies = type(activation) is nn.ReLU
     if norm is None:
         y = _of_winners(conv, rectifies, x, geometry)

@@ -13,16 +13,18 @@ _OF_ALL = (
 )
 
 
-def are_observed(*modules: nn.Module) -> bool:
+def are_observed(*modules: nn.Module | None) -> bool:
     """Whether anybody wants to see what goes into one of the modules, or comes out of it, or has put a forward in."""
-    return any(_OF_ALL) or any(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or "forward" in vars(module)
-        for module in modules
-    )
+    for module in modules:  # a loop: any() takes twice as long, and each block asks
+        if module is not None and (
+            module._forward_hooks
+            or module._forward_pre_hooks
+            or module._backward_hooks
+            or module._backward_pre_hooks
+            or "forward" in module.__dict__
+        ):
+            return True
+    return any(_OF_ALL)
 
 
 def has_forward_of(kind: type[nn.Module], module: nn.Module) -> bool:

@@ -88,5 +88,5 @@ class StatisticsPooling(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        middle, variance = moments(x.to(torch.promote_types(x.dtype, torch.float32)))
+        middle, variance = moments(x)
         return torch.cat([middle, variance.clamp(min=1e-10).sqrt()], 1).to(x.dtype)

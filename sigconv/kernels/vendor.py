@@ -5,6 +5,7 @@ The vendor pads alike on both sides of an axis; what is more on one side is padd
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -148,7 +149,16 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     if geometry.window.ndim == 1:
         best, winner = max_pool(x.unsqueeze(2), geometry.as_picture())
         return best.squeeze(2), winner.squeeze(2)
-    return _pool_operator("max_pool{}d_with_indices", geometry)(x, *_pool_arguments(geometry))
+    pool, arguments = max_pool_call(geometry)
+    return pool(x, *arguments)
+
+
+def max_pool_call(geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
+    """What pools x, and its arguments behind x."""
+    if geometry.window.ndim == 1:
+        return max_pool, (geometry,)
+    # Not torch.ops.aten's, whose call takes as long as to pool a small map.
+    return getattr(torch._C._nn, f"max_pool{geometry.window.ndim}d_with_indices"), _pool_arguments(geometry)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
