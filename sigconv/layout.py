@@ -18,6 +18,8 @@ from sigconv.remembered import remembered
 from sigconv.window import Sizes
 
 _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
+_KNOWN = (3, *_FORMATS)
+"""How many axes signals have for which there is channels-last."""
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -26,7 +28,7 @@ def channels_last(x: Tensor) -> Tensor:
     Not by ``contiguous``, which leaves a single channel's strides as they are, and then all that follows is in the
     other layout. Such a signal is not copied: its numbers are in the same order in both.
     """
-    if x.ndim in (3, *_FORMATS) and x.shape[1] == 1:
+    if x.ndim in _KNOWN and x.shape[1] == 1:
         return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
     if x.ndim == 3:
         return x if is_channels_last(x) else x.unsqueeze(2).to(memory_format=channels_last_2d).squeeze(2)
@@ -69,7 +71,7 @@ def is_channels_last(x: Tensor) -> bool:
 @remembered
 def has_channels_last(shape: Sizes, strides: Sizes) -> bool:
     """The same of a tensor of this shape and these strides."""
-    if len(shape) not in (3, *_FORMATS) or strides[1] != 1:
+    if len(shape) not in _KNOWN or strides[1] != 1:
         return False
     step = shape[1]
     for size, stride in zip(shape[:1:-1], strides[:1:-1], strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -25,15 +26,13 @@ RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 def activated(block: nn.Module, x: Tensor) -> Tensor:
     """What a block's convolution, normalisation and activation make of x, the last two at once where that is faster.
 
-    This and :func:`pooled` call no hooks: ask :func:`.observed.are_observed` first.
+    This and :func:`pooled` call no hooks, so forward in place of the modules, which takes some microseconds less: ask
+    :func:`.observed.are_observed` first.
     """
     conv, norm, activation = _parts(block)
-    x = conv(x)
     if type(norm) is BatchNorm and type(activation) is nn.ReLU:
-        return norm.rectified(x)
-    for part in (norm, activation):
-        x = x if part is None else part(x)
-    return x
+        return norm.rectified(conv.forward(x))
+    return _one_by_one((conv, norm, activation), x)
 
 
 def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
@@ -49,8 +48,12 @@ def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
         if y is not None:
             return y
         parts = [conv, norm, pool, activation]
+    return _one_by_one(parts, x)
+
+
+def _one_by_one(parts: Sequence[nn.Module | None], x: Tensor) -> Tensor:
     for part in parts:
-        x = x if part is None else part(x)
+        x = x if part is None else part.forward(x)
     return x
 
 
