@@ -32,7 +32,7 @@ def activated(block: nn.Module, x: Tensor) -> Tensor:
     conv, norm, activation = _parts(block)
     if type(norm) is BatchNorm and type(activation) is nn.ReLU:
         return norm.rectified(conv.forward(x))
-    return _one_by_one((conv, norm, activation), x)
+    return _without_hooks((conv, norm, activation), x)
 
 
 def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
@@ -48,10 +48,10 @@ def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
         if y is not None:
             return y
         parts = [conv, norm, pool, activation]
-    return _one_by_one(parts, x)
+    return _without_hooks(parts, x)
 
 
-def _one_by_one(parts: Sequence[nn.Module | None], x: Tensor) -> Tensor:
+def _without_hooks(parts: Sequence[nn.Module | None], x: Tensor) -> Tensor:
     for part in parts:
         x = x if part is None else part.forward(x)
     return x

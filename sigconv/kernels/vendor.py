@@ -146,17 +146,19 @@ def _backward(
 
 
 def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    if geometry.window.ndim == 1:
-        best, winner = max_pool(x.unsqueeze(2), geometry.as_picture())
-        return best.squeeze(2), winner.squeeze(2)
     pool, arguments = max_pool_call(geometry)
     return pool(x, *arguments)
+
+
+def _max_pool_as_picture(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    best, winner = max_pool(x.unsqueeze(2), geometry.as_picture())
+    return best.squeeze(2), winner.squeeze(2)
 
 
 def max_pool_call(geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
     """What pools x, and its arguments behind x."""
     if geometry.window.ndim == 1:
-        return max_pool, (geometry,)
+        return _max_pool_as_picture, (geometry,)
     # Not torch.ops.aten's, whose call takes as long as to pool a small map.
     return getattr(torch._C._nn, f"max_pool{geometry.window.ndim}d_with_indices"), _pool_arguments(geometry)
 

@@ -12,12 +12,8 @@ def _ten(layer: type[nn.Module]) -> nn.Module:
     return nn.Sequential(*(layer(8, 8, 3, padding=1) for _ in range(10)))
 
 
-def _ten_blocks(norm: str | None) -> nn.Module:
-    return nn.Sequential(*(ConvBlock(8, 8, (3, 3), padding=1, norm=norm) for _ in range(10)))
-
-
-def _three_pooled() -> nn.Module:
-    return nn.Sequential(*(ConvBlock(8, 8, (3, 3), padding=1, pool=2) for _ in range(3)))
+def _blocks(number: int, norm: str | None = "batch", pool: int | None = None) -> nn.Module:
+    return nn.Sequential(*(ConvBlock(8, 8, (3, 3), padding=1, norm=norm, pool=pool) for _ in range(number)))
 
 
 CALLS = Suite(
@@ -25,9 +21,9 @@ CALLS = Suite(
     (
         Case("ten 1-D layers k3, 8 maps", "calls", lambda: _ten(nn.Conv1d), (1, 8, 32)),
         Case("ten 2-D layers 3x3, 8 maps", "calls", lambda: _ten(nn.Conv2d), (1, 8, 8, 8)),
-        Case("ten 2-D blocks 3x3, 8 maps", "blocks", lambda: _ten_blocks(None), (1, 8, 8, 8)),
-        Case("ten 2-D blocks 3x3, 8 maps, batch norm", "blocks", lambda: _ten_blocks("batch"), (1, 8, 8, 8)),
-        Case("three 2-D blocks 3x3-MP2, 8 maps, batch norm", "blocks", _three_pooled, (1, 8, 16, 16)),
+        Case("ten 2-D blocks 3x3, 8 maps", "blocks", lambda: _blocks(10, norm=None), (1, 8, 8, 8)),
+        Case("ten 2-D blocks 3x3, 8 maps, batch norm", "blocks", lambda: _blocks(10), (1, 8, 8, 8)),
+        Case("three 2-D blocks 3x3-MP2, 8 maps, batch norm", "blocks", lambda: _blocks(3, pool=2), (1, 8, 16, 16)),
     ),
     seconds=2,
     grows=False,
