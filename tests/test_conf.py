@@ -64,8 +64,8 @@ SPEECH = {
     ]
     for group, options in OPTIONS.items()
 }
-# The recipes of speech share the rest, as all recipes share how they are trained.
-WAVEFORM = {group: SPEECH[group] for group in ("features", "model", "augment")}
+# The recipes of speech share all but their defaults, as all recipes share how they are trained.
+WAVEFORM = {"model": SPEECH["model"]}
 FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": WAVEFORM}
 
 

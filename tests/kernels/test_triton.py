@@ -40,11 +40,6 @@ def test_checks_hold_in_the_interpreter() -> None:
     assert " passed" in run.stdout
 
 
-def test_triton_is_imported_by_the_first_operation_only() -> None:
-    code = "import sys, sigconv, sigconv.kernels.triton; print('triton' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
-
-
 def _problem(operation: str = "forward", channels: int = 8, groups: int = 8, **changes: Any) -> Problem:
     geometry = Geometry(Window.parse(changes.pop("kernel", (3, 3))), changes.pop("size", (9, 9)), groups)
     fields = {"dtype": torch.bfloat16, "device": "cuda", "channels_last": True, "plain": True, "winners": None}

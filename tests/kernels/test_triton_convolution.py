@@ -158,6 +158,6 @@ def test_strange_strides(triton_device: str) -> None:
 def test_proofs_hold(triton_device: str, operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the planner and autograd, as ``sigconv verify`` does it."""
     monkeypatch.setitem(planner.KERNELS, "triton", kernels)
-    chosen = [case for case in cases.CASES[operation] if case.name.startswith("1-D")]
+    chosen = [case for case in cases.CASES[operation] if case.name.startswith("1-D")][::2]
     proof = proofs.exact(chosen, "triton", torch.float32, torch.device(triton_device))
     assert proof.holds, proof

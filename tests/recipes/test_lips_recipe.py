@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from data_prep.splits import place
 from sigconv.cli import app
 
-QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "loader.batch_size=4", "data.workers=2")
+QUICK = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "loader.batch_size=4", "data.workers=1")
 DRAWN = ("data=drawn", "mouth.height=24", "mouth.width=32")
 FEW = (*DRAWN, "data.clips=12", "data.speakers=3")
 MANY = (*DRAWN, "data.clips=48", "data.speakers=6", "loader.batch_size=16")
