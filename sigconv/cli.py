@@ -25,6 +25,7 @@ except ModuleNotFoundError:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sigconv.bench.report import Report
     from sigconv.train.predict import Prediction, Segment
 
 app = typer.Typer(
@@ -104,11 +105,18 @@ def bench(
 ) -> None:
     """Measure layers, blocks and networks against torch.nn, in turn in one run; Ctrl-C ends it with what is measured.
 
-    Exit status 0 only if all compute the same.
+    Files are written after each case: an end by force loses one only. Exit status 0 only if all compute the same.
     """
     from sigconv.bench import bench as measure
 
     _check_device(device)
+
+    def keep(report: Report) -> None:
+        if json_file is not None:
+            _write_json(json_file, report.to_dict())
+        if markdown_file is not None:
+            _write(markdown_file, report.markdown())
+
     report = measure(
         suite or (),
         device,
@@ -117,13 +125,10 @@ def bench(
         compiles=not without_compile,
         keep_memory=keep_memory,
         progress=_show_progress,
+        keep=keep,
     )
     _show_progress("")
     typer.echo(str(report))
-    if json_file is not None:
-        _write_json(json_file, report.to_dict())
-    if markdown_file is not None:
-        _write(markdown_file, report.markdown())
     raise typer.Exit(1 if report.wrong else 0)
 
 

@@ -33,6 +33,7 @@ def bench(
     compiles: bool = True,
     keep_memory: bool = False,
     progress: Callable[[str], None] = lambda doing: None,
+    keep: Callable[[Report], None] = lambda so_far: None,
 ) -> Report:
     """Measure the cases of ``suites``, all of :data:`SUITES` if none is named; Ctrl-C ends it with what is there.
 
@@ -41,6 +42,7 @@ def bench(
         compiles: whether torch.compile takes part, which needs a C++ compiler, and minutes.
         keep_memory: whether to call :func:`sigconv.backends.keep_freed_memory`, which changes the process for good.
         progress: hears what comes next.
+        keep: gets the report before the first case and after each, so that an end by force loses one case only.
     """
     setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles)
     chosen = [named("suite", name, SUITES).on(setting.device) for name in suites or SUITES]
@@ -50,11 +52,13 @@ def bench(
         report = Report(Machine.here(setting, kept, measure_rates(setting, idle(setting.device))))
         try:
             for place, suite, case in _numbered(chosen):
+                keep(report)
                 progress(f"{place}: {case.name}")
                 _add(report, suite, case, setting)
         except KeyboardInterrupt:
             wanted = sum(len(suite.cases) for suite in chosen)
             report.note(f"Interrupted: {len(report.results)} of {wanted} cases are measured.")
+        keep(report)
     return report
 
 

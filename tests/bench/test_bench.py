@@ -103,6 +103,26 @@ def test_what_is_finished_is_printed_when_interrupted(monkeypatch: pytest.Monkey
     assert report.notes == ["Interrupted: 1 of 2 cases are measured."]
 
 
+def test_what_is_finished_is_in_the_files_when_the_process_is_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "SUITES", {"small": _suite(Conv1d, Conv1d, Wrong)})
+    files, measured = [tmp_path / "a.json", tmp_path / "a.md"], []
+    right = run.measure
+
+    def look(suite: Suite, case: Case, *rest: object) -> object:
+        assert len(json.loads(files[0].read_text())["results"]) == len(measured)
+        assert files[1].read_text().count("\n| Conv1d |") == 2 * len(measured)
+        if case.name == "Wrong":
+            raise SystemExit(1)
+        measured.append(right(suite, case, *rest))
+        return measured[-1]
+
+    monkeypatch.setattr(run, "measure", look)
+    assert _type("--json", str(files[0]), "--markdown", str(files[1]))[0] == 1
+    assert len(measured) == 2
+
+
 def test_threads_and_generator_are_as_before() -> None:
     torch.manual_seed(3)
     threads, state = torch.get_num_threads(), torch.get_rng_state()
