@@ -16,6 +16,8 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, ndim: int, n_groups: int) -> None:
     """All that a convolution asks of signal, weight and bias; quick where all is well."""
+    if not isinstance(x, Tensor):
+        return signal(owner, x, ndim)
     dtype, device, maps = x.dtype, x.device, w.shape[0]
     well = dtype in DTYPES and dtype == w.dtype and device == w.device and n_groups > 0 and not maps % n_groups
     if b is not None:
@@ -36,8 +38,19 @@ def weight(owner: object, weight: Tensor) -> None:
         )
 
 
+def kernel(owner: object, w: Tensor, window: Window) -> None:
+    """The weight, which may have been replaced, is that of the window."""
+    if w.shape[2:] != window.kernel:
+        raise UsageError(
+            f"{owner}: the weight's kernel is {tuple(w.shape[2:])} but the window's is {window.kernel}; a layer whose "
+            f"weight is replaced by one of another size needs its kernel_size set, too"
+        )
+
+
 def signal(owner: object, x: Tensor, ndim: int) -> None:
     """x is ([batch,] channel, *size) with ``ndim`` spatial axes, of a dtype that we compute in."""
+    if not isinstance(x, Tensor):
+        raise UsageError(f"{owner}: input is a {type(x).__name__}; it must be a tensor")
     if x.ndim not in (ndim + 1, ndim + 2):
         raise UsageError(
             f"{owner}: input has {x.ndim} axes, shape {tuple(x.shape)}; {ndim} spatial axes need {ndim + 2} "
@@ -62,6 +75,8 @@ def channels(owner: object, x: Tensor, expected: int, ndim: int) -> None:
 
 
 def groups(owner: object, groups: int, channels: int, what: str) -> None:
+    if isinstance(groups, float):
+        raise UsageError(f"{owner}: groups is {groups}, not a whole number")
     if groups < 1 or channels % groups:
         raise UsageError(f"{owner}: {channels} {what} cannot be split into {groups} groups")
 

@@ -33,6 +33,9 @@ def convert(model: M) -> M:
     the state_dict is unchanged and outputs are equal. Layers that share one module still do. What somebody has made
     his own stays as it is: subclasses, and layers with parametrizations, pruning, a forward or parts put in. A model
     that *is* a layer to swap comes back as a new one.
+
+    To torch.fx our layers are no leaves, as torch.nn's are: its tracers have to be told so, of each kind in the model,
+    as in torchvision's ``create_feature_extractor(..., tracer_kwargs={"leaf_modules": [sigconv.Conv2d, ...]})``.
     """
     twins = {module: _twin(module) for module in model.modules() if type(module) in _TWINS and _is_as_made(module)}
     for parent in list(model.modules()):
@@ -72,7 +75,7 @@ def _twin(module: nn.Module) -> nn.Module:
     own = twin.__dict__
     # Mode, hooks and whatever the user hung on the layer come along; what the twin computes with is its own.
     for name, value in module.__dict__.items():
-        twins = name.startswith("_") or name == "training" or name not in own
+        twins = name.startswith("_") or name == "training" or not (name in own or hasattr(type(twin), name))
         if twins and name not in ("_parameters", "_modules", "_buffers"):
             own[name] = value
     return twin

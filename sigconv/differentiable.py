@@ -41,11 +41,17 @@ def _with_context(function: type[Function]) -> type[Function]:
 
     def forward(ctx: Any, *inputs: Any) -> Any:
         output = function.forward(*inputs)
+        output = tuple(map(_on_its_own, output)) if isinstance(output, tuple) else _on_its_own(output)
         function.setup_context(ctx, inputs, output)
         return output
 
     methods = {"forward": forward, "backward": function.backward, "jvp": function.jvp}
     return type(function.__name__, (Function,), {name: staticmethod(method) for name, method in methods.items()})
+
+
+def _on_its_own(y: Tensor) -> Tensor:
+    """A result as no view, such as a picture's row is: of views from a Function torch forbids changes in place."""
+    return y.detach() if y._is_view() else y
 
 
 def is_forward_mode() -> bool:

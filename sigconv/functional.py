@@ -79,6 +79,7 @@ def convolve(
         function, arguments = call
         return function(x, weight, bias, *arguments)
     check.convolution(owner, x, weight, bias, window.ndim, groups)
+    check.kernel(owner, weight, window)
     batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
     if ahead:
@@ -136,6 +137,7 @@ def convolve_transposed(
     check.operands(owner, x, weight, None)
     check.channels(owner, x, weight.shape[0], window.ndim)
     check.groups(owner, groups, weight.shape[0], "in channels")
+    check.kernel(owner, weight, window)
     check.bias(owner, bias, weight.shape[1] * groups)
     check.output_padding(owner, output_padding, window)
     g = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
@@ -321,8 +323,9 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
 
 
 def _for_compilers(name: str, sizes: Sizes) -> Callable[..., Any] | None:
-    """torch's function, which compilers know, and which takes sizes that are symbols."""
-    return getattr(F, f"{name}{len(sizes)}d", None) if torch.compiler.is_compiling() else None
+    """torch's function, which compilers and tracers know, and which takes sizes that are symbols."""
+    wanted = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return getattr(F, f"{name}{len(sizes)}d", None) if wanted else None
 
 
 def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Sizes]:
@@ -365,10 +368,9 @@ def _samples_counted(window: Window, geometry: Geometry, include_padding: bool, 
 def _autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     """Under autocast, the tensors in its dtype; like torch it leaves float64 alone."""
     x = tensors[0]
-    assert x is not None
-    if not is_autocast(x):
+    if x is None or not is_autocast(x):
         return tensors
-    return tuple(None if t is None else t.to(autocast_dtype(t)) for t in tensors)
+    return tuple(t.to(autocast_dtype(t)) if t is not None and t.is_floating_point() else t for t in tensors)
 
 
 def _is_half(x: Tensor) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +19,7 @@ from sigconv import functional as F
 from sigconv.adaptive import parse_sizes
 from sigconv.errors import UsageError
 from sigconv.padding import parse_modes
-from sigconv.window import Padding, PerAxis, Window, per_axis
+from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
 __all__ = [
     "AdaptiveAvgPool",
@@ -59,7 +60,53 @@ class _Ranked(nn.Module):
         return self.rank if self.rank is not None else ndim
 
 
-class _ConvNd(_Ranked):
+class _Windowed(_Ranked):
+    """A layer whose window is read, and changed when the layer has been made already, by torch.nn's names."""
+
+    window: Window
+
+    @property
+    def kernel_size(self) -> Sizes:
+        return self.window.kernel
+
+    @kernel_size.setter
+    def kernel_size(self, value: PerAxis) -> None:
+        self._change(kernel=value)
+
+    @property
+    def stride(self) -> Sizes:
+        return self.window.stride
+
+    @stride.setter
+    def stride(self, value: PerAxis) -> None:
+        self._change(stride=value)
+
+    @property
+    def dilation(self) -> Sizes:
+        return self.window.dilation
+
+    @dilation.setter
+    def dilation(self, value: PerAxis) -> None:
+        self._change(dilation=value)
+
+    @property
+    def padding(self) -> Sizes | tuple[tuple[int, int], ...]:
+        """A number for each axis; pairs (before, after) where some are uneven."""
+        pairs = self.window.padding
+        return pairs if any(map(any, self.window.uneven_padding)) else tuple(before for before, _ in pairs)
+
+    @padding.setter
+    def padding(self, value: Padding) -> None:
+        self._change(padding=value)
+
+    def _change(self, **changes: Any) -> None:
+        window = self.window
+        parts = {"kernel": window.kernel, "stride": window.stride, "padding": window.padding}
+        parts |= {"dilation": window.dilation} | changes
+        self.window = Window.parse(**parts, ndim=window.ndim, owner=type(self).__name__)
+
+
+class _ConvNd(_Windowed):
     """What convolution and its transpose share: the window, and parameters as torch initialises them."""
 
     weight: nn.Parameter
@@ -83,6 +130,8 @@ class _ConvNd(_Ranked):
         name = type(self).__name__
         self.window = Window.parse(kernel_size, stride, padding, dilation, ndim=self._ndim(ndim), owner=name)
         for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if not isinstance(channels, Integral):
+                raise UsageError(f"{name}: {what} is {channels!r}, not a whole number")
             if channels < 1:
                 raise UsageError(f"{name}: {what} is {channels}; the least is 1")
             check.groups(name, groups, channels, what)
@@ -146,13 +195,22 @@ class Conv(_ConvNd):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, ndim, False, factory
         )
-        self.padding_mode = parse_modes(padding_mode, self.window.ndim, type(self).__name__)
+        self.padding_mode = padding_mode
+
+    @property
+    def padding_mode(self) -> str | tuple[str, ...]:
+        """One name, or one for each axis where they differ."""
+        return self.modes if len({*self.modes}) > 1 else self.modes[0]
+
+    @padding_mode.setter
+    def padding_mode(self, value: str | Sequence[str]) -> None:
+        self.modes = parse_modes(value, self.window.ndim, type(self).__name__)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.convolve(x, self.weight, self.bias, self.window, self.groups, self.padding_mode, self)
+        return F.convolve(x, self.weight, self.bias, self.window, self.groups, self.modes, self)
 
     def extra_repr(self) -> str:
-        modes = "" if set(self.padding_mode) == {"zeros"} else f", padding_mode={self.padding_mode}"
+        modes = "" if set(self.modes) == {"zeros"} else f", padding_mode={self.padding_mode!r}"
         return super().extra_repr() + modes
 
 
@@ -197,7 +255,7 @@ class ConvTranspose(_ConvNd):
         return super().extra_repr() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
 
 
-class MaxPool(_Ranked):
+class MaxPool(_Windowed):
     """Max pooling, :func:`sigconv.functional.max_pool`; ([batch,] channel, *size) -> ([batch,] channel, *size)."""
 
     def __init__(
@@ -225,7 +283,7 @@ class MaxPool(_Ranked):
         return _describe_pooling(self.window, self.ceil_mode)
 
 
-class AvgPool(_Ranked):
+class AvgPool(_Windowed):
     """Average pooling, :func:`sigconv.functional.avg_pool`; ([batch,] channel, *size) -> ([batch,] channel, *size)."""
 
     def __init__(
@@ -251,7 +309,24 @@ class AvgPool(_Ranked):
         return _describe_pooling(self.window, self.ceil_mode)
 
 
-class AdaptiveMaxPool(_Ranked):
+class _Adaptive(_Ranked):
+    """A layer whose output's size is read, and may be changed, by torch.nn's name."""
+
+    sizes: tuple[int | None, ...]
+
+    @property
+    def output_size(self) -> tuple[int | None, ...]:
+        return self.sizes
+
+    @output_size.setter
+    def output_size(self, value: int | Sequence[int | None] | None) -> None:
+        self.sizes = parse_sizes(value, len(self.sizes), type(self).__name__)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.sizes}"
+
+
+class AdaptiveMaxPool(_Adaptive):
     """Max pooling to a fixed size, :func:`sigconv.functional.adaptive_max_pool`."""
 
     def __init__(
@@ -262,29 +337,23 @@ class AdaptiveMaxPool(_Ranked):
         ndim: int | None = None,
     ) -> None:
         super().__init__()
-        self.output_size = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
+        self.sizes = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
         self.return_indices = return_indices
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        best, winner = F.adapt_max(x, self.output_size, self)
+        best, winner = F.adapt_max(x, self.sizes, self)
         return (best, winner) if self.return_indices else best
 
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
-
-class AdaptiveAvgPool(_Ranked):
+class AdaptiveAvgPool(_Adaptive):
     """Average pooling to a fixed size, :func:`sigconv.functional.adaptive_avg_pool`; global with output_size 1."""
 
     def __init__(self, output_size: int | Sequence[int | None] | None, *, ndim: int | None = None) -> None:
         super().__init__()
-        self.output_size = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
+        self.sizes = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.adapt_avg(x, self.output_size, self)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+        return F.adapt_avg(x, self.sizes, self)
 
 
 def _describe_pooling(window: Window, ceil_mode: bool) -> str:

@@ -114,6 +114,30 @@ def test_block_in_four_dimensions():
     assert block(torch.randn(2, 1, 5, 5, 5, 5)).shape == (2, 2, 2, 2, 2, 2)
 
 
+@pytest.mark.parametrize("pool", [None, 2])
+@pytest.mark.parametrize(
+    "setting", [{}, {"track_running_stats": False}, {"num_batches_tracked": None}, {"momentum": None}], ids=str
+)
+def test_statistics_follow_as_torchs_whatever_is_set_on_the_norm(setting, pool):
+    block = ConvBlock(8, 32, 3, ndim=2, pool=pool)
+    for name, value in setting.items():
+        setattr(block.norm, name, value)
+    watched = copy.deepcopy(block)
+    watched.norm.register_forward_hook(lambda *_: None)  # which is called by itself then
+    for _ in range(2):
+        x = torch.randn(16, 8, 34, 34)
+        block(x), watched(x)
+    for name, value in watched.norm.state_dict().items():
+        torch.testing.assert_close(block.norm.state_dict()[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_blocks_are_made_for_where_their_signal_is():
+    block, x = ConvBlock(16, 32, 3, ndim=2, pool=2), torch.randn(8, 16, 64, 64)
+    with torch.device("meta"):
+        block(x).sum().backward()
+    assert block.conv.weight.grad.device.type == "cpu"
+
+
 def test_block_takes_any_pooling():
     block = ConvBlock(1, 2, 3, ndim=2, norm=None, activation=None, pool=AvgPool(2, ndim=2))
     x = torch.randn(1, 1, 8, 8)

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 import sigconv
 from sigconv.errors import UsageError
-from sigconv.layout import is_channels_last
+from sigconv.layout import channels_last, is_channels_last
 
 CONVOLUTIONS = [(name, rank) for name in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
 CONV_OPTIONS: list[dict] = [
@@ -239,6 +239,47 @@ def test_an_attribute_comes_along() -> None:
     assert sigconv.convert(nn.Sequential(layer))[0].tag == "first"
 
 
+def test_a_converted_layer_is_changed_by_torchs_names() -> None:
+    """As people dilate the last stage of a network, or take the stride from its first layer."""
+    theirs = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveMaxPool2d(1))
+    ours, x = sigconv.convert(copy.deepcopy(theirs)), torch.randn(2, 3, 40, 40)
+    ours(x)
+    for model in (theirs, ours):
+        conv, most, mean, last = model
+        conv.stride, conv.dilation, conv.padding = (1, 1), (2, 2), (2, 2)
+        most.stride, most.padding, mean.kernel_size, last.output_size = 1, 1, (3, 3), (4, 4)
+    torch.testing.assert_close(ours(x), theirs(x))
+    conv, most, *_ = ours
+    assert (conv.stride, conv.dilation, conv.padding, most.stride) == ((1, 1), (2, 2), (2, 2), (1, 1))
+    conv.padding = "causal"
+    assert conv.padding == ((4, 0), (4, 0))
+    conv.padding_mode = "circular"
+    assert conv.padding_mode == "circular"
+    with pytest.raises(UsageError, match="stride on spatial axis 0 is 0"):
+        conv.stride = 0
+
+
+def test_a_weight_of_another_size_needs_its_window() -> None:
+    layer, x = sigconv.Conv3d(16, 16, 5, groups=16), torch.randn(2, 16, 8, 9, 9)
+    layer.weight = nn.Parameter(torch.randn(16, 1, 3, 3, 3))
+    with pytest.raises(UsageError, match=r"kernel is \(3, 3, 3\) but the window's is \(5, 5, 5\).* kernel_size"):
+        layer(x)
+    layer.kernel_size = 3
+    torch.testing.assert_close(layer(x), nn.functional.conv3d(x, layer.weight, layer.bias, groups=16))
+
+
+@pytest.mark.parametrize("size", [(16000,), (64, 64), (8, 24, 24)], ids=len)
+@pytest.mark.parametrize("layout", [torch.clone, channels_last])
+@pytest.mark.parametrize("groups", [1, 16])
+def test_what_a_layer_gives_may_be_changed_in_place(
+    size: tuple[int, ...], layout: Callable[[Tensor], Tensor], groups: int
+) -> None:
+    layer = sigconv.channels_last(sigconv.Conv(16, 16, 9, padding=4, groups=groups, ndim=len(size)))
+    x = layout(torch.randn(2, 16, *size))
+    for _ in range(2):  # the second time its form is known
+        torch.relu_(layer(x)).sum().backward()
+
+
 def test_converted_pooling_takes_a_map_smaller_than_its_window() -> None:
     for pool in (nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(3, 2, ceil_mode=True)):
         x = torch.randn(1, 2, 2, 5)
@@ -287,11 +328,20 @@ def test_whole_numbers_of_numpy_are_numbers() -> None:
     assert sigconv.convert(nn.Conv2d(3, 4, np.int64(3))).window == sigconv.Conv2d(3, 4, np.int64(3)).window
 
 
-@pytest.mark.parametrize("wrong", [{"kernel_size": 3.0}, {"kernel_size": None}, {"stride": 1.5}, {"padding": None}])
+@pytest.mark.parametrize(
+    "wrong", [{"kernel_size": 3.0}, {"stride": 1.5}, {"padding": None}, {"in_channels": 3.0}, {"groups": 1.0}]
+)
 def test_what_is_no_number_is_named(wrong: dict) -> None:
     (value,) = wrong.values()
     with pytest.raises(UsageError, match=f"Conv2d: .* {value}"):
-        sigconv.Conv2d(3, 4, **({"kernel_size": 3} | wrong))
+        sigconv.Conv2d(**({"in_channels": 3, "out_channels": 4, "kernel_size": 3} | wrong))
+
+
+def test_what_is_no_signal_is_named() -> None:
+    with pytest.raises(UsageError, match="input is a NoneType; it must be a tensor"):
+        sigconv.Conv2d(3, 4, 3)(None)
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(UsageError, match=r"input is torch\.int64"):
+        sigconv.Conv2d(3, 4, 3)(torch.zeros(1, 3, 8, 8, dtype=torch.int64))
 
 
 def test_transposed_convolution_takes_the_size_of_a_whole_signal() -> None:

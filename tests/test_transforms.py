@@ -176,6 +176,22 @@ def test_exports_for_pictures_of_any_size(layer: nn.Module) -> None:
     assert_close(program.module()(other), layer(other), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("layer", [sigconv.MaxPool2d(3, 2, 1), sigconv.AvgPool2d(2)], ids=str)
+def test_exports_pooling_of_heights_that_have_a_name(layer: nn.Module) -> None:
+    height = torch.export.Dim("height", min=8, max=512)
+    program = torch.export.export(layer, (torch.randn(2, 3, 64, 18),), dynamic_shapes=({2: height},))
+    other = torch.randn(2, 3, 31, 18)
+    assert_close(program.module()(other), layer(other))
+
+
+@pytest.mark.parametrize("layer", [sigconv.AdaptiveAvgPool2d(1), sigconv.AdaptiveMaxPool2d((2, 3))], ids=str)
+def test_traced_adaptive_pooling_takes_another_size(layer: nn.Module) -> None:
+    with warnings.catch_warnings(action="ignore"):
+        traced = torch.jit.trace(layer, torch.randn(1, 3, 31, 31))
+    other = torch.randn(1, 3, 49, 20)
+    assert_close(traced(other), layer(other))
+
+
 def test_what_is_traced_reads_what_it_is_given() -> None:
     pool, x = sigconv.MaxPool2d(2), channels_last(torch.randn(8, 16, 64, 64))
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):

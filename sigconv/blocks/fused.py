@@ -84,16 +84,17 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
 
 def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     """Convolution and pooling, if kernels take the errors of winners alone to what is convolved."""
-    if set(conv.padding_mode) != {"zeros"} or is_forward_mode():
+    if set(conv.modes) != {"zeros"} or is_forward_mode():
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window.ndim, conv.groups)
+    check.kernel(conv, conv.weight, conv.window)
     if not planner.has_gradients_of_winners(geometry, x, conv.weight):
         return None
     return convolved_max_pool(x, conv.weight, _shift(conv), geometry, rectified=rectifies)
 
 
 def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
-    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.padding_mode, conv)
+    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.modes, conv)
     return rectified_max_pool(y, _shift(conv), geometry.pooling)
 
 

@@ -55,11 +55,13 @@ class BatchNorm(_BatchNorm):
 
     def track(self, mean: Tensor, var: Tensor, count: int) -> None:
         """Let the running statistics follow those of a batch: mean and biased variance of ``count`` numbers each."""
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
             return
         with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+            share = self.momentum or 0.0
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+                share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
             self.running_mean.mul_(1 - share).add_(mean, alpha=share)
             self.running_var.mul_(1 - share).add_(var, alpha=share * count / (count - 1))
 

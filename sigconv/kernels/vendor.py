@@ -17,6 +17,7 @@ from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.layout import channels_last_strides, is_channels_last, is_transformed, like, with_size
 from sigconv.padding import crop, pad_constant
 from sigconv.remembered import remembered
+from sigconv.window import Window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 RANKS = (1, 2, 3)
@@ -49,11 +50,19 @@ def supports_pooling(operation: str, geometry: Geometry) -> bool:
 def _can_pool(geometry: Geometry) -> bool:
     """The vendor pads alike before and behind, by half a window at most; ceil_mode adds one window behind."""
     window = geometry.window
-    alike = replace(window, padding=tuple((before, before) for before, _ in window.padding))
-    sizes = alike.output_size(geometry.size), alike.grown_to_ceil(geometry.size).output_size(geometry.size)
-    return geometry.output_size in sizes and all(
-        2 * before <= k for (before, _), k in zip(window.padding, window.kernel, strict=True)
+    if any(2 * before > k for (before, _), k in zip(window.padding, window.kernel, strict=True)):
+        return False
+    # Of even padding nothing is asked: to compare sizes that are symbols would tie what is exported to some of them.
+    alike, size = _padded_alike(window), geometry.size
+    return alike == window or geometry.output_size in (
+        alike.output_size(size),
+        alike.grown_to_ceil(size).output_size(size),
     )
+
+
+def _padded_alike(window: Window) -> Window:
+    """With as much padding behind as before."""
+    return replace(window, padding=tuple((before, before) for before, _ in window.padding))
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -191,9 +200,8 @@ def spread(g: Tensor, geometry: Geometry) -> Tensor:
 def _pool_arguments(geometry: Geometry) -> tuple:
     """Kernel, stride, padding, dilation, ceil_mode in the vendor's form."""
     window = geometry.window
-    before = tuple(pair[0] for pair in window.padding)
-    alike = replace(window, padding=tuple((b, b) for b in before))
-    ceil_mode = alike.output_size(geometry.size) != geometry.output_size
+    before, alike = tuple(pair[0] for pair in window.padding), _padded_alike(window)
+    ceil_mode = alike != window and alike.output_size(geometry.size) != geometry.output_size
     return window.kernel, window.stride, before, window.dilation, ceil_mode
 
 

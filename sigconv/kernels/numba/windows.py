@@ -82,7 +82,7 @@ def rows(x: Tensor) -> np.ndarray:
 def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tuple[Tensor, np.ndarray]:
     """A new channels-last signal, and its memory as rows."""
     shape = (batch, channels, *size)
-    signal = torch.empty_strided(shape, channels_last_strides(shape), dtype=dtype)
+    signal = torch.empty_strided(shape, channels_last_strides(shape), dtype=dtype, device="cpu")
     return signal, _as_rows(signal)
 
 
