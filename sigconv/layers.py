@@ -101,9 +101,8 @@ class _Windowed(_Ranked):
 
     def _change(self, **changes: Any) -> None:
         window = self.window
-        parts = {"kernel": window.kernel, "stride": window.stride, "padding": window.padding}
-        parts |= {"dilation": window.dilation} | changes
-        self.window = Window.parse(**parts, ndim=window.ndim, owner=type(self).__name__)
+        now = {name: getattr(window, name) for name in ("kernel", "stride", "padding", "dilation")}
+        self.window = Window.parse(**(now | changes), ndim=window.ndim, owner=type(self).__name__)
 
 
 class _ConvNd(_Windowed):

@@ -38,7 +38,8 @@ def write_corpus_of(root, words, voices, noise=True):
     for word in words:
         (root / word).mkdir(parents=True)
         for name in [name for names in voices.values() for name in names]:
-            soundfile.write(root / word / f"{name}_nohash_0.wav", rng.uniform(-0.5, 0.5, 100), 16000)
+            sound = rng.uniform(-0.5, 0.5, 100)
+            soundfile.write(root / word / f"{name}_nohash_0.wav", sound - sound.mean(), 16000)
     for split, name in LISTS.items():
         lines = [f"{word}/{voice}_nohash_0.wav\n" for word in words for voice in voices.get(split, [])]
         (root / name).write_text("".join(lines))

@@ -13,6 +13,9 @@ __all__ = ["BadRecording", "Recording", "find_faults", "read_recording"]
 
 SILENCE = 1e-4  # of full scale, -80 dB: three steps of 16 bits
 FULL_SCALE = 0.98  # the highest level of mu-law, which is below that of all other formats, is 0.9803
+OFFSET = 0.05  # of the level: such a step, where zeros are put around a recording, is 26 dB under it
+QUIET = 0.01  # of full scale, -40 dB: under it 16 bits hold less than 60 dB
+TURNED_UP = 0.5  # the peak of what was quiet
 CLIPPED_RUN = 3  # samples
 CLIPPED_SHARE = 0.01  # of all samples
 
@@ -39,8 +42,9 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
 
     A file of one channel, 16 bits and the right rate comes as it is, bit for bit. Several channels become their
     mean; but where they cancel each other, for which a microphone wired the wrong way round is enough, the loudest
-    is taken alone. Other rates are resampled without aliases (soxr, high quality). What then goes beyond full scale
-    is turned down as a whole, never cut off.
+    is taken alone. An offset, as cheap sound cards have it, is removed where it is more than a twentieth of the level.
+    Other rates are resampled without aliases (soxr, high quality). What then goes beyond full scale is turned down as a
+    whole, never cut off; what is finer than 16 bits and very quiet is turned up.
 
     Args:
         rate: of the result, in Hz.
@@ -59,7 +63,7 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
     if "silent" in faults:
         raise BadRecording(path, "silent", f"nothing in it is above {20 * math.log10(SILENCE):.0f} dB of full scale")
     notes = ["clipped: it was recorded too loud"] if "clipped" in faults else []
-    sound = _mix_down(channels, notes)
+    sound = _without_offset(_mix_down(channels, notes), notes)
     if file_rate != rate:
         sound = soxr.resample(sound, file_rate, rate, quality="HQ")
         notes.append(f"resampled from {file_rate} Hz")
@@ -115,10 +119,21 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
     return mix
 
 
+def _without_offset(sound: np.ndarray, notes: list[str]) -> np.ndarray:
+    offset = round(float(sound.mean(dtype=np.float64)) * 32768) / 32768  # so that 16 bits stay whole numbers
+    if abs(offset) <= OFFSET * float(sound.std(dtype=np.float64)):
+        return sound
+    notes.append(f"an offset of {offset:.2%} of full scale removed")
+    return sound - np.float32(offset)
+
+
 def _quantise(sound: np.ndarray, notes: list[str]) -> np.ndarray:
     """float (T,) to int16; the inverse of what makes floats of 16 bits when they are read."""
     peak = float(np.abs(sound).max())
     if peak > 1:
         sound = sound / peak
         notes.append(f"turned down by {20 * math.log10(peak):.1f} dB, to stay within full scale")
+    elif peak < QUIET and (sound * 32768 % 1).any():  # what has come in 16 bits gains nothing
+        sound = sound * (TURNED_UP / peak)
+        notes.append(f"turned up by {20 * math.log10(TURNED_UP / peak):.1f} dB, as 16 bits would hold little of it")
     return np.clip(np.rint(sound * 32768), -32768, 32767).astype(np.int16)

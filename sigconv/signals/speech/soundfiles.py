@@ -1,6 +1,7 @@
 """Decodes sound files, and finds out the damaged ones that a decoder alone takes for whole."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -39,7 +40,7 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty or truncated.
     """
-    convert = f"ffmpeg -i {path.name} {path.stem}.wav"
+    convert = shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
     try:
         with open(path, "rb") as raw:
             size = os.fstat(raw.fileno()).st_size

@@ -38,7 +38,7 @@ def reason(path, *args):
 
 
 def test_16_bits_of_the_right_rate_come_bit_for_bit(write):
-    samples = np.array([0, 1, -1, 32767, -32768, 1234, -31000, 500], np.int16)
+    samples = np.array([0, 1, 32767, -32768, 1234, -1233, -31000, 31000], np.int16)
     recording = read_recording(write("a.wav", samples, 8000), 8000)
     assert recording.samples.dtype == np.int16
     assert recording.samples.tolist() == [samples.tolist()]
@@ -127,6 +127,27 @@ def test_floats_beyond_full_scale_are_turned_down_and_not_cut_off(write):
     assert np.allclose(recording.samples[0], np.clip(32768 * tone(level=1), -32768, 32767), atol=2)
 
 
+@pytest.mark.parametrize(("offset", "removed"), [(0.2, True), (-0.05, True), (0.005, False)])
+def test_an_offset_is_removed_where_zeros_around_it_would_make_it_heard(write, offset, removed):
+    recording = read_recording(write("a.wav", tone() + np.float32(offset)), RATE)
+    rest = 0 if removed else 32768 * offset
+    assert np.allclose(recording.samples[0], 32768 * tone() + rest, atol=2)
+    assert recording.notes == ([f"an offset of {offset:.2%} of full scale removed"] if removed else [])
+
+
+@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT"])
+def test_what_is_finer_than_16_bits_and_quiet_is_turned_up(write, subtype):
+    recording = read_recording(write("a.wav", tone(level=0.0003), subtype=subtype), RATE)
+    assert recording.notes == ["turned up by 64.4 dB, as 16 bits would hold little of it"]
+    assert np.allclose(recording.samples[0], 32768 * tone(level=0.5), atol=16)  # of 24 bits
+
+
+def test_what_is_quiet_in_16_bits_comes_as_it_is(write):
+    samples = np.rint(32768 * tone(level=0.001)).astype(np.int16)
+    recording = read_recording(write("a.wav", samples), RATE)
+    assert (recording.samples[0].tolist(), recording.notes) == (samples.tolist(), [])
+
+
 def test_a_piece_of_a_file(write):
     path = write("a.wav", np.concatenate([tone(frequency=300), tone(frequency=600)]))
     piece = read_recording(path, RATE, 0.5, 0.75)
@@ -151,10 +172,11 @@ def test_files_that_are_no_recordings(tmp_path, write):
 
 
 def test_m4a_is_told_how_to_convert_it(tmp_path):
-    path = tmp_path / "x.m4a"
+    path = tmp_path / "my x.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100))
-    with pytest.raises(BadRecording, match=r"wav, flac, ogg, opus, mp3 and aiff can be read.*ffmpeg -i x\.m4a x\.wav"):
+    with pytest.raises(BadRecording, match="wav, flac, ogg, opus, mp3 and aiff can be read") as error:
         read_recording(path, 8000)
+    assert f"ffmpeg -i '{path}' '{tmp_path / 'my x.wav'}'" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +230,8 @@ def test_silent(write, samples):
 
 
 def test_quiet_is_not_silent(write):
-    assert read_recording(write("a.wav", tone(level=2e-4), subtype="FLOAT"), RATE).samples.max() == 7
+    samples = np.rint(32768 * tone(level=2e-4)).astype(np.int16)
+    assert read_recording(write("a.wav", samples), RATE).samples.max() == 7
 
 
 def test_clipped(write):
