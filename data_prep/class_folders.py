@@ -147,7 +147,13 @@ def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation
     """The split of each source; each class is in each split."""
     splits = {file.source: file.split for file in files if file.split}
     if not splits and speakers:
-        drawn = draw_splits(set(speakers.values()), validation, test)
+        known = sorted(set(speakers.values()))
+        if len(known) < len(SPLITS):
+            raise UsageError(
+                f"The speaker's pattern finds {', '.join(known)}: train, validation and test need a speaker each at "
+                "least. Record more speakers, or leave the pattern out, so that all are in each split."
+            )
+        drawn = draw_splits(known, validation, test)
         splits = {source: drawn[speaker] for source, speaker in speakers.items()}
     elif not splits:
         classes = defaultdict(list)
@@ -155,6 +161,7 @@ def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation
             classes[file.label].append(file.source)
         for sources in classes.values():
             splits |= draw_splits(sources, validation, test)
+        typer.echo("Who speaks is not known, so the test has voices of the training: speaker=PATTERN tells.", err=True)
     there = {(file.label, splits[file.source]) for file in files}
     labels = sorted({file.label or "" for file in files})
     missing = [

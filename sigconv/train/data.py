@@ -19,8 +19,6 @@ from sigconv.train.console import say
 
 IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
 
-STEPS = 8  # of an epoch of a corpus that is smaller than a batch
-
 Fit = Callable[[Tensor], Tensor]
 
 
@@ -134,7 +132,8 @@ class CorpusData(LightningDataModule):
 
     Args:
         corpus: where the splits are.
-        batch_size: examples a step, in each process; of a training split that has fewer, an eighth of it.
+        batch_size: examples a step, in each process.
+        least_steps: of an epoch of training. A small split has smaller batches for it, and so learns as often.
         seed: of the order in which training goes through its examples.
         length: samples or frames to which each signal is padded or cropped; None where all have one shape. Signals
             with texts are padded at their end, so that times in them hold, and never cropped: none may be longer.
@@ -150,6 +149,7 @@ class CorpusData(LightningDataModule):
         *,
         batch_size: int,
         seed: int,
+        least_steps: int = 1,
         length: int | None = None,
         tokens: Tokens | None = None,
         in_memory: bool | Literal["auto"] = "auto",
@@ -158,7 +158,10 @@ class CorpusData(LightningDataModule):
         super().__init__()
         if in_memory not in (True, False, "auto"):
             raise UsageError(f"in_memory is {in_memory}; it is true, false or auto")
+        if least_steps < 1:
+            raise UsageError(f"loader.least_steps={least_steps}: it is 1 or more")
         self.corpus, self.batch_size, self.seed, self.length = corpus, batch_size, seed, length
+        self.least_steps = least_steps
         self.tokens, self.in_memory, self.workers = tokens, in_memory, workers
         self.loaders: dict[str, MemoryLoader | DataLoader] = {}
 
@@ -175,6 +178,14 @@ class CorpusData(LightningDataModule):
         """Those of a split in its order, (B, *shape)."""
         for index in torch.arange(len(split)).split(self.batch_size):
             yield stack(split, index, self._fit)
+
+    def cut_short(self) -> int:
+        """How many signals of all splits are longer than what is taken of them."""
+        if self.length is None or self.tokens is not None:
+            return 0
+        return sum(
+            int((split.shapes[:, 1] > self.length).sum()) for split in map(self.corpus.split, self.corpus.splits)
+        )
 
     def labels(self, split: Split) -> Tensor:
         """Those of all its examples, as a `Batch` has them."""
@@ -215,14 +226,14 @@ class CorpusData(LightningDataModule):
     def _batch_size(self, split: Split) -> int:
         """As wanted, or what a smaller split allows: all of it to look at, and to learn from, some of it at a time."""
         assert self.trainer is not None
-        most = len(split) // self.trainer.world_size
-        if self.batch_size <= most or not most:
+        learns, examples = split.name == "train", len(split) // self.trainer.world_size
+        most = max(1, examples // self.least_steps) if learns else examples
+        if self.batch_size <= most or not examples:
             return self.batch_size
-        if split.name != "train":
-            return most
-        fewer = max(1, most // STEPS)
-        say(f"training   {most:,} examples: batches of {fewer}, not of loader.batch_size={self.batch_size}")
-        return fewer
+        if learns:
+            text = f"training   {examples:,} examples: batches of {most}, not of loader.batch_size={self.batch_size}, "
+            say(f"{text}so that an epoch has {self.least_steps} steps or more (loader.least_steps)")
+        return most
 
     @property
     def _fit(self) -> Fit | None:

@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric, Metric
 
 from sigconv.convert import channels_last as with_weights_in_channels_last
 from sigconv.corpus import Corpus
+from sigconv.errors import UsageError
 from sigconv.layout import channels_last
 from sigconv.train.data import Batch
 from sigconv.train.measures import Measure
@@ -121,7 +122,10 @@ class Task(LightningModule, ABC):
         return self.model(_channels_last(self.features(signal)))
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(self.parameters())
+        try:
+            optimizer = self.optimizer(self.parameters())
+        except ValueError as error:  # a setting out of its range, which the message names
+            raise UsageError(f"optim: {error}") from error
         if self.schedule is None:
             return optimizer
         total = int(self.trainer.estimated_stepping_batches)

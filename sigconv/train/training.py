@@ -24,6 +24,9 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
 
     say(f"run        {run.folder}")
     say(f"data       {corpus.info.name}, {corpus.info.counts_in_words}")
+    if cut := data.cut_short():
+        long = f"{cut:,} of {sum(corpus.info.counts.values()):,} are longer than data.seconds={config.data.seconds:g}"
+        say(f"           {long}: of each, the part is taken in which most happens")
     say(f"network    {network_name(config)}, {task.weights:,} weights")
     if config.init is not None and run.checkpoint is None:
         taken, tensors = start_from(task, Run.open(config.init))

@@ -114,8 +114,23 @@ def test_patterns_that_find_no_speaker(prepare, pattern, message):
         prepare(speaker=pattern)
 
 
-def test_too_few_speakers_for_three_splits(prepare, root):
-    for path in [*root.rglob("b_*"), *root.rglob("c_*"), *root.rglob("d_*")]:
+def test_two_speakers_are_too_few_whatever_the_shares(prepare, root):
+    for path in [*root.rglob("[cd]_*.wav")]:
+        path.unlink()
+    with pytest.raises(UsageError, match="finds a, b: train, validation and test need a speaker each"):
+        prepare(speaker="^([a-z])_")
+
+
+def test_that_nobody_knows_who_speaks_is_said(root, tmp_path, capsys):
+    folder.prepare(root, tmp_path / "unknown")
+    said = "the test has voices of the training: speaker=PATTERN tells"
+    assert said in capsys.readouterr().err
+    folder.prepare(root, tmp_path / "known", speaker="^([a-z])_")
+    assert said not in capsys.readouterr().err
+
+
+def test_too_few_speakers_of_a_class_for_three_splits(prepare, root):
+    for path in [path for name in "bcd" for path in (root / "no").rglob(f"{name}_*")]:
         path.unlink()
     with pytest.raises(UsageError, match=r"no 'no' in .*Record more speakers"):
         prepare(speaker="^([a-z])_")

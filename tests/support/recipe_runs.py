@@ -16,9 +16,9 @@ from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.train.run import Run
 
 COUNTS = {"train": 150, "validation": 30, "test": 40}
-SMALL = ("model.layers=4C5-MP4-10N", "model.dropout=0.2", "loader.batch_size=32")
+SMALL = ("model.layers=4C5-MP4-10N", "model.dropout=0.2", "loader.batch_size=32", "loader.least_steps=1")
 SMALL_SPEECH = {
-    "speech_spectrogram": ("model.layers=4C5-MP4-N", "loader.batch_size=32"),
+    "speech_spectrogram": ("model.layers=4C5-MP4-N", "loader.batch_size=32", "loader.least_steps=1"),
     "speech_waveform": ("features=waveform", "augment=waveform", "model.ndim=1", "model.layers=4C80/8-MP4-8C3-MP4-N"),
 }
 

@@ -94,11 +94,16 @@ def test_a_split_smaller_than_a_batch_is_learned_from_in_steps(
     digits: Corpus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     examples = len(digits.split("train"))
-    sizes = [len(batch.label) for batch in batches(digits, batch_size=examples + 1)]
-    assert sum(sizes) == examples
-    assert len(sizes) in (8, 9)
-    assert f"{examples} examples: batches of {examples // 8}, not of" in capsys.readouterr().out
+    for batch_size in (examples + 1, examples // 8 + 1):
+        sizes = [len(batch.label) for batch in batches(digits, batch_size=batch_size, least_steps=8)]
+        assert sum(sizes) == examples
+        assert len(sizes) in (8, 9)
+        assert f"{examples} examples: batches of {examples // 8}, not of" in capsys.readouterr().out
+    assert len(batches(digits, batch_size=examples // 8, least_steps=8)) in (8, 9)
     assert len(batches(digits, batch_size=examples)) == 1
+    assert not capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"loader\.least_steps=0: it is 1 or more"):
+        batches(digits, least_steps=0)
 
 
 def test_in_memory_is_one_of_three(digits: Corpus) -> None:

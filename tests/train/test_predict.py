@@ -132,10 +132,12 @@ def test_a_word_of_any_format_rate_and_number_of_channels(ears: None, tmp_path: 
     for answer in predict("run", files):
         assert answer.error is None
         assert (answer.label, answer.segments) == ("high", None)
-        assert answer.notes == ["2 channels mixed down", "resampled from 44100 Hz"]
+        offset = [note for note in answer.notes if note.startswith("an offset of ")]  # which the mp3's coder adds
+        assert answer.notes == ["2 channels mixed down", *offset, "resampled from 44100 Hz"]
     output = typed(files[0]).stdout
     assert output.startswith(f"{files[0]}: high (100.0%); then ")
-    assert output.endswith("; 2 channels mixed down; resampled from 44100 Hz\n")
+    assert "; 2 channels mixed down; " in output
+    assert output.endswith("; resampled from 44100 Hz\n")
 
 
 def test_a_long_recording_is_cut_into_words(ears: None, tmp_path: Path) -> None:
