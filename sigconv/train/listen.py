@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sigconv.errors import UsageError
+from sigconv.signals.speech.recording import find_offset
 from sigconv.signals.speech.stretches import PAUSE, cut_windows
 from sigconv.train.predict import Segment, load, probabilities, segments
 from sigconv.train.readers import About, cut
@@ -44,17 +45,18 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         heard = np.concatenate([heard, block])
         forget = max(0, len(heard) - round(MEMORY * rate))
         heard, begins = heard[forget:], begins + forget
-        if abs(heard.astype(np.int32)).max(initial=0) < LEVEL * 32768:
+        centred = (heard - round(find_offset(heard))).clip(-32768, 32767).astype(np.int16)
+        if abs(centred.astype(np.int32)).max() < LEVEL * 32768:
             continue
         windows = [
             (first, end)
-            for first, end in cut_windows(heard[None], rate, length)
+            for first, end in cut_windows(centred[None], rate, length)
             # By the middle: the edges of a word move a little with what is remembered around it.
             if begins + (first + end) / 2 >= said and end < len(heard) - PAUSE * rate
         ]
         if windows:
             said = begins + windows[-1][1]
-            sound = torch.from_numpy(heard)[None]
+            sound = torch.from_numpy(centred)[None]
             pieces = cut(sound, windows, length)
             times = [((begins + first) / rate, (begins + end) / rate) for first, end in windows]
             yield from segments(probabilities(network, pieces), times, about["labels"])

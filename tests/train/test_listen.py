@@ -44,6 +44,17 @@ def test_every_word_is_given_once_whatever_the_blocks(blocks: list[int], noise: 
     check_words(list(hear(Ears(), ABOUT, cut(stream, blocks))), words)
 
 
+def test_an_offset_of_the_microphone_is_not_heard() -> None:
+    """Which zeros around a word would make a click at its ends."""
+    sound, words = utterance(WORDS, 0.9)
+    ears, seen = Ears(), []
+    ears.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
+    stream = np.concatenate([sound, np.zeros(RATE, np.int16)]) + np.int16(4000)
+    check_words(list(hear(ears, ABOUT, cut(stream, [2000]))), words)
+    pieces = torch.cat(seen)
+    assert pieces.mean(-1).abs().max() < 0.05 * pieces.abs().max()
+
+
 def test_a_word_is_given_as_soon_as_the_pause_after_it() -> None:
     sound, words = utterance(["low", "high", "middle"], pause=0.8)
     given = 0

@@ -9,7 +9,7 @@ import soxr
 
 from sigconv.signals.speech.soundfiles import BadRecording, decode
 
-__all__ = ["BadRecording", "Recording", "find_faults", "read_recording"]
+__all__ = ["BadRecording", "Recording", "find_faults", "find_offset", "read_recording"]
 
 SILENCE = 1e-4  # of full scale, -80 dB: three steps of 16 bits
 FULL_SCALE = 0.98  # the highest level of mu-law, which is below that of all other formats, is 0.9803
@@ -119,9 +119,15 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
     return mix
 
 
+def find_offset(sound: np.ndarray) -> float:
+    """The mean of (T,), where it is more than a twentieth of the level; zero elsewhere."""
+    mean = float(sound.mean(dtype=np.float64))
+    return mean if abs(mean) > OFFSET * float(sound.std(dtype=np.float64)) else 0.0
+
+
 def _without_offset(sound: np.ndarray, notes: list[str]) -> np.ndarray:
-    offset = round(float(sound.mean(dtype=np.float64)) * 32768) / 32768  # so that 16 bits stay whole numbers
-    if abs(offset) <= OFFSET * float(sound.std(dtype=np.float64)):
+    offset = round(32768 * find_offset(sound)) / 32768  # so that 16 bits stay whole numbers
+    if not offset:
         return sound
     notes.append(f"an offset of {offset:.2%} of full scale removed")
     return sound - np.float32(offset)
