@@ -161,7 +161,10 @@ def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation
             classes[file.label].append(file.source)
         for sources in classes.values():
             splits |= draw_splits(sources, validation, test)
-        typer.echo("Who speaks is not known, so the test has voices of the training: speaker=PATTERN tells.", err=True)
+        text = (
+            "Who speaks is not known, so voices of the training are in the test, too. Tell by data.speaker (--speaker)."
+        )
+        typer.echo(text, err=True)
     there = {(file.label, splits[file.source]) for file in files}
     labels = sorted({file.label or "" for file in files})
     missing = [

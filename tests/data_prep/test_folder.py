@@ -123,7 +123,7 @@ def test_two_speakers_are_too_few_whatever_the_shares(prepare, root):
 
 def test_that_nobody_knows_who_speaks_is_said(root, tmp_path, capsys):
     folder.prepare(root, tmp_path / "unknown")
-    said = "the test has voices of the training: speaker=PATTERN tells"
+    said = "voices of the training are in the test, too. Tell by data.speaker (--speaker)."
     assert said in capsys.readouterr().err
     folder.prepare(root, tmp_path / "known", speaker="^([a-z])_")
     assert said not in capsys.readouterr().err
