@@ -128,9 +128,8 @@ def mistakes_section(data: CorpusData, probabilities: Tensor) -> Section:
         )
         for i in worst
     ]
-    note = (
-        f"The {len(worst)} of {len(wrong):,} that the network was surest of: true class → answer, with its probability."
-    )
+    surest = f"The {len(worst)} of {len(wrong):,} that the network was surest of"
+    note = f"{surest}: true class → answer, with its probability." if worst else "There are none."
     return Section("Worst mistakes", part("gallery", items), note, size="wide")
 
 
