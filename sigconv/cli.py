@@ -102,6 +102,9 @@ def bench(
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Also write the tables to FILE.")
     ] = None,
+    picture_file: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw to FILE: .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
     """Measure layers, blocks and networks against torch.nn, in turn in one run; Ctrl-C ends it with what is measured.
 
@@ -116,6 +119,10 @@ def bench(
             _write_json(json_file, report.to_dict())
         if markdown_file is not None:
             _write(markdown_file, report.markdown())
+        if picture_file is not None:
+            from sigconv.bench.picture import save
+
+            save(report, picture_file)
 
     report = measure(
         suite or (),

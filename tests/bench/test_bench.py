@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from sigconv import cli
 from sigconv.bench import bench, contestant, run
 from sigconv.bench.case import Case, Suite
+from sigconv.bench.picture import draw, save
+from sigconv.bench.report import Report
 from sigconv.bench.roofline import Rates
 from sigconv.bench.tables import Table
 from sigconv.layers import Conv1d
@@ -35,6 +37,23 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def _type(*words: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli.app, ["bench", "--without-compile", *words])
     return result.exit_code, result.output
+
+
+def test_the_picture_shows_what_was_measured(tmp_path: Path) -> None:
+    report = bench(["small"], compiles=False)
+    speed, memory = draw(report).axes
+    (result,) = report.results
+    assert [label.get_text() for label in speed.get_yticklabels()] == ["Conv1d"]
+    best, ours = (float(marks.get_offsets()[0][0]) for marks in speed.collections[1:])
+    assert (best, ours) == (result.ratio("best", "step"), result.to_torch("step"))
+    assert [bar.get_width() for bar in memory.patches] == [1.0]
+    save(Report(report.machine), tmp_path / "nothing_yet.png")
+
+
+def test_the_picture_has_the_format_of_its_name(tmp_path: Path) -> None:
+    status, _ = _type("--picture", str(tmp_path / "a.svg"))
+    assert status == 0
+    assert "<svg" in (tmp_path / "a.svg").read_text()
 
 
 def test_tables_json_and_markdown_tell_the_same(tmp_path: Path) -> None:
@@ -146,6 +165,8 @@ def test_memory_is_kept_only_where_asked(monkeypatch: pytest.MonkeyPatch) -> Non
         (["--dtype", "float8"], "there is no dtype 'float8'"),
         (["--device", "gpu"], "device 'gpu' cannot be used"),
         (["--json", "/nowhere/at/all.json"], "/nowhere/at/all.json cannot be written"),
+        (["--picture", "/nowhere/at/all.png"], "/nowhere/at/all.png cannot be written"),
+        (["--picture", "all.xyz"], "all.xyz cannot be drawn: Format 'xyz' is not supported"),
     ],
 )
 def test_mistakes_get_one_line(
