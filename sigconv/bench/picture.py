@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ from sigconv.errors import UsageError
 
 WIDTH, AROUND, ROW = 11.0, 1.5, 0.21  # inches: of the picture, above and below the rows, of a row
 BLUE, GREY, PALE = "#3b82f6", "#6b7280", "#e5e7eb"
-MARKS = {
+MARKS: dict[str, dict[str, Any]] = {
     BEST: {"marker": "o", "facecolor": "none", "edgecolor": GREY, "label": "torch.nn in its best layout"},
     COMPILE: {"marker": "^", "facecolor": "none", "edgecolor": GREY, "label": "torch.compile"},
     SIGCONV: {"marker": "o", "facecolor": BLUE, "edgecolor": BLUE, "label": "sigconv"},

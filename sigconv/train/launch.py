@@ -12,7 +12,6 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
@@ -88,11 +87,17 @@ def _open(name: str, config: DictConfig) -> Run:
             raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
         return run
     config = _resolved(config)
-    many = settings.mode == RunMode.MULTIRUN
     if not is_first_process():
         return Run(Path("runs", name, "of_the_first_process"), config)
-    folder = Path(os.path.relpath(settings.runtime.output_dir)) if many else run_folder(name)
-    return Run.create(folder, config, overrides)
+    return Run.create(_folder(name, Path(settings.runtime.output_dir)), config, overrides)
+
+
+def _folder(name: str, of_hydra: Path) -> Path:
+    """The folder that hydra.run.dir or a sweep gives a run, or else a new one."""
+    here = Path.cwd()
+    if of_hydra == here:
+        return run_folder(name)
+    return of_hydra.relative_to(here) if of_hydra.is_relative_to(here) else of_hydra
 
 
 def _resolved(config: DictConfig) -> DictConfig:

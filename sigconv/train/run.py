@@ -61,7 +61,9 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, config: DictConfig, overrides: Sequence[str]) -> "Run":
-        """A new run in an existing, empty folder."""
+        """A new run in an existing folder. Raises UsageError where that is not empty."""
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: a run has a folder to itself.")
         run = cls(folder, DictConfig(OmegaConf.to_container(config, resolve=True)))
         run.write_text(CONFIG, OmegaConf.to_yaml(run.config))
         run.write_text("overrides.yaml", OmegaConf.to_yaml(list(overrides)))

@@ -46,6 +46,16 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not(run_mnist: St
     assert not same(first, run_mnist("trainer.max_epochs=1", "seed=4").run)
 
 
+def test_hydra_says_where_a_run_is_but_no_other_run_is_written_over(run_mnist: Start) -> None:
+    words = ("trainer.max_epochs=1", "hydra.run.dir=runs/mnist/mine")
+    first = run_mnist(*words)
+    assert first.folder == Path("runs/mnist/mine")
+    again = run_mnist(*words)
+    assert again.code == 1
+    assert "error: runs/mnist/mine is not empty" in again.err
+    assert first.run.finished
+
+
 @pytest.mark.parametrize(
     ("options", "epoch", "batch"),
     [((), 2, 0), ((), 0, 2), (("average=0.9", "checkpoint=best", "augment=elastic"), 2, 1)],
