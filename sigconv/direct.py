@@ -1,4 +1,4 @@
-"""Convolution and max pooling that go straight to what computes them, by the form of their operands.
+"""Convolution and pooling that go straight to what computes them, by the form of their operands.
 
 Of a form that has been before it is known that all checks hold, and whether torch computes all directions or functions
 of ours do. So nothing is left to be done before: that would take longer than a small convolution itself.
@@ -16,7 +16,7 @@ from sigconv import planner
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import is_plain
 from sigconv.layout import channels_last, channels_last_strides
-from sigconv.pooling import max_and_winner
+from sigconv.pooling import max_and_winner, window_mean
 from sigconv.trilinear import derivative
 from sigconv.window import Window
 
@@ -43,7 +43,7 @@ def form(
 
 
 def known(form: Hashable) -> Call | None:
-    """What computes a convolution, or a pooled map and its winners, of this form, if there has been one."""
+    """What computes a convolution, a map's maxima and their winners, or means, of this form, if there was one."""
     # A compiler, for which nothing has a form, would go through all that is remembered.
     return None if form is None else _known.get(form)
 
@@ -55,14 +55,14 @@ def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, laid_o
         _keep(form, (_laid_out, call) if laid_out else call)
 
 
-def pooling_form(x: Tensor, window: Window, ceil_mode: bool) -> tuple[Hashable, ...] | None:
-    """The same as :func:`form` of max pooling."""
+def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashable, ...] | None:
+    """The same as :func:`form` of pooling, of which maximum and mean have unlike ``options``."""
     if planner.is_forced() or not is_plain((x,)):
         return None
-    return window, ceil_mode, x.shape, x.stride(), x.dtype, x.device
+    return window, options, x.shape, x.stride(), x.dtype, x.device
 
 
-def remember_pooling(form: Hashable, x: Tensor, geometry: Geometry) -> None:
+def remember_max(form: Hashable, x: Tensor, geometry: Geometry) -> None:
     """Note how max pooling is computed whose checks held."""
     if form is None:
         return
@@ -70,6 +70,16 @@ def remember_pooling(form: Hashable, x: Tensor, geometry: Geometry) -> None:
         _keep(form, planner.vendor.max_pool_call(geometry))
     else:
         _keep(form, (max_and_winner, (geometry,)))
+
+
+def remember_mean(form: Hashable, x: Tensor, geometry: Geometry, divisor: int) -> None:
+    """The same of average pooling, by one divisor for all windows."""
+    if form is None:
+        return
+    if planner.is_native_pooling("sum_pool", geometry, x):
+        _keep(form, planner.vendor.sum_pool_call(geometry, divisor))
+    else:
+        _keep(form, (window_mean, (geometry, divisor)))
 
 
 def _keep(form: Hashable, call: Call) -> None:

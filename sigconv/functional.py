@@ -209,7 +209,7 @@ def pool_max(
         return function(x, *arguments)[0]
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     if batched.ndim == x.ndim:
-        direct.remember_pooling(form, x, geometry)
+        direct.remember_max(form, x, geometry)
     best, winner = max_and_winner(batched, geometry)
     best = best if batched.ndim == x.ndim else best.squeeze(0)
     if not return_indices:
@@ -256,13 +256,18 @@ def pool_avg(
     """:func:`avg_pool` for a window that is parsed already; errors start with ``owner``."""
     if divisor_override == 0:
         raise UsageError(f"{owner}: divisor_override is 0; the sums cannot be divided by it")
+    form = direct.pooling_form(x, window, ceil_mode, count_include_pad, divisor_override)
+    if (call := direct.known(form)) is not None:
+        function, arguments = call
+        return function(x, *arguments)
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
     values = batched.float() if _is_half(x) else batched
-    if divisor_override is not None:
-        mean = window_mean(values, geometry, divisor_override)
-    elif geometry.window == window and (count_include_pad or not any(map(any, window.padding))):
-        mean = window_mean(values, geometry, window.places)
+    whole = geometry.window == window and (count_include_pad or not any(map(any, window.padding)))
+    if divisor := divisor_override or (window.places if whole else None):
+        if values is x:
+            direct.remember_mean(form, x, geometry, divisor)
+        mean = window_mean(values, geometry, divisor)
     else:
         mean = window_sum(values, geometry) / _samples_counted(window, geometry, count_include_pad, x.device)
     mean = mean.to(x.dtype)

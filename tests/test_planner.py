@@ -243,6 +243,27 @@ def test_pooled_maps_are_known_by_their_form(shape: tuple[int, ...]) -> None:
         floor(x[:, :, :1])
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 9), (2, 3, 9, 9), (2, 3, 9, 9, 9)])
+def test_means_are_known_by_their_form_and_options(shape: tuple[int, ...]) -> None:
+    x = torch.randn(shape, requires_grad=True)
+    options = [{}, {"divisor_override": 5}, {"padding": 1}, {"padding": 1, "divisor_override": 5}]
+    options += [{"ceil_mode": True, "divisor_override": 5}, {"ceil_mode": True}]
+    for how in (*options, {"padding": 1, "count_include_pad": False}):
+        layer = sigconv.AvgPool(2, ndim=x.ndim - 2, **how)
+        y, again = layer(x), layer(x)
+        with sigconv.use_kernel("reference"):
+            expected = layer(x)
+        torch.testing.assert_close(y, expected)
+        assert torch.equal(again, y)
+        gradients = [torch.autograd.grad(pooled.square().sum(), x)[0] for pooled in (y, again)]
+        assert torch.equal(*gradients)
+        form = direct.pooling_form(x, layer.window, layer.ceil_mode, layer.count_include_pad, layer.divisor_override)
+        assert (direct.known(form) is not None) == (how in options[:5])  # else places have divisors of their own
+    assert layer(x.detach().half()).dtype == torch.half
+    with pytest.raises(sigconv.UsageError):
+        layer(x[:, :, :0])
+
+
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [

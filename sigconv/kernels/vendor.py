@@ -182,10 +182,21 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def sum_pool(x: Tensor, geometry: Geometry, divisor: int = 1) -> Tensor:
     """Sums, divided on the way by ``divisor``."""
+    function, arguments = sum_pool_call(geometry, divisor)
+    return function(x, *arguments)
+
+
+def _sum_pool_as_picture(x: Tensor, geometry: Geometry, divisor: int) -> Tensor:
+    return sum_pool(x.unsqueeze(2), geometry.as_picture(), divisor).squeeze(2)
+
+
+def sum_pool_call(geometry: Geometry, divisor: int) -> tuple[Callable[..., Tensor], tuple]:
+    """What sums up and divides x, and its arguments behind x."""
     if geometry.window.ndim == 1:
-        return sum_pool(x.unsqueeze(2), geometry.as_picture(), divisor).squeeze(2)
+        return _sum_pool_as_picture, (geometry, divisor)
     kernel, stride, padding, _, ceil_mode = _pool_arguments(geometry)
-    return _pool_operator("avg_pool{}d", geometry)(x, kernel, stride, padding, ceil_mode, True, divisor)
+    operator = getattr(torch._C._nn, f"avg_pool{geometry.window.ndim}d")
+    return operator, (kernel, stride, padding, ceil_mode, True, divisor)
 
 
 def spread(g: Tensor, geometry: Geometry) -> Tensor:
