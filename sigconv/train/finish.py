@@ -17,12 +17,9 @@ from sigconv.train.cross import cross_test, in_words
 from sigconv.train.data import CorpusData
 from sigconv.train.environment import environment
 from sigconv.train.report import write_report
-from sigconv.train.robustness import accuracy_by_deformation, accuracy_by_shift
+from sigconv.train.robustness import CHANGES, wanted_changes
 from sigconv.train.run import METRICS, Run
 from sigconv.train.task import Task
-
-# In the metrics: the option of the config that asks for it, and how it is measured.
-ROBUSTNESS = {"shift": ("shifts", accuracy_by_shift), "deformation": ("deformations", accuracy_by_deformation)}
 
 
 def take_best(task: Task, trainer: Trainer) -> None:
@@ -49,9 +46,8 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     run.write_model(weights, about | {"reader": _carried(run, about["reader"])})
     device = trainer.strategy.root_device
     task.to(device)  # Lightning has put the network back on the CPU
-    for name, (option, measure) in ROBUSTNESS.items():
-        if run.config.get(option):
-            metrics[name] = measure(task, corpus.split("test"), run.config[option])
+    for name, amounts in wanted_changes(run.config).items():
+        metrics[name] = CHANGES[name].measure(task, data, amounts)
     if other is not None:
         metrics["cross_corpus"] = cross_test(task, about, other)
     task.cpu()
@@ -60,6 +56,9 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
     write_report(run, task, data, metrics, surroundings)
     run.write_json(METRICS, metrics)
     say(f"test       {task.in_words(metrics)}")
+    for name, change in CHANGES.items():
+        if name in metrics:
+            say(f"{name:<10} {change.in_words(metrics[name])}")
     if other is not None:
         say(f"           {in_words(metrics['cross_corpus'])}")
     say(f"training   {metrics['train_seconds']:.1f} s")

@@ -1,55 +1,113 @@
-"""How well a network knows what has moved, or is deformed."""
+"""How well a network knows what has moved, is deformed, or is heard in noise."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sigconv.corpus import Split
+from sigconv.errors import UsageError
 from sigconv.padding import crop, pad_constant
 from sigconv.signals.image import RandomWarp
+from sigconv.signals.speech.augment import AddNoise
+from sigconv.train.data import CorpusData
 
-BATCH = 500
 SMOOTHNESS = 5.0  # pixels: the elastic_sigma of deformations
+PINK = 1.0, 1.0  # as the colour of AddNoise
 
 
-@torch.inference_mode()
-def accuracy_by_shift(network: nn.Module, split: Split, shifts: Sequence[int]) -> dict[str, float]:
-    """The share of signals that are told right when all are moved by so many samples, the mean over all directions.
+def accuracy_by_shift(network: nn.Module, data: CorpusData, shifts: Sequence[float]) -> dict[str, float]:
+    """The share of test signals that are told right when all are moved by so many samples, as a mean over directions.
 
-    Directions are both along each axis. What comes in is zero, and what goes out is lost.
+    These are both along each axis. What comes in is zero, and what goes out is lost.
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
         shifts: in samples, or pixels.
     """
-    return {str(shift): _accuracy(network, split, partial(_moved, shift=shift)) for shift in shifts}
+    return {str(shift): _accuracy(network, data, partial(_moved, shift=shift)) for shift in map(round, shifts)}
 
 
-@torch.inference_mode()
-def accuracy_by_deformation(network: nn.Module, split: Split, strengths: Sequence[float]) -> dict[str, float]:
-    """The share of pictures that are told right when each is distorted by so much, the same way at every call.
+def accuracy_by_deformation(network: nn.Module, data: CorpusData, strengths: Sequence[float]) -> dict[str, float]:
+    """The share of test pictures that are told right when each is distorted by so much, the same way at every call.
 
     Args:
         network: raw pictures (B, C, H, W) -> logits (B, classes), in evaluation.
         strengths: the elastic_alpha of :class:`sigconv.signals.image.RandomWarp`.
     """
+    return {f"{strength:g}": _accuracy(network, data, partial(_deformed, strength=strength)) for strength in strengths}
+
+
+def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[float]) -> dict[str, float]:
+    """The share of test recordings that are told right in pink noise, the same at every call.
+
+    Args:
+        network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
+        ratios: signal to noise, in dB, as :class:`sigconv.signals.speech.augment.AddNoise` has it.
+    """
+    rate = data.corpus.info.rate
+    assert rate is not None
+    noises = {ratio: AddNoise(rate, (ratio, ratio), PINK).train() for ratio in ratios}
+    return {f"{ratio:g}": _accuracy(network, data, partial(_noisy, noise=noise)) for ratio, noise in noises.items()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to the signals of a test to see what it costs.
+
+    Attributes:
+        option: of the config, which has a list of amounts.
+        unit: of an amount.
+        axis: what the amounts are, below a picture.
+        measure: the accuracy by the amount.
+    """
+
+    option: str
+    unit: str
+    axis: str
+    measure: Callable[[nn.Module, CorpusData, Sequence[float]], dict[str, float]]
+
+    def in_words(self, shares: Mapping[str, float]) -> str:
+        return ", ".join(f"{share:.2%} at {amount}{self.unit}" for amount, share in shares.items())
+
+
+CHANGES = {
+    "shift": Change("shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift),
+    "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
+    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise),
+}
+"""By their names in the metrics."""
+
+
+def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The amounts of each change that a config asks for; raises UsageError for what is no list of numbers."""
+    found = {name: config.get(change.option) for name, change in CHANGES.items()}
+    for name, amounts in found.items():
+        if amounts is not None and not _are_numbers(amounts):
+            raise UsageError(f"{CHANGES[name].option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
+    return {name: list(amounts) for name, amounts in found.items() if amounts}
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, Sequence) and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+
+
+@torch.inference_mode()
+def _accuracy(network: nn.Module, data: CorpusData, changed: Callable[[Tensor], Iterator[Tensor]]) -> float:
+    """The share that is right of all that the signals are changed into; what is drawn is the same at every call."""
+    device = next(network.parameters()).device
+    test = data.corpus.split("test")
+    right = asked = 0
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return {f"{s:g}": _accuracy(network, split, partial(_deformed, strength=s)) for s in strengths}
-
-
-def _accuracy(network: nn.Module, split: Split, changed: Callable[[Tensor], Iterator[Tensor]]) -> float:
-    """The share that is right of all that the signals are changed into."""
-    device = next(network.parameters()).device
-    signals, labels = split.tensors()
-    right = tested = 0
-    for batch, answers in zip(signals.split(BATCH), labels.split(BATCH), strict=True):
-        for x in changed(batch.to(device)):
-            right += int((network(x).argmax(1).cpu() == answers).sum())
-            tested += len(answers)
-    return right / tested
+        for batch, answers in zip(data.all_signals(test), test.labels.split(data.batch_size), strict=True):
+            for x in changed(batch.to(device)):
+                right += int((network(x).argmax(1).cpu() == answers).sum())
+                asked += len(answers)
+    return right / asked
 
 
 def _moved(x: Tensor, shift: int) -> Iterator[Tensor]:
@@ -68,3 +126,8 @@ def _deformed(x: Tensor, strength: float) -> Iterator[Tensor]:
     """x (B, C, H, W), of its dtype, every picture distorted in another way; itself where the strength is 0."""
     warp = RandomWarp(elastic_alpha=strength, elastic_sigma=SMOOTHNESS).train()
     yield warp(x.float()).round().to(x.dtype) if strength else x
+
+
+def _noisy(x: Tensor, noise: AddNoise) -> Iterator[Tensor]:
+    """x (B, 1, T) of any dtype, in noise: float32."""
+    yield noise(x)

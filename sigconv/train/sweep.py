@@ -16,8 +16,9 @@ from scipy.stats import t as student
 from sigconv.table import Table
 from sigconv.train.console import say
 from sigconv.train.measures import measure_of
+from sigconv.train.robustness import CHANGES
 from sigconv.train.run import Run, new_folder, runs_in, write_whole
-from sigconv.train.sweep_picture import CHANGES, draw
+from sigconv.train.sweep_picture import draw
 
 CONFIDENCE = 0.95
 AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
@@ -56,6 +57,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "means": [
             {"overrides": list(overrides), "runs": len(members)}
             | {name: _mean(members, name) for name in (measure_of(members[0]).name, "train_seconds")}
+            | _mean_changes(members)
             for overrides, members in _grouped(rows).items()
             if len(members) > 1
         ],
@@ -116,11 +118,14 @@ def picture(summary: dict[str, Any]) -> Figure:
         mean_of = next((m for m in means if m["overrides"] == list(overrides)), None)
         entry = {"name": name({"overrides": overrides}) or "all", "weights": members[0]["weights"]}
         entry[measure] = mean_of[measure] if mean_of else {"mean": members[0][measure]}
-        for change in CHANGES:
-            if all(change in member for member in members):
-                entry[change] = {s: mean(member[change][s] for member in members) for s in members[0][change]}
-        entries.append(entry)
+        entries.append(entry | _mean_changes(members))
     return draw(entries, " ".join(shared))
+
+
+def _mean_changes(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """By each change of the test that was measured in all rows, the mean accuracy at each amount."""
+    common = [change for change in CHANGES if all(change in row for row in rows)]
+    return {change: {s: mean(row[change][s] for row in rows) for s in rows[0][change]} for change in common}
 
 
 def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:

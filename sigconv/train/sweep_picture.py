@@ -8,12 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sigconv.train.measures import Measure, measure_of
+from sigconv.train.robustness import CHANGES
 
-# What is tested was changed by more and more: under its name in the metrics, and below the axis.
-CHANGES = {
-    "shift": "shift in samples or pixels, mean over all directions",
-    "deformation": "strength of elastic distortion",
-}
 WIDTH, LINE = 6.0, 0.32  # inches: of a panel, and for a line of the first
 
 
@@ -23,7 +19,7 @@ def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
 
     Args:
         entries: "name", the measure with its "mean" and, where there are several runs, "confidence95", "weights", and
-            those of :data:`CHANGES` that were measured: shares by the amount of change.
+            those of `CHANGES` that were measured: shares by the amount of change.
     """
     measure = measure_of(entries[0])
     panels: list[Callable[..., None]] = [_bars]
@@ -63,7 +59,7 @@ def _by_change(name: str, axes: Axes, entries: Sequence[dict[str, Any]], measure
             amounts, shares = zip(*entry[name].items(), strict=True)
             wrong = [_wrong(measure, share) for share in shares]
             axes.plot([float(amount) for amount in amounts], wrong, "o-", label=entry["name"])
-    axes.set_xlabel(CHANGES[name])
+    axes.set_xlabel(CHANGES[name].axis)
     _finish(axes, measure)
 
 

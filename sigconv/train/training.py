@@ -8,6 +8,7 @@ from sigconv.errors import UsageError
 from sigconv.train.build import build_data, build_task, build_trainer
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
+from sigconv.train.robustness import wanted_changes
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 
@@ -17,6 +18,7 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
 
     Raises UsageError where config and corpus do not fit together, or where the training cannot succeed.
     """
+    wanted_changes(config)  # a mistake in them is better said before the training
     _remember(run, corpus)
     data = build_data(config, corpus)
     task = build_task(config, data)

@@ -1,11 +1,27 @@
-"""What is tested where signals are moved or deformed."""
+"""What is tested where signals are moved, deformed, or in noise."""
 
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from sigconv.train.robustness import _moved, accuracy_by_deformation, accuracy_by_shift
+from sigconv.errors import UsageError
+from sigconv.train.robustness import (
+    CHANGES,
+    _moved,
+    accuracy_by_deformation,
+    accuracy_by_noise,
+    accuracy_by_shift,
+    wanted_changes,
+)
+
+
+def _data(signals: Tensor, labels: Tensor, rate: float | None = None) -> Any:
+    """A test split, three signals a batch."""
+    corpus = SimpleNamespace(split=lambda _: SimpleNamespace(labels=labels), info=SimpleNamespace(rate=rate))
+    return SimpleNamespace(corpus=corpus, batch_size=3, all_signals=lambda _: signals.split(3))
 
 
 class Middle(nn.Module):
@@ -31,17 +47,49 @@ def test_accuracy_is_the_mean_over_directions() -> None:
     pictures[0, 0, 2, 2] = 1  # is lost by any shift
     pictures[1, 0, :, 2] = 2  # stays where it is if moved along itself, but for what comes in
     pictures[2, 0] = 3
-    split = SimpleNamespace(tensors=lambda: (pictures, torch.tensor([1, 2, 3])))
-    assert accuracy_by_shift(Middle(), split, [0, 1, 3]) == {"0": 1.0, "1": (0 + 2 + 4) / 12, "3": 0.0}
+    data = _data(pictures, torch.tensor([1, 2, 3]))
+    assert accuracy_by_shift(Middle(), data, [0, 1, 3]) == {"0": 1.0, "1": (0 + 2 + 4) / 12, "3": 0.0}
 
 
 def test_deformation_is_the_same_at_every_call_and_costs() -> None:
     pictures = torch.zeros(40, 1, 5, 5, dtype=torch.uint8)
     pictures[:, 0, 2, 2] = 3
-    split = SimpleNamespace(tensors=lambda: (pictures, torch.full((40,), 3)))
+    data = _data(pictures, torch.full((40,), 3))
     state = torch.get_rng_state()
-    found = accuracy_by_deformation(Middle(), split, [0, 60])
-    assert found == accuracy_by_deformation(Middle(), split, [0, 60])
+    found = accuracy_by_deformation(Middle(), data, [0, 60])
+    assert found == accuracy_by_deformation(Middle(), data, [0, 60])
     assert torch.equal(state, torch.get_rng_state())
     assert found["0"] == 1
     assert 0 <= found["60"] < 0.9
+
+
+class Louder(nn.Module):
+    """Says whether the second half of a recording is the louder one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([half.square().mean((1, 2)) for half in x.float().chunk(2, 2)], 1)
+
+
+def test_noise_is_the_same_at_every_call_and_costs() -> None:
+    labels = torch.arange(40) % 2
+    tone = 8000 * torch.sin(torch.arange(2000) * 0.5)
+    halves = torch.stack([tone * 1.05 ** (label == half) for label in labels for half in (0, 1)])
+    data = _data(halves.reshape(40, 1, 4000).short(), labels, rate=8000)
+    state = torch.get_rng_state()
+    found = accuracy_by_noise(Louder(), data, [60, -20])
+    assert found == accuracy_by_noise(Louder(), data, [60, -20])
+    assert torch.equal(state, torch.get_rng_state())
+    assert found["60"] == 1
+    assert 0.2 < found["-20"] < 0.8
+    assert CHANGES["noise"].in_words({"20": 0.5, "0": 0.25}) == "50.00% at 20 dB, 25.00% at 0 dB"
+
+
+def test_amounts_are_lists_of_numbers() -> None:
+    assert wanted_changes({"shifts": [0, 2], "snr": None, "deformations": []}) == {"shift": [0, 2]}
+    for wrong in (20, "20", ["a"], [float("nan")]):
+        with pytest.raises(UsageError, match=r"snr=.*: it is a list of numbers"):
+            wanted_changes({"snr": wrong})

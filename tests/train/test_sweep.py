@@ -49,6 +49,13 @@ def test_the_picture_has_a_bar_for_each_setting_with_the_mean_of_its_seeds() -> 
     assert [bar.get_width() for bar in bars.patches] == pytest.approx([40.0, 10.0])
 
 
+def test_accuracies_in_noise_are_averaged_where_all_runs_have_them() -> None:
+    runs = [run(0.9, f"seed={i}", noise={"20": 0.8 - i / 10, "0": 0.25}) for i in range(2)]
+    (group,) = summarise(runs)["means"]
+    assert group["noise"] == {"20": pytest.approx(0.75), "0": 0.25}
+    assert "noise" not in summarise([*runs, run(0.9, "seed=2")])["means"][0]
+
+
 def test_the_picture_shows_what_differs_beside_the_measure() -> None:
     runs = [
         run(0.5, "model=a", weights=10, shift={"0": 0.9, "3": 0.5}),

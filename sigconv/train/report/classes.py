@@ -12,7 +12,7 @@ from sigconv.train.cross import in_words
 from sigconv.train.data import CorpusData
 from sigconv.train.report.attention import EACH, attention_sections
 from sigconv.train.report.examples import MISTAKES, SHOW
-from sigconv.train.report.groups import speakers_sections, word_class_sections
+from sigconv.train.report.groups import change_sections, speakers_sections, word_class_sections
 from sigconv.train.report.matrix import confusion_matrix
 from sigconv.train.report.section import Section, part
 from sigconv.train.report.visemes import viseme_sections
@@ -44,6 +44,7 @@ def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
         *word_class_sections(metrics.get("word_classes")),
         *(viseme_sections(answers) if corpus.info.kind == "video" else []),
         *speakers_sections(metrics["speakers"]),
+        *change_sections(metrics),
         *cross_sections(metrics.get("cross_corpus")),
     ]
 

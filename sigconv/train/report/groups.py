@@ -8,6 +8,7 @@ from markupsafe import Markup
 from sigconv.train.measures import measure_of
 from sigconv.train.report import pictures
 from sigconv.train.report.section import Section
+from sigconv.train.robustness import CHANGES
 
 SPEAKERS = 20  # shown
 
@@ -29,6 +30,17 @@ def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
     which = f"The {len(worst)} of {len(speakers):,}" if len(worst) < len(speakers) else f"The {len(speakers)}"
     note = f"{which} speakers of the test split, those with the most errors first."
     return [Section("Speakers", _bars({name: speakers[name] for name in worst}), note)]
+
+
+def change_sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """What it costs to change the test, by how much it is changed."""
+    sections = []
+    for name, change in CHANGES.items():
+        if name in metrics:
+            errors = {float(amount): 1 - share for amount, share in metrics[name].items()}
+            picture = pictures.by_amount(errors, 1 - metrics["test"]["accuracy"], change.axis)
+            sections.append(Section(f"With {name}", picture, f"Right: {change.in_words(metrics[name])}."))
+    return sections
 
 
 def _bars(groups: Mapping[str, Group]) -> Markup:

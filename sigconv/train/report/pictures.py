@@ -100,6 +100,17 @@ def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
         return svg(figure, "shares")
 
 
+def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Markup:
+    """Shares of errors by the amount of a change, and the share without one as a level line."""
+    with rc_context(STYLE):
+        figure, axes = _plot("Errors, %")
+        axes.plot(list(errors), [_percent(share) for share in errors.values()], color=RED, marker="o", label="changed")
+        axes.axhline(_percent(unchanged), color=INK, alpha=0.4, linestyle="--", label="as it is")
+        axes.set(xlabel=axis, ylim=(0, None))
+        axes.legend(frameon=False)
+        return svg(figure, "errors")
+
+
 def image(signal: Tensor) -> Markup:
     """A picture (channels, height, width), in the colours of `rgb`."""
     return png(rgb(signal))
