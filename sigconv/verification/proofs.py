@@ -13,18 +13,25 @@ winners      Ties, NaN and infinities are won by the same samples as in torch, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import gradcheck, gradgradcheck
 
 from sigconv import functional as ours
 from sigconv import planner
 from sigconv.verification.cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
+from sigconv.verification.differences import TINY, difference_errors, second_derivatives_agree
+from sigconv.verification.forms import (
+    Function,
+    cotangent,
+    dot,
+    largest,
+    largest_difference,
+    output_and_gradients,
+    whole,
+)
 
 NAMES = ("exact", "identity", "differences", "autograd", "winners")
 
@@ -34,16 +41,6 @@ direction every operation is a polynomial of degree two at most, whose central d
 
 SMALL_STEP = 1e-5
 """Of those of other functions, which are compared to six digits; the error that is shown is in proportion to that."""
-
-ROUNDING = 64
-"""Times the last place: what an output may be off by, of which a difference is taken."""
-
-TINY = 1e-6
-"""As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
-
-MANY_NUMBERS = 500
-
-Function = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,12 @@ def exact(cases: Sequence[Case], kernel: str, dtype: torch.dtype, device: torch.
     errors = {}
     rounds = not getattr(planner.KERNELS[kernel], "EXACT", True)
     for case in (case for case in cases if case.polynomial and not rounds):
-        inputs = [_whole(shape, device=device).to(dtype) for shape in case.shapes]
+        inputs = [whole(shape, device=device).to(dtype) for shape in case.shapes]
         with planner.use_kernel("reference"):
             expected = output_and_gradients(case.function, inputs, case.divisor)
         with planner.use_kernel(kernel):
             found = output_and_gradients(case.function, inputs, case.divisor)
-        errors[case.name] = max(_largest_difference(f, e) for f, e in zip(found, expected, strict=True))
+        errors[case.name] = max(largest_difference(f, e) for f, e in zip(found, expected, strict=True))
     return worst_of("exact", 0.0, errors)
 
 
@@ -86,10 +83,10 @@ def identity(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) ->
     for case in cases:
         inputs = [torch.randn(shape, device=device).to(dtype) for shape in case.shapes]
         y, *gradients = output_and_gradients(case.function, inputs)
-        g = _cotangent(y)
-        form = _dot(g, y)
-        scale = _dot(g.abs(), case.function(*(x.abs() for x in inputs)))
-        by_operands = [sum(_dot(gradients[i], inputs[i]) for i in group) for group in case.linear_in]
+        g = cotangent(y)
+        form = dot(g, y)
+        scale = dot(g.abs(), case.function(*(x.abs() for x in inputs)))
+        by_operands = [sum(dot(gradients[i], inputs[i]) for i in group) for group in case.linear_in]
         errors[case.name] = max(abs(form - other) for other in by_operands) / scale
     return worst_of("identity", 4 * torch.finfo(dtype).eps, errors)
 
@@ -97,11 +94,11 @@ def identity(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) ->
 def autograd(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) -> Proof | None:
     errors = {}
     for case in cases:
-        draw = _whole if case.winners_of_sums else torch.randn
+        draw = whole if case.winners_of_sums else torch.randn
         inputs = [draw(shape, device=device).to(dtype) for shape in case.shapes]
         # The same sums of absolute values: what rounding is in proportion to, however much of a sum cancels.
-        whole = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
-        scales = [x.max().item() for x in whole]
+        absolutes = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
+        scales = [x.max().item() for x in absolutes]
         errors[case.name] = disagreement(case.function, case.torch_function, inputs, scales)
     return worst_of("autograd", 4 * torch.finfo(dtype).eps, errors)
 
@@ -116,9 +113,9 @@ def disagreement(
     found = output_and_gradients(function, inputs)
     expected = output_and_gradients(oracle, [x.double() for x in inputs])
     if scales is None:
-        sizes = [_largest(e) for e in expected]
+        sizes = [largest(e) for e in expected]
         scales = [max(size, TINY * max(sizes)) or 1.0 for size in sizes]
-    return max(_largest_difference(f, e) / scale for f, e, scale in zip(found, expected, scales, strict=True))
+    return max(largest_difference(f, e) / scale for f, e, scale in zip(found, expected, scales, strict=True))
 
 
 def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
@@ -131,55 +128,9 @@ def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
         ]
         step, bound = (STEP, 1e-12) if case.polynomial else (SMALL_STEP, 1e-6)
         found = difference_errors(case.function, inputs, step, bound, [f"operand {n}" for n in range(len(inputs))])
+        found["second"] = 0.0 if second_derivatives_agree(case.function, inputs, step, bound) else math.inf
         errors |= {f"{case.name}, {what}": error * (1e-12 / bound) for what, error in found.items()}
     return worst_of("differences", 1e-12, errors)
-
-
-def difference_errors(
-    function: Function, inputs: Sequence[Tensor], step: float, bound: float, names: Sequence[str]
-) -> dict[str, float]:
-    """How far the derivatives are from central differences, as a share of what is allowed, times the bound.
-
-    Of the derivatives by each input, of these names, the bound is a share of the largest of them, and not of those by
-    others, beside which they may be small; with what rounding of inputs and output makes of a difference. The number
-    is that along one random direction; gradcheck tries every coordinate, or random directions where they are many, and
-    gradgradcheck the second derivatives; where they object it is infinite.
-    """
-    leaves = [x.detach().clone() for x in inputs]
-    y, *gradients = output_and_gradients(function, leaves)
-    rounding = ROUNDING * torch.finfo(y.dtype).eps / step
-    many = sum(x.numel() for x in leaves) > MANY_NUMBERS
-    found: dict[str, float] = {}
-    widest: dict[str, Any] = {"atol": 0.0, "rtol": 0.0, "nondet_tol": 0.0}
-    for place, (x, gradient, name) in enumerate(zip(leaves, gradients, names, strict=True)):
-        along = partial(_by_one, function, leaves, place)
-        most: dict[str, Any] = {
-            "atol": bound * _largest(gradient) + rounding * _largest(y),
-            "rtol": bound + rounding * _largest(x),
-        }
-        # What torch and cuDNN sum up in float64 differs from one call to the next.
-        most["nondet_tol"] = most["atol"] if y.is_cuda else 0.0
-        widest = {tolerance: max(most[tolerance], widest[tolerance]) for tolerance in most}
-        leaf = (x.clone().requires_grad_(),)
-        agreed = gradcheck(along, leaf, eps=step, fast_mode=many, raise_exception=False, **most)
-        share = _share_of_allowed(along, x, gradient, y, step, most) if agreed else math.inf
-        found[f"by {name}"] = bound * share
-    varied = [x.requires_grad_() for x in leaves]
-    agreed = gradgradcheck(function, varied, eps=step, fast_mode=True, raise_exception=False, **widest)
-    return found | {"second": 0.0 if agreed else math.inf}
-
-
-def _share_of_allowed(
-    along: Function, x: Tensor, gradient: Tensor, y: Tensor, step: float, most: dict[str, float]
-) -> float:
-    direction = torch.randn_like(x) / math.sqrt(max(1, x.numel()))
-    slope = _dot(_cotangent(y), (along(x + step * direction) - along(x - step * direction)) / (2 * step))
-    error = abs(slope - _dot(gradient, direction))
-    return error and error / (most["atol"] + most["rtol"] * abs(slope))
-
-
-def _by_one(function: Function, operands: Sequence[Tensor], place: int, x: Tensor) -> Tensor:
-    return function(*operands[:place], x, *operands[place + 1 :])
 
 
 def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof | None:
@@ -202,39 +153,3 @@ def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof | No
             won.scatter_add_(2, expected_winner.flatten(2), torch.ones_like(expected, dtype=torch.float64).flatten(2))
             errors[f"{ndim}-D, {options}"] = wrong + (shares - won.reshape(shape)).abs().sum().item()
     return worst_of("winners", 0.0, errors)
-
-
-def output_and_gradients(
-    function: Function, inputs: Sequence[Tensor], scale: int = 1, absolute: bool = False
-) -> list[Tensor]:
-    """The output, and the gradient by each input of a fixed form of the output; zeros for what has no influence."""
-    leaves = [x.detach().clone().requires_grad_() for x in inputs]
-    y = function(*leaves)
-    g = _cotangent(y) * scale
-    gradients = torch.autograd.grad(y, leaves, g.abs() if absolute else g, materialize_grads=True)
-    return [y.detach(), *gradients]
-
-
-def _cotangent(y: Tensor) -> Tensor:
-    """-1, 0 and 1 in a fixed disorder, so that other implementations can be given the same."""
-    places = torch.arange(y.numel(), device=y.device)
-    return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
-
-
-def _whole(shape: Sequence[int], device: torch.device) -> Tensor:
-    """-1, 0 and 1, whose sums are exact in every dtype."""
-    return torch.randint(-1, 2, tuple(shape), device=device)
-
-
-def _dot(a: Tensor, b: Tensor) -> float:
-    return (a.double() * b.double()).sum().item()
-
-
-def _largest(x: Tensor) -> float:
-    return x.abs().max().item() if x.numel() else 0.0
-
-
-def _largest_difference(a: Tensor, b: Tensor) -> float:
-    if a.shape != b.shape:
-        return math.inf
-    return (a.double() - b.double()).abs().max().item() if a.numel() else 0.0

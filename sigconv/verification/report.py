@@ -13,11 +13,14 @@ from sigconv.verification.proofs import NAMES, Proof
 
 @dataclass(frozen=True)
 class Row:
+    """``notes`` say what the proofs leave open."""
+
     operation: str
     kernel: str
     dtype: str
     device: str
     proofs: tuple[Proof, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -61,7 +64,8 @@ class Verification:
         header = ["operation", "kernel", "dtype", "device", *names]
         table = Table(header, [row.cells(names) for row in self.rows], left=len(header))
         verdict = ["All proofs hold."] if self.holds else ["NOT PROVED:", *self.failures()]
-        return "\n".join([str(table), "", *verdict])
+        notes = [note for row in self.rows for note in row.notes]
+        return "\n".join([str(table), "", *verdict, *notes])
 
 
 def _cell(proof: Proof | None) -> str:

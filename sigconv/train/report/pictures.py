@@ -106,7 +106,7 @@ def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Mar
         figure, axes = _plot("Errors, %")
         axes.plot(list(errors), [_percent(share) for share in errors.values()], color=RED, marker="o", label="changed")
         axes.axhline(_percent(unchanged), color=INK, alpha=0.4, linestyle="--", label="as it is")
-        axes.set(xlabel=axis, ylim=(0, None))
+        axes.set(xlabel=axis, ylim=(0, None), xticks=list(errors))
         axes.legend(frameon=False)
         return svg(figure, "errors")
 

@@ -1,0 +1,146 @@
+"""Derivatives against finite differences, by torch's gradcheck and gradgradcheck."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+from sigconv.verification.forms import Function, cotangent, dot, largest, output_and_gradients
+
+ROUNDING = 64
+"""Times the last place: what an output may be off by, of which a difference is taken."""
+
+TINY = 1e-6
+"""As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
+
+LOST = 1e-3
+"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing."""
+
+MANY_NUMBERS = 500
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """By how much a derivative may differ from its difference, and from that of another call, as gradcheck has it."""
+
+    atol: float
+    rtol: float
+    nondet_tol: float
+
+    @classmethod
+    def of(cls, x: Tensor, gradient: Tensor, y: Tensor, step: float, bound: float) -> Allowed:
+        rounding = ROUNDING * torch.finfo(y.dtype).eps / step
+        atol = bound * largest(gradient) + rounding * largest(y)
+        # What torch and cuDNN sum up in float64 differs from one call to the next.
+        return cls(atol, bound + rounding * largest(x), atol if y.is_cuda else 0.0)
+
+    def share(self, error: float, of: float) -> float:
+        """How much of what is allowed beside a number ``of`` this size an error is."""
+        most = self.atol + self.rtol * abs(of)
+        return error / most if most else (math.inf if error else 0.0)
+
+
+def difference_errors(
+    function: Function, inputs: Sequence[Tensor], step: float, bound: float, names: Sequence[str]
+) -> dict[str, float]:
+    """How far the first derivatives are from central differences, as a share of what is allowed, times the bound.
+
+    Of the derivatives by each input, of these names, the bound is a share of the largest of them, and not of those by
+    others, beside which they may be small; with what rounding of inputs and output makes of a difference. The number
+    is that along one random direction; gradcheck tries every coordinate, or random directions where they are many.
+    Where it objects, the number is that of the worst coordinate, which is named.
+    """
+    leaves = [x.detach().clone() for x in inputs]
+    y, *gradients = output_and_gradients(function, leaves)
+    found: dict[str, float] = {}
+    for place, (x, gradient, name) in enumerate(zip(leaves, gradients, names, strict=True)):
+        if not gradient.isfinite().all():
+            found[f"by {name}, which are not finite"] = math.inf
+            continue
+        along = partial(_by_one, function, leaves, place)
+        allowed = Allowed.of(x, gradient, y, step, bound)
+        leaf, many = (x.clone().requires_grad_(),), _are_many(leaves)
+        agreed = gradcheck(along, leaf, eps=step, fast_mode=many, raise_exception=False, **vars(allowed))
+        share, where = _along_one_direction(along, x, gradient, y, step, allowed), ""
+        if not agreed:
+            share, where = _worst_coordinate(along, x, y, step, allowed) if not many else (share, "")
+            share = share if share > 1 else math.inf  # what gradcheck objects to is none of the numbers looked at
+        found[f"by {name}{where}"] = bound * share
+    return found
+
+
+def second_derivatives_agree(function: Function, inputs: Sequence[Tensor], step: float, bound: float) -> bool:
+    """Whether second derivatives are what finite differences of the first are, by gradgradcheck."""
+    leaves = [x.detach().clone() for x in inputs]
+    y, *gradients = output_and_gradients(function, leaves)
+    each = [Allowed.of(x, gradient, y, step, bound) for x, gradient in zip(leaves, gradients, strict=True)]
+    widest = {name: max(getattr(allowed, name) for allowed in each) for name in vars(each[0])}
+    varied = [x.requires_grad_() for x in leaves]
+    return gradgradcheck(function, varied, eps=step, fast_mode=True, raise_exception=False, **widest)
+
+
+def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
+    """Why the backward pass itself cannot be differentiated, which some are not made for; None where it can be."""
+    varied = [x.detach().clone().requires_grad_() for x in inputs]
+    y = function(*varied)
+    g = cotangent(y).requires_grad_()
+    gradients = torch.autograd.grad(y, varied, g, create_graph=True, materialize_grads=True)
+    again = [gradient for gradient in gradients if gradient.requires_grad]
+    try:
+        ones = [torch.ones_like(gradient) for gradient in again]
+        second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
+    except RuntimeError as error:  # NotImplementedError is one
+        return str(error).splitlines()[0]
+    seen = any(derivative is not None for derivative in second)  # by g there is one, if by nothing else
+    return None if seen else "autograd does not see it: NumPy, or once_differentiable"
+
+
+def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
+    """By which input the gradient is so small beside the output that differences tell nothing of it; None of the tiny
+    beside others."""
+    y, *gradients = output_and_gradients(function, inputs)
+    rounding = ROUNDING * torch.finfo(y.dtype).eps / step * largest(y)
+    sizes = [largest(gradient) for gradient in gradients]
+    for name, size in zip(names, sizes, strict=True):
+        if TINY * max(sizes) < size < rounding / LOST:
+            return name
+    return None
+
+
+def _are_many(tensors: Sequence[Tensor]) -> bool:
+    return sum(x.numel() for x in tensors) > MANY_NUMBERS
+
+
+def _along_one_direction(
+    along: Function, x: Tensor, gradient: Tensor, y: Tensor, step: float, allowed: Allowed
+) -> float:
+    direction = torch.randn_like(x) / math.sqrt(max(1, x.numel()))
+    slope = dot(cotangent(y), _difference(along, x, step * direction, step))
+    return allowed.share(abs(slope - dot(gradient, direction)), slope)
+
+
+def _worst_coordinate(along: Function, x: Tensor, y: Tensor, step: float, allowed: Allowed) -> tuple[float, str]:
+    """The share of what is allowed at the coordinate of x where it is the largest, and which that is."""
+    g = torch.randn_like(y)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(along(leaf), leaf, g, materialize_grads=True)
+    steps = step * torch.eye(x.numel(), dtype=x.dtype, device=x.device).reshape(-1, *x.shape)
+    slopes = [dot(g, _difference(along, x, one, step)) for one in steps]
+    errors = [abs(slope - given) for slope, given in zip(slopes, gradient.flatten().tolist(), strict=True)]
+    worst = max(range(len(errors)), key=errors.__getitem__)
+    at = [int(i) for i in torch.unravel_index(torch.tensor(worst), x.shape)]
+    return allowed.share(errors[worst], slopes[worst]), f" at {at}" if at else ""
+
+
+def _difference(along: Function, x: Tensor, change: Tensor, step: float) -> Tensor:
+    return (along(x + change) - along(x - change)).detach() / (2 * step)
+
+
+def _by_one(function: Function, operands: Sequence[Tensor], place: int, x: Tensor) -> Tensor:
+    return function(*operands[:place], x, *operands[place + 1 :])

@@ -1,0 +1,50 @@
+"""Outputs, gradients and sizes, which all proofs are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Function = Callable[..., Tensor]
+
+
+def output_and_gradients(
+    function: Function, inputs: Sequence[Tensor], scale: int = 1, absolute: bool = False
+) -> list[Tensor]:
+    """The output, and the gradient by each input of a fixed form of the output; zeros for what has no influence."""
+    leaves = [x.detach().clone().requires_grad_() for x in inputs]
+    y = function(*leaves)
+    g = cotangent(y) * scale
+    gradients = torch.autograd.grad(y, leaves, g.abs() if absolute else g, materialize_grads=True)
+    return [y.detach(), *gradients]
+
+
+def cotangent(y: Tensor) -> Tensor:
+    """-1, 0 and 1 in a fixed disorder, so that other implementations can be given the same."""
+    places = torch.arange(y.numel(), device=y.device)
+    return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
+
+
+def whole(shape: Sequence[int], device: torch.device) -> Tensor:
+    """-1, 0 and 1, whose sums are exact in every dtype."""
+    return torch.randint(-1, 2, tuple(shape), device=device)
+
+
+def dot(a: Tensor, b: Tensor) -> float:
+    """In float64."""
+    return (a.double() * b.double()).sum().item()
+
+
+def largest(x: Tensor) -> float:
+    """The largest absolute value; 0 of none."""
+    return x.abs().max().item() if x.numel() else 0.0
+
+
+def largest_difference(a: Tensor, b: Tensor) -> float:
+    """Infinite where the shapes differ."""
+    if a.shape != b.shape:
+        return math.inf
+    return (a.double() - b.double()).abs().max().item() if a.numel() else 0.0

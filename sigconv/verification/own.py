@@ -1,0 +1,173 @@
+"""Prove somebody's own layer or function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sigconv.errors import UsageError
+from sigconv.verification import proofs
+from sigconv.verification.differences import (
+    difference_errors,
+    lost_in_rounding,
+    second_derivatives_agree,
+    why_not_twice,
+)
+from sigconv.verification.forms import Function, largest, largest_difference
+from sigconv.verification.report import Row, Verification
+
+ANOTHER = 1e-6
+"""As a share of the largest number: two calls whose outputs differ by more are not of one function."""
+
+
+def verify(
+    target: nn.Module | Callable[..., Tensor],
+    *inputs: Tensor,
+    oracle: nn.Module | Callable[..., Tensor] | None = None,
+    step: float = 1e-6,
+    tolerance: float = 1e-6,
+) -> Verification:
+    """Prove the backward pass of somebody's own layer or function.
+
+    >>> layer = sigconv.Conv2d(2, 3, 3)
+    >>> assert sigconv.verify(layer, torch.randn(1, 2, 5, 5), oracle=torch.nn.Conv2d(2, 3, 3))
+
+    First derivatives are compared with finite differences, and second ones, where the backward pass can itself be
+    differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so, and is of the first alone.
+
+    Args:
+        target: a module, whose parameters are proved too, or a function; of tensors, giving one tensor. One that
+            works in place may do so.
+        inputs: what it takes. Small ones: each number in them is varied. They and the parameters are used in float64;
+            the module itself is left as it is.
+        oracle: another implementation with equal outputs and gradients; a module gets the target's parameters.
+        step: of the finite differences, times the largest number of an input where that is above 1. Where the target
+            is linear in each operand a step of 1 is exact.
+        tolerance: the relative error that step and rounding explain.
+
+    Raises:
+        UsageError: there is nothing to differentiate, or differences can tell nothing: the output is no tensor of
+            float64 that depends on the inputs, is not finite, or another at each call, or so large that its rounding
+            hides the derivatives; or the oracle is of another sort than the target.
+    """
+    name = _name(target)
+    parameters = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
+    varied = _varied(name, inputs, parameters)
+    names, tensors = list(varied), list(varied.values())
+    function = _as_function(target, inputs, list(parameters))
+    # Drawn are directions, the same at each call. What is drawn by the target itself is found by calling it twice.
+    with torch.enable_grad(), torch.random.fork_rng(_gpus(tensors)):
+        torch.manual_seed(0)
+        _check_output(name, function, tensors)
+        unit_function, units = _by_units(function, tensors)
+        if (lost := lost_in_rounding(unit_function, units, step, names)) is not None:
+            raise UsageError(
+                f"verify: the gradient of {name} by {lost} is lost in the rounding of its output, so differences tell "
+                "nothing of it: take smaller numbers, take a constant off the output, or give a larger step"
+            )
+        errors = difference_errors(unit_function, units, step, tolerance, names)
+        notes = []
+        if (why := why_not_twice(function, tensors)) is not None:
+            notes.append(f"First derivatives alone: the backward pass of {name} cannot be differentiated ({why}).")
+        elif not second_derivatives_agree(unit_function, units, step, tolerance):
+            errors["second"] = math.inf
+        worst = proofs.worst_of("differences", tolerance, {f"{name}, derivatives {w}": e for w, e in errors.items()})
+        assert worst is not None
+        found = [worst]
+        if oracle is not None:
+            other = _as_function(oracle, inputs, list(parameters))
+            _check_output(_name(oracle), other, tensors)
+            found.append(proofs.Proof("autograd", proofs.disagreement(function, other, tensors), tolerance, name))
+    return Verification((Row(name, "its own", "float64", str(tensors[0].device), tuple(found), tuple(notes)),))
+
+
+def _name(target: nn.Module | Callable[..., Tensor]) -> str:
+    return type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__name__", "function")
+
+
+def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """In float64, what there is to differentiate by."""
+    given: dict[str, Any] = {**{f"input {place}": x for place, x in enumerate(inputs)}, **parameters}
+    for what, x in given.items():
+        if not isinstance(x, Tensor):
+            cure = "torch.as_tensor makes one of an array, and a lambda fixes what is none"
+            raise UsageError(f"verify: {what} of {name} is a {type(x).__name__}, not a tensor; {cure}")
+        if x.is_complex():
+            raise UsageError(f"verify: {what} of {name} is complex; give real and imaginary parts as real tensors")
+    varied = {what: x.detach().double() for what, x in given.items() if x.is_floating_point()}
+    if not varied:
+        raise UsageError(f"verify: {name} was given no floating-point tensor to differentiate by")
+    if empty := [what for what, x in varied.items() if not x.numel()]:
+        raise UsageError(f"verify: {empty[0]} of {name} is empty, so there is nothing to compare")
+    return varied
+
+
+def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> None:
+    """Raises UsageError where differences of it would prove nothing."""
+    y, again = (function(*(x.clone().requires_grad_() for x in tensors)) for _ in range(2))
+    if not isinstance(y, Tensor):
+        cure = "prove one of its tensors at a time, as in lambda *x: layer(*x)[0]"
+        raise UsageError(f"verify: {name} gives a {type(y).__name__}, not a tensor; {cure}")
+    if y.is_complex():
+        raise UsageError(f"verify: {name} gives complex numbers; prove torch.view_as_real of them")
+    if not y.is_floating_point() or not y.requires_grad:
+        raise UsageError(
+            f"verify: what {name} gives ({y.dtype}) has no gradient: it is of whole numbers, detached, or computed "
+            "where torch's autograd does not see it"
+        )
+    if y.dtype != torch.float64:
+        raise UsageError(
+            f"verify: {name} gives {y.dtype} for float64, and its rounding hides the derivatives; let it compute in "
+            "the dtype of its input"
+        )
+    if not y.numel():
+        raise UsageError(f"verify: {name} gives an empty tensor, so there is nothing to compare")
+    if not y.isfinite().all():
+        raise UsageError(f"verify: {name} gives NaN or infinity for these inputs; take others")
+    if largest_difference(y, again) > ANOTHER * largest(y):
+        raise UsageError(f"verify: {name} gives something else at each call; is there dropout? .eval() turns it off")
+
+
+def _by_units(function: Function, tensors: Sequence[Tensor]) -> tuple[Function, list[Tensor]]:
+    """The function of inputs that are at most 1, and these: one step suits them all. Powers of two round nothing."""
+    scales = [2.0 ** max(0, math.ceil(math.log2(largest(x) or 1))) for x in tensors]
+
+    def of_units(*units: Tensor) -> Tensor:
+        return function(*(scale * unit for scale, unit in zip(scales, units, strict=True)))
+
+    return of_units, [x / scale for scale, x in zip(scales, tensors, strict=True)]
+
+
+def _gpus(tensors: Sequence[Tensor]) -> list[torch.device]:
+    return list({x.device for x in tensors if x.is_cuda})
+
+
+def _as_function(
+    target: nn.Module | Callable[..., Tensor], inputs: Sequence[Tensor], parameters: Sequence[str]
+) -> Callable[..., Tensor]:
+    """``target`` as a function of its floating-point inputs and then its parameters, of these names."""
+    varied = [place for place, x in enumerate(inputs) if x.is_floating_point()]
+    if not isinstance(target, nn.Module):
+        if parameters:
+            raise UsageError("verify: the oracle of a module must be a module, which is given its parameters")
+        module, buffers = None, {}
+    else:
+        module = target
+        buffers = {n: b.double() if b.is_floating_point() else b.clone() for n, b in target.named_buffers()}
+        if {name for name, _ in target.named_parameters()} != set(parameters):
+            raise UsageError(f"verify: the parameters of {type(target).__name__} are not those of the target")
+
+    def function(*tensors: Tensor) -> Tensor:
+        arguments = list(inputs)
+        for place, x in zip(varied, tensors, strict=False):
+            arguments[place] = x.clone()  # that may be changed in place
+        if module is None:
+            return target(*arguments)
+        named = dict(zip(parameters, tensors[len(varied) :], strict=True))
+        return torch.func.functional_call(module, named | buffers, tuple(arguments))
+
+    return function
