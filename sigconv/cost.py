@@ -101,6 +101,8 @@ def _measure(architecture: Architecture, batch: int, device: torch.device) -> De
         outputs = network(x)
     if outputs.ndim != 2:
         raise UsageError(f"cost: {architecture} ends in maps, which are not trained; add neurons, as in -10N, or GAP")
+    if not list(network.parameters()):
+        raise UsageError(f"cost: {architecture} has no weights to train; add neurons, as in -10N")
     target = torch.arange(batch, device=device) % outputs.shape[1]
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
 

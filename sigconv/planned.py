@@ -35,6 +35,8 @@ class Plan:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
+        if not self.steps:
+            return "There is no convolution or pooling of sigconv's; sigconv.convert(module) swaps torch's for them."
         rows = [(step.layer or "-", step.operation, step.kernel, step.because) for step in self.steps]
         return str(Table(("layer", "operation", "kernel", "because"), rows, left=4))
 
@@ -92,6 +94,9 @@ def plan(
 def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[int, int]]]:
     """Operation, geometry, and the channels before and behind."""
     size: Sizes = tuple(x.shape[2:])
+    if isinstance(layer, Conv | ConvTranspose | MaxPool | AvgPool) and len(size) != layer.window.ndim:
+        axes = f"{layer.window.ndim} axes behind batch and channels"
+        raise UsageError(f"{type(layer).__name__} takes signals of {axes}, and was given {tuple(x.shape)}")
     if isinstance(layer, Conv):
         geometry = Geometry(layer.window, size, layer.groups)
         yield from ((operation, geometry, (layer.in_channels, layer.out_channels)) for operation in CONVOLUTION)

@@ -53,3 +53,9 @@ def test_the_command_prints_it_or_gives_data() -> None:
 def test_numbers_less_than_one_are_refused() -> None:
     with pytest.raises(UsageError, match="samples is 0; the least is 1"):
         cost.cost(TINY, 0)
+
+
+@pytest.mark.parametrize(("architecture", "why"), [("1x8x8-MP2", "ends in maps"), ("1x8x8-GAP", "no weights")])
+def test_what_cannot_be_trained_is_refused(architecture: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        cost.cost(architecture, 10)

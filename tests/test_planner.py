@@ -47,6 +47,12 @@ def test_a_network_is_planned_layer_by_layer_and_left_alone() -> None:
 def test_a_batch_that_does_not_fit_is_said() -> None:
     with pytest.raises(sigconv.UsageError, match=r"plan: Conv1d cannot take .*25 channels"):
         sigconv.plan(sigconv.Conv1d(256, 256, 9), (8, 25, 1000))
+    with pytest.raises(sigconv.UsageError, match=r"Conv2d takes signals of 2 axes behind batch .* \(3, 8, 8\)"):
+        sigconv.plan(sigconv.Conv2d(3, 8, 3), (3, 8, 8))
+
+
+def test_a_plan_of_nothing_says_how_to_get_one() -> None:
+    assert "sigconv.convert(module)" in str(sigconv.plan(torch.nn.Conv2d(3, 8, 3), (1, 3, 8, 8)))
 
 
 def test_what_is_used_is_what_is_planned() -> None:

@@ -99,7 +99,7 @@ def _check_videos(about: Mapping[str, Any], other: CorpusInfo) -> None:
 def in_words(result: Mapping[str, Any]) -> str:
     others = f"; {result['left_out']:,} of other words left out" if result["left_out"] else ""
     seen = "; the network was trained on a part of them" if result["seen"] else ""
-    return f"{result['accuracy']:.2%} right on {result['corpus']} ({result['tested']:,} recordings{others}{seen})"
+    return f"{result['accuracy']:.2%} right on {result['corpus']} ({result['tested']:,} examples{others}{seen})"
 
 
 def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mapping[str, Any]) -> Tensor:

@@ -85,10 +85,15 @@ def table(summary: dict[str, Any]) -> str:
     """The summary for a terminal; what all runs have in common is said once."""
     rows, means = summary["runs"], summary["means"]
     shared, name = _names(rows)
+    changes = [(change, amount) for change, shares in _mean_changes(rows).items() for amount in shares]
+
+    def changed(row: dict[str, Any]) -> list[str]:
+        return [f"{row[change][amount]:.2%}" for change, amount in changes]
+
     lines = []
     for row in rows:
         measure = measure_of(row)
-        lines.append((name(row), measure.say(row[measure.name]), f"{row['train_seconds']:.1f} s"))
+        lines.append((name(row), measure.say(row[measure.name]), f"{row['train_seconds']:.1f} s", *changed(row)))
     for group in means:
         measure, seconds = measure_of(group), group["train_seconds"]
         share = group[measure.name]
@@ -97,9 +102,11 @@ def table(summary: dict[str, Any]) -> str:
                 f"mean of {group['runs']} {name(group)}",
                 f"{share['mean']:.2%} ± {measure.say(share['confidence95'])}",
                 f"{seconds['mean']:.1f} ± {seconds['confidence95']:.1f} s",
+                *changed(group),
             )
         )
-    text = [str(Table(("", "test", "training"), lines))]
+    heads = [f"{change} {amount}{CHANGES[change].unit}" for change, amount in changes]
+    text = [str(Table(("", "test", "training", *heads), lines))]
     if means:
         text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
     return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])
@@ -124,7 +131,7 @@ def picture(summary: dict[str, Any]) -> Figure:
 
 def _mean_changes(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """By each change of the test that was measured in all rows, the mean accuracy at each amount."""
-    common = [change for change in CHANGES if all(change in row for row in rows)]
+    common = [change for change in CHANGES if rows and all(change in row for row in rows)]
     return {change: {s: mean(row[change][s] for row in rows) for s in rows[0][change]} for change in common}
 
 

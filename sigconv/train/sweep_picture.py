@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from sigconv.train.measures import Measure, measure_of
 from sigconv.train.robustness import CHANGES
@@ -46,9 +47,12 @@ def _bars(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> No
 
 
 def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
+    weights = [entry["weights"] for entry in entries]
     for entry in entries:
         axes.plot(entry["weights"], _wrong(measure, entry[measure.name]["mean"]), "o", label=entry["name"])
     axes.set_xscale("log")
+    if max(weights) >= 10 * min(weights):  # there are powers of ten enough to tell
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("weights")
     _finish(axes, measure)
 

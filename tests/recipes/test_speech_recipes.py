@@ -43,7 +43,7 @@ def test_the_real_config_on_real_words(run_recipe: Start, shared_data: Path, tmp
     result = answer.run.metrics["cross_corpus"]
     assert result["corpus"].startswith("Speech Commands")
     assert set(result["by_class"]) == {"zero", "one", "five"}
-    assert f"right on {result['corpus']} ({result['tested']:,} recordings)" in answer.out
+    assert f"right on {result['corpus']} ({result['tested']:,} examples)" in answer.out
     assert "On another corpus" in (answer.run.folder / "report.html").read_text()
 
 

@@ -59,7 +59,7 @@ def test_other_words_are_left_out_and_counted(ears: Ears, tmp_path: Path) -> Non
     result = cross_test(ears, ABOUT, other)
     assert (result["tested"], result["left_out"]) == (4, 8)
     assert result["by_class"] == {"low": 1.0}  # there is no example of "high"
-    assert in_words(result) == "100.00% right on whistles (4 recordings; 8 of other words left out)"
+    assert in_words(result) == "100.00% right on whistles (4 examples; 8 of other words left out)"
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
@@ -125,7 +125,7 @@ def _type(*words: object) -> tuple[int, str]:
 
 def test_it_is_a_command(ears: Ears, tmp_path: Path) -> None:
     write_whistles(tmp_path / "other", WORDS)
-    assert _type("test", "run", tmp_path / "other") == (0, "100.00% right on whistles (12 recordings)\n")
+    assert _type("test", "run", tmp_path / "other") == (0, "100.00% right on whistles (12 examples)\n")
     status, output = _type("test", "run", tmp_path / "other", "--json")
     assert status == 0
     assert json.loads(output)["tested"] == 12

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from sigconv.cli import app
 from sigconv.corpus import Corpus
+from sigconv.train.report.inside import HIDDEN
 from sigconv.train.report.seen import View
 
 ONE_EPOCH = "trainer.max_epochs=1"
@@ -59,6 +60,14 @@ def test_sound(run_speech: Start, recipe: str) -> None:
     peaks = page.count('<div class="peak">')
     assert peaks / 2 < page.count("<audio") <= peaks  # what is too short to be heard has no player
     assert ('class="waves"' in page) == raw
+    assert page.count('class="wave"') == raw * (1 + 1 + HIDDEN)  # a gradient, an input, and what must not be hidden
+
+
+def test_the_two_rules_are_drawn_once_where_there_is_no_relu(run_mnist: Start) -> None:
+    two_layers = (ONE_EPOCH, "model.layers=4C5-MP2-4C3-MP2-10N")
+    pages = [explained(run_mnist(*two_layers, f"model.activation={name}")) for name in ("tanh", "relu")]
+    without, with_relu = (page.count("<img") / page.count('<div class="peak">') for page in pages)
+    assert without < with_relu
 
 
 @pytest.mark.parametrize("task", ["words", "sentences"])

@@ -165,7 +165,7 @@ def test_nobody_made_a_mistake() -> None:
 def test_another_corpus_has_its_card() -> None:
     result = {"corpus": "others", "accuracy": 0.5, "tested": 8, "left_out": 0, "seen": False}
     (section,) = cross_sections(result | {"by_class": {"one": 0.25, "two": 0.75}})
-    assert "50.00% right on others (8 recordings)" in section.note
+    assert "50.00% right on others (8 examples)" in section.note
     assert "25.0%" in section.body
     assert cross_sections(None) == []
 
@@ -190,6 +190,7 @@ def test_words_of_one_class_stand_together() -> None:
     assert [text for text in shown if text in WORDS] == 2 * ordered
     assert [text for text in shown if text in GRID_GRAMMAR] == 2 * list(GRID_GRAMMAR)
     assert shown.count("3") == 1
+    assert {"true class", "answer of the network"} <= set(shown)
     plain = texts(confusion_section(mistaken("p", "b"), WORDS).body)
     assert [text for text in plain if text in WORDS] == 2 * WORDS
     assert not set(GRID_GRAMMAR) & set(plain)

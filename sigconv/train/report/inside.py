@@ -57,7 +57,7 @@ def map_sections(
     note = (
         f"Of the {len(peaks.value)} maps of {layer} those that are excited most, and the inputs that do it: what the "
         "place sees, and below what in it excites the place, by deconvolution and by guided backpropagation (red where "
-        "more would excite it more)."
+        "more would excite it more); once where both are the gradient, as without ReLU."
     )
     notes = {chosen[0]: note}
     return [Section(f"Map {m}", part("gallery", items[m], "peaks"), notes.get(m, "")) for m in chosen]
@@ -88,6 +88,8 @@ def _peak(
     box = (slice(None), *starmap(slice, field))
     rules = ("deconvolution", "guided")
     causes = [projection(model, layer, example.seen, feature, place, rule)[box] for rule in rules]
+    if torch.equal(*causes):
+        del causes[1]
     seen = example.seen[box]
     if seen.ndim == 2 and len(seen) == 1:
         picture = waves(seen[0], *(cause[0] for cause in causes))
@@ -153,7 +155,8 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
     note = (
         "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean, the "
         "more the larger the share that is lost: what is true, that probability, and how low it falls at the hottest "
-        "place, on average over the patches that hide it."
+        "place, on average over the patches that hide it. Below a picture, the largest share at each place along its "
+        "last axis; below a film, along time."
     )
     return [Section("What must not be hidden", part("gallery", items, "hidden"), note, "wide")]
 

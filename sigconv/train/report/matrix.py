@@ -87,8 +87,11 @@ def _draw_groups(axes: Axes, groups: Mapping[str, Sequence[str]], away: float) -
         axes.axhline(edge, color=INK, linewidth=0.7, alpha=0.5)
         axes.axvline(edge, color=INK, linewidth=0.7, alpha=0.5)
     middles = (edges[1:] + edges[:-1]) / 2
+    rows, columns = axes.get_ylabel(), axes.get_xlabel()
     left, top = axes.secondary_yaxis(-away), axes.secondary_xaxis(1 + away)
     left.set_yticks(middles, list(groups), rotation=90, va="center", fontweight="bold")
     top.set_xticks(middles, list(groups), fontweight="bold")
+    left.set_ylabel(rows)
+    top.set_xlabel(columns)
     axes.set(xlabel="", ylabel="")
     return [left, top]

@@ -52,8 +52,9 @@ def write_report(
 
 
 def _training_facts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    epochs = len(metrics["epochs"])
     return {
-        "training": f"{metrics['train_seconds']:.1f} s, {len(metrics['epochs'])} epochs",
+        "training": f"{metrics['train_seconds']:.1f} s, {epochs} epoch{'s' * (epochs > 1)}",
         "weights": f"{metrics['weights']:,}",
     }
 

@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sigconv.train.report import film, pictures
-from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, beside, png
+from sigconv.train.report.pictures import BLUE, INK, ORANGE, RED, STYLE, beside, png
 from sigconv.train.report.section import part
 
 MAPS = 16  # of a layer are drawn, at most; along one axis all, as rows
 SIDE = 64  # pixels, about, of a small map
+WIDE = 4  # times as wide as high are rows of maps, at least about
+BINS = 600  # of a curve, which has a lowest and a highest sample in each
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class View:
     upwards: bool = False
 
     def picture(self, x: Tensor, least: Tensor, most: Tensor) -> Markup:
-        """From `least`, black, to `most`, white."""
+        """From `least`, black, to `most`, white; samples of one channel as a curve."""
+        if _is_wave(x):
+            return wave(x[0])
         return _row(self._lit(x, least, most))
 
     def signed(self, x: Tensor) -> Markup:
@@ -39,6 +43,8 @@ class View:
     def glowing(self, x: Tensor, strength: Tensor) -> Markup:
         """x, glowing by `strength` (*size), from 0 to 1; below, its largest value along the last axis, or, of a film,
         along time."""
+        if _is_wave(x):
+            return wave(x[0], strength)
         heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
         lit = self._lit(x, *x.aminmax())
         shown = [film.glowing(frame, share[0].numpy()) for frame, share in zip(lit, heat, strict=True)]
@@ -52,9 +58,10 @@ class View:
         each = [y] if y.ndim == 2 else list(y[:MAPS])
         least, most = y.aminmax()
         larger = max(1, SIDE // max(each[0].shape))  # so that the gaps between them are small
+        wider = max(1, round(WIDE * len(y) / y.shape[1])) if y.ndim == 2 else 1
         bright = [((self._turned(m) - least) / (most - least).clamp(min=1e-12)).numpy() for m in each]
         coloured = [(255 * colormaps["magma"](b)[..., :3]).astype(np.uint8) for b in bright]
-        return png(beside([c.repeat(larger, 0).repeat(larger, 1) for c in coloured]))
+        return png(beside([c.repeat(larger, 0).repeat(larger * wider, 1) for c in coloured]))
 
     def _lit(self, x: Tensor, least: Tensor, most: Tensor) -> list[np.ndarray]:
         return [pictures.rgb(frame) for frame in self._frames((x - least) / (most - least).clamp(min=1e-6))]
@@ -74,11 +81,33 @@ def _row(each: list[np.ndarray]) -> Markup:
     return Markup('<div class="film">{}</div>').format(picture) if len(each) > 1 else picture
 
 
-def waves(signal: Tensor, deconvolved: Tensor, guided: Tensor) -> Markup:
-    """Samples (T,), and below what of them did it, each to its own scale."""
+def _is_wave(x: Tensor) -> bool:
+    return x.ndim == 2 and len(x) == 1
+
+
+def wave(samples: Tensor, strength: Tensor | None = None) -> Markup:
+    """Samples (T,) from the lowest to the highest of each short while, before what glows by `strength` (T,), if any."""
+    bins = [part.aminmax() for part in samples.tensor_split(min(BINS, len(samples)))]
+    low, high = torch.tensor(bins).T.numpy()
     with rc_context(STYLE):
-        figure = Figure((2.6, 1.7), layout="constrained")
-        lines = zip(figure.subplots(3, sharex=True), (signal, deconvolved, guided), (INK, BLUE, ORANGE), strict=True)
+        figure = Figure((5.2, 1.2), layout="constrained")
+        axes = figure.subplots()
+        if strength is not None:
+            glow = np.array([part.amax().item() for part in strength.tensor_split(len(bins))])
+            bottom, top = low.min(), high.max()
+            axes.fill_between(range(len(bins)), bottom, bottom + glow * (top - bottom), color=RED, alpha=0.35)
+        axes.fill_between(range(len(bins)), low, high, color=INK, linewidth=0.6)
+        axes.set_axis_off()
+        axes.margins(0)
+        return pictures.svg(figure, "wave")
+
+
+def waves(signal: Tensor, *causes: Tensor) -> Markup:
+    """Samples (T,), and below what of them did it, each to its own scale; by two rules at most."""
+    each = signal, *causes
+    with rc_context(STYLE):
+        figure = Figure((2.6, 0.57 * len(each)), layout="constrained")
+        lines = zip(figure.subplots(len(each), sharex=True), each, (INK, BLUE, ORANGE), strict=False)
         for axes, values, colour in lines:
             axes.plot(values.numpy(), color=colour, linewidth=0.9)
             axes.set_axis_off()
