@@ -79,7 +79,7 @@ def _memory(axes: Axes, results: Sequence[Result]) -> None:
     axes.barh(list(shares), list(shares.values()), height=0.5, color=BLUE, alpha=0.6)
     axes.axvline(1, color=GREY, linewidth=0.8)
     axes.set_xlim(left=0)
-    axes.set_xlabel("bytes kept, share of torch.nn's")
+    axes.set_xlabel("bytes kept, as a share")
     _finish(axes, results)
 
 
