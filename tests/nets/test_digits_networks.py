@@ -14,7 +14,7 @@ from sigconv.nets.ciresan import LAYERS, ciresan
 from sigconv.nets.googlenet import googlenet
 from sigconv.nets.lecun1989 import TABLE, ByTable, PlaceBias, lecun1989
 from sigconv.nets.resnet import Bottleneck, PreActivation
-from sigconv.verification import proofs
+from sigconv.verification import differences
 
 
 def test_parameters_of_lecun_1989():
@@ -92,7 +92,7 @@ def test_the_large_ones_along_any_number_of_axes(make, options, least, ndim):
     ids=["by table", "place bias", "inception", "squeeze", "pre-activation", "bottleneck"],
 )
 def test_backward_passes_are_proved(make, ndim, monkeypatch):
-    monkeypatch.setattr(proofs, "MANY_NUMBERS", 50)  # of more, differences in random directions
+    monkeypatch.setattr(differences, "MANY_NUMBERS", 50)  # of more, differences in random directions
     torch.manual_seed(0)
     found = sigconv.verify(make(ndim), torch.randn(2, 3, *[4] * ndim))
     assert found, str(found)
