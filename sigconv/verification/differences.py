@@ -20,7 +20,8 @@ TINY = 1e-6
 """As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
 
 LOST = 1e-3
-"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing."""
+"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing. A gradient may well
+be as small beside the largest: normalisation takes out again what scales its input, but for a little."""
 
 MANY_NUMBERS = 500
 
@@ -102,13 +103,13 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
 
 
 def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
-    """By which input the gradient is so small beside the output that differences tell nothing of it; None of the tiny
-    beside others."""
+    """By which input the gradient is so small beside the output that differences tell nothing of it, and not beside
+    other gradients, too; None if there is none."""
     y, *gradients = output_and_gradients(function, inputs)
     rounding = ROUNDING * torch.finfo(y.dtype).eps / step * largest(y)
     sizes = [largest(gradient) for gradient in gradients]
     for name, size in zip(names, sizes, strict=True):
-        if TINY * max(sizes) < size < rounding / LOST:
+        if LOST * max(sizes) < size < rounding / LOST:
             return name
     return None
 
