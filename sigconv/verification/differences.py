@@ -20,8 +20,8 @@ TINY = 1e-6
 """As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
 
 LOST = 1e-3
-"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing. Gradients may well
-be as small beside the largest: normalisation takes out again what scales its input, but for a little."""
+"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing. Gradients may
+well be as small beside the largest: normalisation takes out again what scales its input, but for a little."""
 
 MANY_NUMBERS = 500
 
