@@ -14,21 +14,22 @@ from sigconv.window import Sizes, Window
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
-def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, ndim: int, n_groups: int) -> None:
+def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, window: Window, n_groups: int) -> None:
     """All that a convolution asks of signal, weight and bias; quick where all is well."""
+    ndim = window.ndim
     if not isinstance(x, Tensor):
         return signal(owner, x, ndim)
     dtype, device, maps = x.dtype, x.device, w.shape[0]
     well = dtype in DTYPES and dtype == w.dtype and device == w.device and n_groups > 0 and not maps % n_groups
     if b is not None:
         well = well and dtype == b.dtype and device == b.device and b.shape == (maps,)
-    if well and ndim < x.ndim < ndim + 3 and x.shape[-ndim - 1] == w.shape[1] * n_groups:
-        return
-    signal(owner, x, ndim)
-    operands(owner, x, w, b)
-    channels(owner, x, w.shape[1] * n_groups, ndim)
-    groups(owner, n_groups, maps, "out channels")
-    bias(owner, b, maps)
+    if not (well and ndim < x.ndim < ndim + 3 and x.shape[-ndim - 1] == w.shape[1] * n_groups):
+        signal(owner, x, ndim)
+        operands(owner, x, w, b)
+        channels(owner, x, w.shape[1] * n_groups, ndim)
+        groups(owner, n_groups, maps, "out channels")
+        bias(owner, b, maps)
+    kernel(owner, w, window)
 
 
 def weight(owner: object, weight: Tensor) -> None:

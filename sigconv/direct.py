@@ -16,7 +16,6 @@ from sigconv import planner
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import is_plain
 from sigconv.layout import channels_last, channels_last_strides
-from sigconv.pooling import max_and_winner, window_mean
 from sigconv.trilinear import derivative
 from sigconv.window import Window
 
@@ -62,24 +61,10 @@ def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashabl
     return window, options, x.shape, x.stride(), x.dtype, x.device
 
 
-def remember_max(form: Hashable, x: Tensor, geometry: Geometry) -> None:
-    """Note how max pooling is computed whose checks held."""
-    if form is None:
-        return
-    if planner.is_native_pooling("max_pool", geometry, x):
-        _keep(form, planner.vendor.max_pool_call(geometry))
-    else:
-        _keep(form, (max_and_winner, (geometry,)))
-
-
-def remember_mean(form: Hashable, x: Tensor, geometry: Geometry, divisor: int) -> None:
-    """The same of average pooling, by one divisor for all windows."""
-    if form is None:
-        return
-    if planner.is_native_pooling("sum_pool", geometry, x):
-        _keep(form, planner.vendor.sum_pool_call(geometry, divisor))
-    else:
-        _keep(form, (window_mean, (geometry, divisor)))
+def remember_pooling(form: Hashable, call: Call) -> None:
+    """Note how pooling is computed whose checks held."""
+    if form is not None:
+        _keep(form, call)
 
 
 def _keep(form: Hashable, call: Call) -> None:

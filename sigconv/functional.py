@@ -27,7 +27,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.problem import autocast_dtype, is_autocast
 from sigconv.layout import laid_out_for
 from sigconv.padding import pad, pad_constant, parse_modes
-from sigconv.pooling import max_and_winner, window_mean, window_sum, winner_index
+from sigconv.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
 from sigconv.remembered import remembered
 from sigconv.trilinear import convolution, derivative
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
@@ -78,8 +78,7 @@ def convolve(
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, weight, bias, *arguments)
-    check.convolution(owner, x, weight, bias, window.ndim, groups)
-    check.kernel(owner, weight, window)
+    check.convolution(owner, x, weight, bias, window, groups)
     batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
     if ahead:
@@ -208,9 +207,10 @@ def pool_max(
         function, arguments = call
         return function(x, *arguments)[0]
     batched, geometry = _pooled(x, window, ceil_mode, owner)
+    function, arguments = call = max_pool_call(batched, geometry)
     if batched.ndim == x.ndim:
-        direct.remember_max(form, x, geometry)
-    best, winner = max_and_winner(batched, geometry)
+        direct.remember_pooling(form, call)
+    best, winner = function(batched, *arguments)
     best = best if batched.ndim == x.ndim else best.squeeze(0)
     if not return_indices:
         return best
@@ -265,9 +265,10 @@ def pool_avg(
     values = batched.float() if _is_half(x) else batched
     whole = geometry.window == window and (count_include_pad or not any(map(any, window.padding)))
     if divisor := divisor_override or (window.places if whole else None):
+        function, arguments = call = mean_call(values, geometry, divisor)
         if values is x:
-            direct.remember_mean(form, x, geometry, divisor)
-        mean = window_mean(values, geometry, divisor)
+            direct.remember_pooling(form, call)
+        mean = function(values, *arguments)
     else:
         mean = window_sum(values, geometry) / _samples_counted(window, geometry, count_include_pad, x.device)
     mean = mean.to(x.dtype)

@@ -6,6 +6,7 @@ the same four operations: route and gather, sum_pool and spread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -161,10 +162,16 @@ def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     A winner is int64, the index of a sample in the flattened input, or uint8, a place in the window, as suits the
     kernel; :func:`winner_index` makes the former of both.
     """
+    function, arguments = max_pool_call(x, geometry)
+    return function(x, *arguments)
+
+
+def max_pool_call(x: Tensor, geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
+    """What :func:`max_and_winner` comes to, a function, and its arguments behind x."""
     if planner.is_native_pooling("max_pool", geometry, x):
-        return planner.vendor.max_pool(x, geometry)
+        return planner.vendor.max_pool_call(geometry)
     function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
-    return function.call(x, geometry)
+    return function.call, (geometry,)
 
 
 def rectified_max_pool(x: Tensor, shift: Tensor, geometry: Geometry) -> Tensor:
@@ -184,8 +191,12 @@ def window_sum(x: Tensor, geometry: Geometry) -> Tensor:
     return _sum("sum_pool", x, geometry)
 
 
-def window_mean(x: Tensor, geometry: Geometry, divisor: int) -> Tensor:
-    """:func:`window_sum` by ``divisor``."""
+def mean_call(x: Tensor, geometry: Geometry, divisor: int) -> tuple[Callable[..., Tensor], tuple]:
+    """What gives :func:`window_sum` by ``divisor``, a function, and its arguments behind x."""
     if planner.is_native_pooling("sum_pool", geometry, x):
-        return planner.vendor.sum_pool(x, geometry, divisor)
-    return window_sum(x, geometry) / divisor
+        return planner.vendor.sum_pool_call(geometry, divisor)
+    return _divided_sum, (geometry, divisor)
+
+
+def _divided_sum(x: Tensor, geometry: Geometry, divisor: int) -> Tensor:
+    return _sum("sum_pool", x, geometry) / divisor

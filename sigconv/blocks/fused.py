@@ -86,8 +86,7 @@ def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry
     """Convolution and pooling, if kernels take the errors of winners alone to what is convolved."""
     if set(conv.modes) != {"zeros"} or is_forward_mode():
         return None
-    check.convolution(conv, x, conv.weight, conv.bias, conv.window.ndim, conv.groups)
-    check.kernel(conv, conv.weight, conv.window)
+    check.convolution(conv, x, conv.weight, conv.bias, conv.window, conv.groups)
     if not planner.has_gradients_of_winners(geometry, x, conv.weight):
         return None
     return convolved_max_pool(x, conv.weight, _shift(conv), geometry, rectified=rectifies)

@@ -36,7 +36,7 @@ class Allowed:
 
     @classmethod
     def of(cls, x: Tensor, gradient: Tensor, y: Tensor, step: float, bound: float) -> Allowed:
-        rounding = ROUNDING * torch.finfo(y.dtype).eps / step
+        rounding = _rounding(y, step)
         atol = bound * largest(gradient) + rounding * largest(y)
         # What torch and cuDNN sum up in float64 differs from one call to the next.
         return cls(atol, bound + rounding * largest(x), atol if y.is_cuda else 0.0)
@@ -60,18 +60,20 @@ def difference_errors(
     leaves = [x.detach().clone() for x in inputs]
     y, *gradients = output_and_gradients(function, leaves)
     found: dict[str, float] = {}
+    many = sum(x.numel() for x in leaves) > MANY_NUMBERS
     for place, (x, gradient, name) in enumerate(zip(leaves, gradients, names, strict=True)):
         if not gradient.isfinite().all():
             found[f"by {name}, which are not finite"] = math.inf
             continue
         along = partial(_by_one, function, leaves, place)
         allowed = Allowed.of(x, gradient, y, step, bound)
-        leaf, many = (x.clone().requires_grad_(),), _are_many(leaves)
+        leaf = (x.clone().requires_grad_(),)
         agreed = gradcheck(along, leaf, eps=step, fast_mode=many, raise_exception=False, **vars(allowed))
         share, where = _along_one_direction(along, x, gradient, y, step, allowed), ""
-        if not agreed:
-            share, where = _worst_coordinate(along, x, y, step, allowed) if not many else (share, "")
-            share = share if share > 1 else math.inf  # what gradcheck objects to is none of the numbers looked at
+        if not agreed and not many:
+            share, where = _worst_coordinate(along, x, y, step, allowed)
+        if not (agreed or share > 1):
+            share = math.inf  # what gradcheck objects to is none of the numbers looked at
         found[f"by {name}{where}"] = bound * share
     return found
 
@@ -106,7 +108,7 @@ def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, 
     """By which input the gradient is so small beside the output that differences tell nothing of it, and not beside
     other gradients, too; None if there is none."""
     y, *gradients = output_and_gradients(function, inputs)
-    rounding = ROUNDING * torch.finfo(y.dtype).eps / step * largest(y)
+    rounding = _rounding(y, step) * largest(y)
     sizes = [largest(gradient) for gradient in gradients]
     for name, size in zip(names, sizes, strict=True):
         if LOST * max(sizes) < size < rounding / LOST:
@@ -114,8 +116,9 @@ def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, 
     return None
 
 
-def _are_many(tensors: Sequence[Tensor]) -> bool:
-    return sum(x.numel() for x in tensors) > MANY_NUMBERS
+def _rounding(y: Tensor, step: float) -> float:
+    """What rounding may make of a difference, as a share of the largest number."""
+    return ROUNDING * torch.finfo(y.dtype).eps / step
 
 
 def _along_one_direction(

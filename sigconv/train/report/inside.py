@@ -13,7 +13,7 @@ from sigconv.explain import effective_field, occlusion, projection, receptive_fi
 from sigconv.explain.field import SHARE, Range, extent, middle
 from sigconv.train.report.film import evenly
 from sigconv.train.report.section import Section, part
-from sigconv.train.report.seen import View, waves
+from sigconv.train.report.seen import View, is_wave, waves
 from sigconv.train.report.sound import excerpt
 
 MAPS, TOP = 8, 4  # of the layer, and inputs for each of them
@@ -91,7 +91,7 @@ def _peak(
     if torch.equal(*causes):
         del causes[1]
     seen = example.seen[box]
-    if seen.ndim == 2 and len(seen) == 1:
+    if is_wave(seen):
         picture = waves(seen[0], *(cause[0] for cause in causes))
     else:
         drawn = [view.picture(seen, *example.seen.aminmax()), *map(view.signed, causes)]

@@ -31,7 +31,7 @@ class View:
 
     def picture(self, x: Tensor, least: Tensor, most: Tensor) -> Markup:
         """From `least`, black, to `most`, white; samples of one channel as a curve."""
-        if _is_wave(x):
+        if is_wave(x):
             return wave(x[0])
         return _row(self._lit(x, least, most))
 
@@ -43,7 +43,7 @@ class View:
     def glowing(self, x: Tensor, strength: Tensor) -> Markup:
         """x, glowing by `strength` (*size), from 0 to 1; below, its largest value along the last axis, or, of a film,
         along time."""
-        if _is_wave(x):
+        if is_wave(x):
             return wave(x[0], strength)
         heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
         lit = self._lit(x, *x.aminmax())
@@ -81,7 +81,8 @@ def _row(each: list[np.ndarray]) -> Markup:
     return Markup('<div class="film">{}</div>').format(picture) if len(each) > 1 else picture
 
 
-def _is_wave(x: Tensor) -> bool:
+def is_wave(x: Tensor) -> bool:
+    """Whether x (channels, *size) is samples of one channel, which are drawn as a curve."""
     return x.ndim == 2 and len(x) == 1
 
 
