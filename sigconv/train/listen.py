@@ -45,9 +45,10 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         heard = np.concatenate([heard, block])
         forget = max(0, len(heard) - round(MEMORY * rate))
         heard, begins = heard[forget:], begins + forget
-        centred = (heard - round(find_offset(heard))).clip(-32768, 32767).astype(np.int16)
-        if abs(centred.astype(np.int32)).max() < LEVEL * 32768:
+        moved = heard.astype(np.int32) - round(find_offset(heard))  # which 16 bits may not hold
+        if abs(moved).max(initial=0) < LEVEL * 32768:
             continue
+        centred = moved.clip(-32768, 32767).astype(np.int16)
         windows = [
             (first, end)
             for first, end in cut_windows(centred[None], rate, length)

@@ -55,6 +55,17 @@ def test_an_offset_of_the_microphone_is_not_heard() -> None:
     assert pieces.mean(-1).abs().max() < 0.05 * pieces.abs().max()
 
 
+def test_what_an_offset_leaves_beyond_16_bits_does_not_turn_over() -> None:
+    sound, _ = utterance(WORDS, 0.9)
+    ears, seen = Ears(), []
+    ears.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].int()))
+    offset = -4000
+    stream = np.concatenate([sound, np.zeros(RATE, np.int16)]).astype(np.int32) + offset
+    stream[sound.argmax()] = 32767  # a click, which is 36767 above the offset
+    list(hear(ears, ABOUT, cut(stream.astype(np.int16), [2000])))
+    assert torch.cat(seen).max() == 32767
+
+
 def test_a_word_is_given_as_soon_as_the_pause_after_it() -> None:
     sound, words = utterance(["low", "high", "middle"], pause=0.8)
     given = 0
