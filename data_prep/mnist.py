@@ -22,8 +22,9 @@ import numpy as np
 import typer
 
 from data_prep.fetch import FetchError, fetch
+from data_prep.prepared import load_prepared
 from data_prep.script import run
-from sigconv.corpus import Corpus, CorpusInfo, Example, is_free, write_corpus
+from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
 # The md5 of each official file, as packed by gzip (those of torchvision.datasets.MNIST) and unpacked. Of the unpacked
@@ -72,8 +73,8 @@ def prepare(folder: str | Path = "data/mnist", source: str | Path | None = None)
         UsageError: `folder` holds a damaged corpus or something else, or no source gives the official files.
     """
     folder = Path(folder)
-    if not is_free(folder):
-        return Corpus.load(folder).verify()
+    if prepared := load_prepared(folder, INFO):
+        return prepared
     files = read_folder(Path(source)) if source else read_first(folder.with_name(f"{folder.name}_raw"))
     arrays = {name: parse_idx(name, data) for name, data in files.items()}
     return write_corpus(folder, INFO, _examples(arrays), total=sum(map(len, arrays.values())) // 2)

@@ -31,8 +31,8 @@ def draw_splits(names: Iterable[str], validation: float, test: float) -> dict[st
     if set(drawn.values()) == set(SPLITS):
         return drawn
     in_order = sorted(places, key=places.__getitem__)
-    tested_from = max(1, round(validation * len(in_order)))
-    trained_from = tested_from + max(1, round(test * len(in_order)))
+    tested_from = min(max(1, round(validation * len(in_order))), max(1, len(in_order) - 2))
+    trained_from = min(tested_from + max(1, round(test * len(in_order))), max(2, len(in_order) - 1))
     return {name: _part(rank, tested_from, trained_from) for rank, name in enumerate(in_order)}
 
 

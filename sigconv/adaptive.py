@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -69,13 +70,15 @@ def even_windows(x: Tensor, sizes: Sizes, fill: float) -> tuple[Tensor, EvenWind
 
 def parse_sizes(output_size: int | Sequence[int | None] | None, ndim: int | None, owner: object) -> AdaptiveSizes:
     """The output size along each axis; None where the input's is kept."""
-    if output_size is None or isinstance(output_size, int):
+    if isinstance(output_size, str) or not isinstance(output_size, Sequence):
         if ndim is None:
             raise UsageError(f"{owner}: output size {output_size} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
         output_size = (output_size,) * ndim
     if ndim is not None and len(output_size) != ndim:
         raise UsageError(f"{owner}: output size has {len(output_size)} entries {tuple(output_size)} for {ndim} axes")
     for axis, m in enumerate(output_size):
+        if not isinstance(m, Integral | torch.SymInt | None):
+            raise UsageError(f"{owner}: output size on spatial axis {axis} is {m!r}, not a whole number or None")
         if m is not None and m < 1:
             raise UsageError(f"{owner}: output size on spatial axis {axis} is {m}; the least is 1")
     return tuple(output_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -20,19 +21,21 @@ def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, window: W
     if not isinstance(x, Tensor):
         return signal(owner, x, ndim)
     dtype, device, maps = x.dtype, x.device, w.shape[0]
-    well = dtype in DTYPES and dtype == w.dtype and device == w.device and n_groups > 0 and not maps % n_groups
+    well = dtype in DTYPES and dtype == w.dtype and device == w.device
+    well = well and isinstance(n_groups, Integral) and n_groups > 0 and not maps % n_groups
     if b is not None:
-        well = well and dtype == b.dtype and device == b.device and b.shape == (maps,)
+        well = well and isinstance(b, Tensor) and dtype == b.dtype and device == b.device and b.shape == (maps,)
     if not (well and ndim < x.ndim < ndim + 3 and x.shape[-ndim - 1] == w.shape[1] * n_groups):
         signal(owner, x, ndim)
         operands(owner, x, w, b)
-        channels(owner, x, w.shape[1] * n_groups, ndim)
         groups(owner, n_groups, maps, "out channels")
+        channels(owner, x, w.shape[1] * n_groups, ndim)
         bias(owner, b, maps)
     kernel(owner, w, window)
 
 
 def weight(owner: object, weight: Tensor) -> None:
+    _tensor(owner, "weight", weight)
     if weight.ndim < 3:
         raise UsageError(
             f"{owner}: weight has shape {tuple(weight.shape)}; it must be (channels, channels, *kernel), rank 3 or more"
@@ -50,8 +53,7 @@ def kernel(owner: object, w: Tensor, window: Window) -> None:
 
 def signal(owner: object, x: Tensor, ndim: int) -> None:
     """x is ([batch,] channel, *size) with ``ndim`` spatial axes, of a dtype that we compute in."""
-    if not isinstance(x, Tensor):
-        raise UsageError(f"{owner}: input is a {type(x).__name__}; it must be a tensor")
+    _tensor(owner, "input", x)
     if x.ndim not in (ndim + 1, ndim + 2):
         raise UsageError(
             f"{owner}: input has {x.ndim} axes, shape {tuple(x.shape)}; {ndim} spatial axes need {ndim + 2} "
@@ -61,11 +63,19 @@ def signal(owner: object, x: Tensor, ndim: int) -> None:
         raise UsageError(f"{owner}: input is {x.dtype}; the dtypes are {', '.join(map(str, DTYPES))}")
 
 
+def _tensor(owner: object, name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise UsageError(f"{owner}: {name} is a {type(value).__name__}; it must be a tensor")
+
+
 def operands(owner: object, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and tensor.dtype != x.dtype:
+        if tensor is None:
+            continue
+        _tensor(owner, name, tensor)
+        if tensor.dtype != x.dtype:
             raise UsageError(f"{owner}: input is {x.dtype} but {name} is {tensor.dtype}")
-        if tensor is not None and tensor.device != x.device:
+        if tensor.device != x.device:
             raise UsageError(f"{owner}: input is on {x.device} but {name} is on {tensor.device}")
 
 
@@ -76,8 +86,8 @@ def channels(owner: object, x: Tensor, expected: int, ndim: int) -> None:
 
 
 def groups(owner: object, groups: int, channels: int, what: str) -> None:
-    if isinstance(groups, float):
-        raise UsageError(f"{owner}: groups is {groups}, not a whole number")
+    if not isinstance(groups, Integral):
+        raise UsageError(f"{owner}: groups is {groups!r}, not a whole number")
     if groups < 1 or channels % groups:
         raise UsageError(f"{owner}: {channels} {what} cannot be split into {groups} groups")
 

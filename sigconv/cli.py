@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from sigconv.errors import UsageError
+from sigconv.errors import UsageError, first_line
+from sigconv.files import write_whole
 
 try:
     import typer
@@ -250,7 +251,7 @@ def _check_device(device: str) -> None:
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; try --device cpu") from None
+        raise UsageError(f"device {device!r} cannot be used: {first_line(error)}; try --device cpu") from None
 
 
 def _show_progress(doing: str) -> None:
@@ -265,7 +266,7 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text)
+        write_whole(path, lambda part: part.write_text(text, "utf-8"))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -37,6 +37,7 @@ def form(
     bias = None if b is None else (b.shape, b.dtype, b.device)
     return (
         *(window, groups, modes, bias, torch.is_grad_enabled(), x.requires_grad, w.requires_grad),
+        torch.get_num_threads(),
         *(x.shape, x.stride(), x.dtype, x.device, w.shape, w.stride(), w.dtype, w.device),
     )
 
@@ -58,7 +59,7 @@ def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashabl
     """The same as :func:`form` of pooling, of which maximum and mean have unlike ``options``."""
     if planner.is_forced() or not is_plain((x,)):
         return None
-    return window, options, x.shape, x.stride(), x.dtype, x.device
+    return window, options, torch.get_num_threads(), x.shape, x.stride(), x.dtype, x.device
 
 
 def remember_pooling(form: Hashable, call: Call) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -133,7 +134,7 @@ def convolve_transposed(
     """:func:`conv_transpose` for a window that is parsed already; errors start with ``owner``."""
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.signal(owner, x, window.ndim)
-    check.operands(owner, x, weight, None)
+    check.operands(owner, x, weight, bias)
     check.channels(owner, x, weight.shape[0], window.ndim)
     check.groups(owner, groups, weight.shape[0], "in channels")
     check.kernel(owner, weight, window)
@@ -254,8 +255,8 @@ def pool_avg(
     owner: object,
 ) -> Tensor:
     """:func:`avg_pool` for a window that is parsed already; errors start with ``owner``."""
-    if divisor_override == 0:
-        raise UsageError(f"{owner}: divisor_override is 0; the sums cannot be divided by it")
+    if divisor_override == 0 or not isinstance(divisor_override, Integral | None):
+        raise UsageError(f"{owner}: divisor_override is {divisor_override!r}; the sums cannot be divided by it")
     form = direct.pooling_form(x, window, ceil_mode, count_include_pad, divisor_override)
     if (call := direct.known(form)) is not None:
         function, arguments = call

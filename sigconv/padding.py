@@ -74,7 +74,7 @@ def _with(shape: Sequence[int], dim: int, size: int) -> list[int]:
 
 def parse_modes(mode: str | Sequence[str], ndim: int, owner: object) -> tuple[str, ...]:
     """One padding mode for every axis, or one a piece."""
-    modes = (mode,) * ndim if isinstance(mode, str) else tuple(mode)
+    modes = tuple(mode) if isinstance(mode, Sequence) and not isinstance(mode, str) else (mode,) * ndim
     if len(modes) != ndim:
         raise UsageError(f"{owner}: padding_mode has {len(modes)} entries {modes} for {ndim} spatial axes")
     for axis, name in enumerate(modes):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv import planner
-from sigconv.errors import UsageError
+from sigconv.errors import UsageError, first_line
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
@@ -68,7 +68,7 @@ def plan(
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise UsageError(f"plan: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"plan: {first_line(error)}") from None
 
     def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]

@@ -62,6 +62,17 @@ class Choice(NamedTuple):
     because: str
 
 
+class Settings(NamedTuple):
+    """What a choice depends on beside the problem."""
+
+    forced: str | None
+    threads: int
+
+
+def _settings() -> Settings:
+    return Settings(_forced, torch.get_num_threads())
+
+
 def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
     """The function that computes ``operation``; it takes the operands and the geometry."""
     chosen = choose(Problem.of(operation, geometry, operands)).kernel
@@ -72,7 +83,7 @@ def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ..
 
 def choose(problem: Problem) -> Choice:
     """The first of the rules that apply, or what is forced."""
-    return _search(problem, _forced)
+    return _search(problem, _settings())
 
 
 def is_forced() -> bool:
@@ -93,7 +104,8 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
         return geometry.window.ndim in vendor.RANKS and not unsafe
     form = x.shape[0], x.shape[1], w.shape[0], x.dtype, x.device.type, is_channels_last(x), is_plain((x, w))
     wants = torch.is_grad_enabled()
-    return _vendor_serves(geometry, *form, wants and x.requires_grad, wants and w.requires_grad)
+    wanted = wants and x.requires_grad, wants and w.requires_grad
+    return _vendor_serves(geometry, form, wanted, _settings())
 
 
 def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
@@ -109,7 +121,7 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
     """Whether one of our own kernels computes an operation of x; they know no forward mode."""
     if torch.compiler.is_compiling() or is_forward_mode():
         return False
-    return _is_ours(Problem.of(operation, geometry, (x,)), _forced)
+    return _is_ours(Problem.of(operation, geometry, (x,)), _settings())
 
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
@@ -118,7 +130,7 @@ def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, chan
     if torch.compiler.is_compiling() or not is_plain((x,)) or is_batched(x):
         return False
     dtype = autocast_dtype(x) if is_autocast(x) else x.dtype
-    return _fuses(operation, window, pool, x.shape, channels, dtype, x.device.type, _forced)
+    return _fuses(operation, window, pool, x.shape, channels, dtype, x.device.type, _settings())
 
 
 @remembered
@@ -130,30 +142,30 @@ def _fuses(
     channels: int,
     dtype: torch.dtype,
     device: str,
-    forced: str | None,
+    settings: Settings,
 ) -> bool:
     geometry = Geometry(pool, window.output_size(shape[2:]))
     if min(geometry.size) < 1 or min(geometry.output_size) < 1 or pool.blind_axis(geometry.size) is not None:
         return False
     problem = Problem(operation, geometry, shape[0], channels, channels, dtype, device, True, True)
-    return (problem.inputs >= FEW or forced is not None) and _is_ours(problem, forced)
+    return (problem.inputs >= FEW or settings.forced is not None) and _is_ours(problem, settings)
 
 
 def has_gradients_of_winners(geometry: PooledGeometry, x: Tensor, w: Tensor) -> bool:
     """Whether kernels take the errors of a pooled map through the convolution before it, in the wanted directions."""
     if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
         return False
-    return _takes_winners(Problem.of("forward", geometry, (x, w)), x.requires_grad, w.requires_grad, _forced)
+    return _takes_winners(Problem.of("forward", geometry, (x, w)), x.requires_grad, w.requires_grad, _settings())
 
 
 @remembered
-def _takes_winners(seen: Problem, by_input: bool, by_weight: bool, forced: str | None) -> bool:
+def _takes_winners(seen: Problem, by_input: bool, by_weight: bool, settings: Settings) -> bool:
     wanted = ["grad_input"] * by_input + ["grad_weight"] * by_weight
-    return all(_is_ours(replace(seen, operation=name + OF_WINNERS, winners=torch.uint8), forced) for name in wanted)
+    return all(_is_ours(replace(seen, operation=name + OF_WINNERS, winners=torch.uint8), settings) for name in wanted)
 
 
-def _is_ours(problem: Problem, forced: str | None) -> bool:
-    return _search(problem, forced).kernel not in ("vendor", "reference")
+def _is_ours(problem: Problem, settings: Settings) -> bool:
+    return _search(problem, settings).kernel not in ("vendor", "reference")
 
 
 @contextmanager
@@ -186,7 +198,8 @@ _observers: list[set[tuple[str, str]]] = []
 
 
 @remembered
-def _search(problem: Problem, forced: str | None) -> Choice:
+def _search(problem: Problem, settings: Settings) -> Choice:
+    forced = settings.forced
     if forced is not None and KERNELS[_checked(forced)].supports(problem):
         return Choice(forced, "it is forced")
     if forced is None and problem.plain:
@@ -199,14 +212,14 @@ def _search(problem: Problem, forced: str | None) -> Choice:
 
 
 @remembered
-def _vendor_serves(geometry: Geometry, *form_and_wants: Any) -> bool:
+def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool, bool], settings: Settings) -> bool:
     """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
-    *form, by_input, by_weight = form_and_wants
     forward = Problem("forward", geometry, *form)
     if vendor.has_unsafe_grad_weight(geometry, forward.in_channels, forward.device):
         return False
-    wanted = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
-    return all(choose(forward.turned(operation)).kernel == "vendor" for operation in wanted)
+    by_input, by_weight = wanted
+    operations = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
+    return all(_search(forward.turned(operation), settings).kernel == "vendor" for operation in operations)
 
 
 def _checked(name: str) -> str:

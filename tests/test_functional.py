@@ -301,6 +301,14 @@ def test_autocast_computes_as_torch_does(dtype: torch.dtype, device: str) -> Non
         (lambda: F.avg_pool(torch.randn(1, 2, 4), 2, ndim=1, divisor_override=0), ["divisor_override"]),
         (lambda: F.adaptive_avg_pool(torch.randn(1, 2, 4), (0,)), ["axis 0", "0", "1"]),
         (lambda: F.adaptive_max_pool(torch.randn(2, 4), (2, 2)), ["2 axes", "2 spatial"]),
+        (lambda: F.adaptive_avg_pool(torch.randn(1, 2, 4), "2"), ["fits any rank"]),
+        (lambda: F.adaptive_avg_pool(torch.randn(1, 2, 4), (2.5,)), ["axis 0", "2.5", "whole number"]),
+        (lambda: F.avg_pool(torch.randn(1, 2, 4), 2, ndim=1, divisor_override=1.5), ["divisor_override", "1.5"]),
+        (lambda: F.conv(torch.randn(2, 2, 8), [1.0]), ["weight is a list"]),
+        (lambda: F.conv(torch.randn(2, 2, 8), torch.randn(3, 2, 3), 0.5), ["bias is a float"]),
+        (lambda: F.conv_transpose(torch.randn(2, 2, 8), torch.randn(2, 3, 3), 0.5), ["bias is a float"]),
+        (lambda: F.conv(torch.randn(2, 2, 8), torch.randn(3, 2, 3), groups="2"), ["groups", "'2'", "whole number"]),
+        (lambda: F.conv(torch.randn(2, 2, 8), torch.randn(3, 2, 3), padding_mode=3), ["padding_mode 3", "reflect"]),
     ],
 )
 def test_what_does_not_fit_is_named(call, words: list[str]) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 import sigconv
 from sigconv import direct, planner, rules
 from sigconv.errors import UsageError
-from sigconv.geometry import Geometry
+from sigconv.geometry import Geometry, PooledGeometry
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.problem import Problem
 from sigconv.layout import channels_last
@@ -25,7 +25,7 @@ needs_numba = pytest.mark.skipif(not runtime.is_available(), reason="Numba has n
 
 def _kernel(problem: Problem) -> str:
     """What is chosen, but for what is remembered, which is this machine's."""
-    return planner._search.__wrapped__(problem, None).kernel  # type: ignore[attr-defined]
+    return planner._search.__wrapped__(problem, planner._settings()).kernel  # type: ignore[attr-defined]
 
 
 @needs_numba
@@ -202,6 +202,19 @@ def _on_gpu(operation: str, kernel: tuple[int, ...], size: tuple[int, ...], **ch
 )
 def test_on_a_gpu_what_keeps_it_busy_is_ours(problem: Problem, kernel: str) -> None:
     assert _kernel(problem) == kernel
+
+
+def test_the_number_of_threads_is_asked_for_each_time() -> None:
+    geometry = PooledGeometry(Window.parse((3, 3), 1, 1), (64, 64), pool=Window.parse((2, 2), 2))
+    of_one = Problem("grad_input_of_winners", geometry, 4, 8, 8, torch.float32, "cpu", True, True, torch.uint8)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 8):
+            torch.set_num_threads(threads)
+            found.append(planner.choose(of_one).kernel)
+    finally:
+        torch.set_num_threads(before)
+    assert found == ["numba", "reference"]  # a signal is a thread's, and there are four
 
 
 def test_convolutions_are_known_by_their_form() -> None:

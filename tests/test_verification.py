@@ -278,6 +278,29 @@ class _SquaredOnce(_Squared):
         return 2 * torch.from_numpy(ctx.x) * g
 
 
+class _SquaredSilently(torch.autograd.Function):
+    """Its gradient comes from a function that has none, and does not say why."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return _Final.apply(2 * ctx.saved_tensors[0] * g)
+
+
+class _Final(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        raise NotImplementedError
+
+
 class _SquaredTwiceWrong(torch.autograd.Function):
     """Its first derivative is right, but does not know that it depends on x."""
 
@@ -292,7 +315,7 @@ class _SquaredTwiceWrong(torch.autograd.Function):
 
 
 def test_a_backward_pass_that_has_none_itself_is_proved_by_first_derivatives() -> None:
-    for function in (_Squared, _SquaredOnce):
+    for function in (_Squared, _SquaredOnce, _SquaredSilently):
         found = sigconv.verify(function.apply, torch.randn(4), oracle=torch.square)
         assert found, str(found)
         assert "First derivatives alone" in str(found)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from data_prep.lips.mouth_flags import write_flags
 from data_prep.splits import digest
 from sigconv.errors import UsageError
+from sigconv.files import write_whole
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.lips.track import Quality
 from sigconv.signals.lips.video import BadVideo
@@ -152,10 +153,12 @@ def _outcome(store: Path, clip: Clip) -> str | None:
 def _save(store: Path, clip: Clip, stamp: list[int], **arrays: Any) -> None:
     path = _path(store, clip)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(part, "wb") as file:
-        np.savez(file, stamp=stamp, **arrays)
-    os.replace(part, path)
+
+    def write(part: Path) -> None:
+        with open(part, "wb") as file:  # given a name, savez would add .npz to it
+            np.savez(file, stamp=stamp, **arrays)
+
+    write_whole(path, write)
 
 
 def _path(store: Path, clip: Clip) -> Path:

@@ -154,7 +154,7 @@ class Neocognitron(nn.Module):
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.
 
     Raises:
-        UsageError: there are not two selectivities for each stage.
+        UsageError: there are not two selectivities for each stage, or no lessons.
     """
 
     seen: Tensor
@@ -177,6 +177,8 @@ class Neocognitron(nn.Module):
                 f"the neocognitron: planes {tuple(planes)}, selectivity {tuple(selectivity)} and learning_selectivity "
                 f"{tuple(learning_selectivity)} must have a number for each stage"
             )
+        if lessons < 1:
+            raise UsageError(f"the neocognitron: lessons is {lessons}; the least is 1")
         self.fold = Fold(len(size))
         self.lessons = lessons
         self.s, self.c = nn.ModuleList(), nn.ModuleList()
@@ -195,8 +197,9 @@ class Neocognitron(nn.Module):
         learning = int(self.seen) // self.lessons if self.training else len(self.s)
         for number, (s, c) in enumerate(zip(self.s, self.c, strict=True)):
             if number == learning and isinstance(s, SCells):
-                s.learn(u)
-                self.seen += min(len(u), (learning + 1) * self.lessons - int(self.seen))
+                lesson = u[: (learning + 1) * self.lessons - int(self.seen)]
+                s.learn(lesson)
+                self.seen += len(lesson)
             u = c(s(u))
         return self.output(self.norm(u.flatten(1)))
 

@@ -155,8 +155,8 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
 
     Raises UsageError for a device that is not there, or settings that Lightning refuses.
     """
-    if config.trainer.max_epochs == 0:
-        raise UsageError("trainer.max_epochs=0: nothing would be trained; the least is 1")
+    if config.trainer.max_epochs < 1:
+        raise UsageError(f"trainer.max_epochs={config.trainer.max_epochs}: nothing would be trained; the least is 1.")
     if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that torch can use here: train with trainer=cpu.")
     distributed = "strategy" in config.trainer

@@ -60,7 +60,7 @@ def explain(
     facts = {"network": network_name(opened.config), "layer": chosen, "examples": f"{len(examples):,} of {split}"}
     options = [] if layer is None else ["--layer", layer]
     options += [] if split == "test" else ["--data", split]
-    name = "_".join(["explain", *options[1::2]]) + ".html"
+    name = "_".join(["explain", *options[1::2]]).replace("/", "-") + ".html"  # 64C80/4 is a layer
     command = shlex.join(["sigconv", "explain", str(opened.folder), *options])
     kicker = f"{info.name} · {opened.folder}"
     opened.write_text(name, page("Inside the network", info.name, kicker, facts, command, sections))

@@ -24,10 +24,16 @@ from sigconv.train.task import Task
 
 def take_best(task: Task, trainer: Trainer) -> None:
     """Puts the best weights by the validation split into `task`, where the trainer kept them; else leaves the last."""
+    if (best := _best(trainer)) is not None:
+        task.load_state_dict(best["state_dict"])
+
+
+def _best(trainer: Trainer) -> dict[str, Any] | None:
+    """The checkpoint of the best epoch, where the trainer kept one."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor:
-            state = torch.load(callback.best_model_path, map_location="cpu", weights_only=True)
-            task.load_state_dict(state["state_dict"])
+            return torch.load(callback.best_model_path, map_location="cpu", weights_only=True)
+    return None
 
 
 @rank_zero_only
@@ -77,7 +83,7 @@ def _carried(run: Run, reader: Mapping[str, Any]) -> dict[str, Any]:
     if model is None:
         return dict(reader)
     if not Path(model).is_file():
-        say(f"{model}, by which the corpus was read, is there no more: to use the run on files, put it in {run.folder}")
+        say(f"{model}, by which the corpus was read, no longer exists: to use the run on files, put it in {run.folder}")
         return {**reader, "model": Path(model).name}
     return {**reader, "model": run.carry(Path(model))}
 
@@ -86,9 +92,11 @@ def _metrics(task: Task, trainer: Trainer, corpus: Corpus) -> dict[str, Any]:
     record = next(callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Record))
     results = task.results(corpus)
     loss = trainer.callback_metrics["test/loss"].item()
+    best = _best(trainer)
+    validated = record.epochs[-1 if best is None else best["epoch"]]
     return {
         "test": {"loss": loss, **results.pop("test")},
-        "validation": {name: record.epochs[-1][f"validation/{name}"] for name in ("loss", task.measure.name)},
+        "validation": {name: validated[f"validation/{name}"] for name in ("loss", task.measure.name)},
         "train_seconds": record.seconds,
         "weights": task.weights,
         "epochs": record.epochs,

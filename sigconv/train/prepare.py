@@ -42,7 +42,10 @@ def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
 
 
 def _one_at_a_time(folder: Path) -> AbstractContextManager[object]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder.parent} cannot be made: {error.strerror}.") from None
     if not os.access(folder.parent, os.W_OK):
         return nullcontext()  # where nothing can be made, nothing needs to wait
     return FileLock(f"{folder}.lock")

@@ -63,12 +63,14 @@ class Change:
         unit: of an amount.
         axis: what the amounts are, below a picture.
         measure: the accuracy by the amount.
+        least: of the amounts.
     """
 
     option: str
     unit: str
     axis: str
     measure: Callable[[nn.Module, CorpusData, Sequence[float]], dict[str, float]]
+    least: float = 0
 
     def in_words(self, shares: Mapping[str, float]) -> str:
         return ", ".join(f"{share:.2%} at {amount}{self.unit}" for amount, share in shares.items())
@@ -77,17 +79,20 @@ class Change:
 CHANGES = {
     "shift": Change("shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift),
     "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
-    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise),
+    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -math.inf),
 }
 """By their names in the metrics."""
 
 
 def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
-    """The amounts of each change that a config asks for; raises UsageError for what is no list of numbers."""
+    """The amounts of each change that a config asks for; raises UsageError for what is not a list of such numbers."""
     found = {name: config.get(change.option) for name, change in CHANGES.items()}
     for name, amounts in found.items():
+        option, least = CHANGES[name].option, CHANGES[name].least
         if amounts is not None and not _are_numbers(amounts):
-            raise UsageError(f"{CHANGES[name].option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
+            raise UsageError(f"{option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
+        if amounts and min(amounts) < least:
+            raise UsageError(f"{option}={amounts}: the least is {least:g}.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
 
 

@@ -1,10 +1,9 @@
 """A run's folder: everything to rebuild, resume, explain and use what was trained."""
 
 import json
-import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.files import write_whole
 
 CONFIG, CORPUS, METRICS, MODEL = "config.yaml", "corpus.json", "metrics.json", "model.safetensors"
 
@@ -36,16 +36,6 @@ def new_folder(wanted: Path) -> Path:
 def runs_in(folder: Path) -> list[Path]:
     """The folders of the runs that one command line (-m) made in `folder`, in their order."""
     return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a neighbouring name and moves the result to `path`: it is never there in part."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _facts(corpus: Corpus) -> dict[str, Any]:

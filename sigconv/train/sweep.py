@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig, open_dict, read_write
 from scipy.stats import t as student
 
+from sigconv.files import write_whole
 from sigconv.table import Table
 from sigconv.train.console import say
 from sigconv.train.measures import measure_of
 from sigconv.train.robustness import CHANGES
-from sigconv.train.run import Run, new_folder, runs_in, write_whole
+from sigconv.train.run import Run, new_folder, runs_in
 from sigconv.train.sweep_picture import draw
 
 CONFIDENCE = 0.95
@@ -43,10 +44,12 @@ class Summary(Callback):
         summary = summarise([run for run in runs if run.finished])
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
+        written = str(folder / "summary.json")
         if summary["runs"]:
             say(table(summary))
             write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
-        say(f"\nsummary    {folder / 'summary.json'} and summary.png")
+            written += " and summary.png"
+        say(f"\nsummary    {written}")
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
@@ -132,7 +135,12 @@ def picture(summary: dict[str, Any]) -> Figure:
 def _mean_changes(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """By each change of the test that was measured in all rows, the mean accuracy at each amount."""
     common = [change for change in CHANGES if rows and all(change in row for row in rows)]
-    return {change: {s: mean(row[change][s] for row in rows) for s in rows[0][change]} for change in common}
+    return {change: _mean_shares([row[change] for row in rows]) for change in common}
+
+
+def _mean_shares(shares: Sequence[dict[str, float]]) -> dict[str, float]:
+    common = [amount for amount in shares[0] if all(amount in row for row in shares)]
+    return {amount: mean(row[amount] for row in shares) for amount in common}
 
 
 def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:

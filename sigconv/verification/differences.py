@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
+from sigconv.errors import first_line
 from sigconv.verification.forms import Function, cotangent, dot, largest, output_and_gradients
 
 ROUNDING = 64
@@ -99,7 +100,7 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
         ones = [torch.ones_like(gradient) for gradient in again]
         second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
     except RuntimeError as error:  # NotImplementedError is one
-        return str(error).splitlines()[0]
+        return first_line(error)
     seen = any(derivative is not None for derivative in second)  # by g there is one, if by nothing else
     return None if seen else "autograd does not see it: NumPy, or once_differentiable"
 

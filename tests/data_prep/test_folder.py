@@ -94,6 +94,11 @@ def test_few_recordings_are_in_each_split_all_the_same(count):
         assert list(drawn.values()).count("train") >= count / 3
 
 
+def test_however_large_the_shares_something_is_left_to_learn_from():
+    for letter in "abcdefgh":
+        assert set(draw_splits([f"{letter}{i}" for i in range(3)], 0.5, 0.4).values()) == set(SPLITS)
+
+
 def test_no_speaker_is_in_two_splits(prepare):
     corpus = prepare(speaker="^([a-z])_")
     speakers = {split: set(corpus.split(split).speakers) for split in corpus.splits}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from data_prep import mnist
+from data_prep import bdg, mnist
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 
@@ -249,6 +249,13 @@ def test_a_folder_with_something_else_is_not_touched(tmp_path, server):
     with pytest.raises(UsageError, match="There is no corpus in"):
         mnist.prepare(folder)
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert server.requests == []
+
+
+def test_another_corpus_is_not_taken_for_it(tmp_path, server):
+    bdg.prepare(tmp_path / "mnist", (3, 3, 3))
+    with pytest.raises(UsageError, match=r"made by 'python data_prep/bdg.py.*not by 'python data_prep/mnist.py'"):
+        mnist.prepare(tmp_path / "mnist")
     assert server.requests == []
 
 

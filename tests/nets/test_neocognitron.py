@@ -109,3 +109,14 @@ def test_it_goes_on_learning_where_it_was_saved():
 def test_stages_must_be_told_alike():
     with pytest.raises(UsageError, match=r"planes \(4, 5, 6\).*a number for each stage"):
         Neocognitron("1x16x16", 3, (4, 5, 6))
+    with pytest.raises(UsageError, match="lessons is 0"):
+        Neocognitron("1x16x16", 3, (4, 5), lessons=0)
+
+
+def test_no_more_is_learned_than_there_are_lessons():
+    torch.manual_seed(0)
+    one, other = (Neocognitron("1x16x16", 3, (4, 5), lessons=3) for _ in range(2))
+    x = torch.rand(5, 1, 16, 16)
+    one(x)
+    other(x[:3])
+    assert torch.equal(one.s[0].excitatory, other.s[0].excitatory)

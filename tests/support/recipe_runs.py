@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tones import write_tone_digits
 
-from data_prep import fsdd
+from data_prep import fsdd, mnist
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.train.run import Run
 
@@ -34,7 +34,7 @@ def write_digits(folder: Path, label: Callable[[int], int] = lambda i: i % 10) -
                 picture[:, 2 * (i % 10) + 3 : 2 * (i % 10) + 5, 4:24] = 255
                 yield Example(picture, split, f"{split}/{i}", label(i))
 
-    info = CorpusInfo("bars", "image", "uint8", tuple("0123456789"), None, "none", "nobody", "python bars.py")
+    info = CorpusInfo("bars", "image", "uint8", tuple("0123456789"), None, "none", "nobody", mnist.INFO.command)
     return write_corpus(folder, info, examples())
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from sentences import config, write_sentences, write_words
 
 from sigconv.corpus import Corpus
@@ -43,9 +44,18 @@ def test_words_have_a_report_and_carry_the_model_of_their_reader(tmp_path: Path)
     assert Path(about["reader"]["model"]).read_bytes() == b"network"
 
 
+def test_validation_is_that_of_the_weights_that_are_kept(tmp_path: Path) -> None:
+    corpus = write_words(tmp_path / "films")
+    run, _ = finished(corpus, tmp_path / "run", "data.seconds=0.7", "checkpoint=best", *BATCH_NORM)
+    state = torch.load(run.checkpoints / "best.ckpt", weights_only=True)
+    kept = run.metrics["epochs"][state["epoch"]]
+    assert state["epoch"] == 0  # of equals the first
+    assert run.metrics["validation"]["loss"] == kept["validation/loss"]
+
+
 def test_sentences_have_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     corpus = write_sentences(tmp_path / "films", reader={"locator": "yunet", "model": "gone.onnx"})
     run, headings = finished(corpus, tmp_path / "run")
     assert {"Decoders", "Worst transcripts", "Where the network looked"} <= set(headings)
-    assert "gone.onnx, by which the corpus was read, is there no more" in capsys.readouterr().out
+    assert "gone.onnx, by which the corpus was read, no longer exists" in capsys.readouterr().out
     assert run.metrics["decoder"] == "grammar"

@@ -93,3 +93,6 @@ def test_amounts_are_lists_of_numbers() -> None:
     for wrong in (20, "20", ["a"], [float("nan")]):
         with pytest.raises(UsageError, match=r"snr=.*: it is a list of numbers"):
             wanted_changes({"snr": wrong})
+    assert wanted_changes({"snr": [-5]}) == {"noise": [-5]}
+    with pytest.raises(UsageError, match=r"shifts=\[2, -1\]: the least is 0"):
+        wanted_changes({"shifts": [2, -1]})

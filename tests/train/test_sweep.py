@@ -54,6 +54,9 @@ def test_accuracies_in_noise_are_averaged_where_all_runs_have_them() -> None:
     (group,) = summarise(runs)["means"]
     assert group["noise"] == {"20": pytest.approx(0.75), "0": 0.25}
     assert "noise" not in summarise([*runs, run(0.9, "seed=2")])["means"][0]
+    unlike = [run(0.9, "snr=[20]", noise={"20": 0.8}), run(0.9, "snr=[20,10]", noise={"20": 0.6, "10": 0.5})]
+    assert "noise 20 dB" in table(summarise(unlike))
+    assert "noise 10 dB" not in table(summarise(unlike))
     head, _, *rows = (line.split("  ") for line in table(summarise(runs)).splitlines()[2:6])
     assert [cell.strip() for cell in head if cell][-2:] == ["noise 20 dB", "noise 0 dB"]
     assert [row[-1].strip() for row in rows] == ["25.00%", "25.00%"]

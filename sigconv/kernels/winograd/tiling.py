@@ -119,7 +119,7 @@ class Tiles(NamedTuple):
     of_sum: np.ndarray
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)  # of a large picture they take some 30 MB
 def tiles(found: Tiling) -> Tiles:
     from sigconv.kernels.winograd.combine import OF_ERROR, OF_INPUT, OF_OUTPUT, OF_SUM, OF_WEIGHT
 

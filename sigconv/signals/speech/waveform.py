@@ -16,6 +16,8 @@ def as_waveform(signal: Tensor) -> Tensor:
         raise UsageError(f"a batch of mono sound has the shape (batch, 1, samples), not {tuple(signal.shape)}")
     if signal.is_floating_point():
         return signal
+    if signal.dtype in (torch.uint8, torch.bool):
+        raise UsageError(f"sound is of signed integers or floating-point numbers, not {signal.dtype}")
     return signal.to(torch.float32) / -torch.iinfo(signal.dtype).min
 
 

@@ -46,3 +46,5 @@ def test_mistakes_are_named() -> None:
         Waveform("rms")
     with pytest.raises(UsageError, match=r"\(2, 100\)"):
         Waveform()(torch.zeros(2, 100))
+    with pytest.raises(UsageError, match=r"not torch\.uint8"):
+        Waveform()(torch.zeros(2, 1, 100, dtype=torch.uint8))
