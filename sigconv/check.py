@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from numbers import Integral
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
-from sigconv.window import Sizes, Window
+from sigconv.window import PerAxis, Sizes, Window, per_axis
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -137,12 +138,11 @@ def output_padding(owner: object, output_padding: Sizes, window: Window) -> None
             )
 
 
-def padding_to(owner: object, output_size: Sizes, window: Window, size: Sizes) -> Sizes:
+def padding_to(owner: object, output_size: PerAxis, window: Window, size: Sizes) -> Sizes:
     """The output_padding with which a transposed convolution of ``size`` gives ``output_size``."""
-    if len(output_size) == window.ndim + 2:
+    if isinstance(output_size, Sequence) and len(output_size) == window.ndim + 2:
         output_size = output_size[2:]  # that of a whole signal
-    if len(output_size) != window.ndim:
-        raise UsageError(f"{owner}: output_size has {len(output_size)} entries {output_size} for {window.ndim} axes")
+    output_size = per_axis(output_size, window.ndim, 0, "output_size", owner)
     smallest = window.input_size(size)
     for axis, (wanted, least, s) in enumerate(zip(output_size, smallest, window.stride, strict=True)):
         if not least <= wanted < least + s:

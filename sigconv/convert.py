@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from sigconv import layers, layout
+from sigconv.check import DTYPES
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -31,8 +32,8 @@ def convert(model: M) -> M:
 
     The layers keep their very parameters (so an optimiser that has them stays valid), their names, mode and hooks;
     the state_dict is unchanged and outputs are equal. Layers that share one module still do. What somebody has made
-    his own stays as it is: subclasses, and layers with parametrizations, pruning, a forward or parts put in. A model
-    that *is* a layer to swap comes back as a new one.
+    his own stays as it is: subclasses, and layers with parametrizations, pruning, hooks of load_state_dict, methods or
+    parts put in, or complex weights. A model that *is* a layer to swap comes back as a new one.
 
     To torch.fx our layers are no leaves, as torch.nn's are: its tracers have to be told so, of each kind in the model,
     as in torchvision's ``create_feature_extractor(..., tracer_kwargs={"leaf_modules": [sigconv.Conv2d, ...]})``.
@@ -60,7 +61,9 @@ def channels_last(model: M) -> M:
 
 def _is_as_made(module: nn.Module) -> bool:
     parts = module._parameters.keys() | module._buffers.keys() | module._modules.keys()
-    return parts in ({"weight", "bias"}, set()) and "forward" not in vars(module)
+    known = parts in ({"weight", "bias"}, set()) and not module._load_state_dict_pre_hooks  # which know their module
+    patched = any(callable(getattr(type(module), name, None)) for name in vars(module))
+    return known and not patched and all(p is None or p.dtype in DTYPES for p in module._parameters.values())
 
 
 def _twin(module: nn.Module) -> nn.Module:

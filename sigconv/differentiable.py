@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
-from sigconv.kernels.problem import is_plain
+from sigconv.kernels.problem import is_autocast, is_plain
 from sigconv.layout import channels_last, is_batched
 
 
@@ -24,6 +25,8 @@ class Differentiable(Function):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if "backward" in vars(cls):
+            cls.backward = staticmethod(_without_autocast(cls.backward))
         cls._with_context = _with_context(cls)
 
     @classmethod
@@ -33,6 +36,19 @@ class Differentiable(Function):
         if torch.is_grad_enabled() or is_forward_mode():
             return cls._with_context.apply(*arguments)
         return cls.forward(*arguments)
+
+
+def _without_autocast(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward pass in the dtypes of its forward pass, as torch's are, also where autocast was not on for that."""
+
+    @functools.wraps(backward)
+    def in_its_own_dtypes(ctx: Any, *g: Tensor) -> Any:
+        if not is_autocast(g[0]):
+            return backward(ctx, *g)
+        with torch.autocast(g[0].device.type, enabled=False):
+            return backward(ctx, *g)
+
+    return in_its_own_dtypes
 
 
 def _with_context(function: type[Function]) -> type[Function]:

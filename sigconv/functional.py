@@ -21,15 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sigconv import check, direct
+from sigconv import check, direct, planner
 from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
-from sigconv.kernels.problem import autocast_dtype, is_autocast
+from sigconv.kernels.problem import autocast_dtype, is_autocast, is_traced
 from sigconv.layout import laid_out_for
 from sigconv.padding import pad, pad_constant, parse_modes
 from sigconv.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
-from sigconv.remembered import remembered
 from sigconv.trilinear import convolution, derivative
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
@@ -140,6 +139,9 @@ def convolve_transposed(
     check.kernel(owner, weight, window)
     check.bias(owner, bias, weight.shape[1] * groups)
     check.output_padding(owner, output_padding, window)
+    if is_traced() and planner.is_native_transposed(window, x, weight.shape[1] * groups):
+        stated = window.stride, window.even_padding, window.dilation, True, output_padding, groups
+        return torch.convolution(x, weight, bias, *stated)
     g = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
     geometry, unseen = _transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
     check.not_empty(owner, geometry.size)
@@ -207,6 +209,10 @@ def pool_max(
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, *arguments)[0]
+    if (torchs := _for_compilers("max_pool", window)) is not None:
+        check.signal(owner, x, window.ndim)
+        stated = window.kernel, window.stride, window.even_padding, window.dilation
+        return torchs(x, *stated, ceil_mode=ceil_mode, return_indices=return_indices)
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     function, arguments = call = max_pool_call(batched, geometry)
     if batched.ndim == x.ndim:
@@ -261,6 +267,10 @@ def pool_avg(
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, *arguments)
+    torchs = _for_compilers("avg_pool", window)
+    if torchs is not None and divisor_override is None and max(window.dilation) == 1:
+        check.signal(owner, x, window.ndim)
+        return torchs(x, window.kernel, window.stride, window.even_padding, ceil_mode, count_include_pad)
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
     values = batched.float() if _is_half(x) else batched
@@ -294,8 +304,8 @@ def adaptive_avg_pool(x: Tensor, output_size: int | Sequence[int | None] | None,
 def adapt_avg(x: Tensor, sizes: AdaptiveSizes, owner: object) -> Tensor:
     """:func:`adaptive_avg_pool` for sizes that are parsed already; errors start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
-    if vendors := _for_compilers("adaptive_avg_pool", sizes):
-        mean = vendors(batched, sizes)
+    if torchs := _torchs("adaptive_avg_pool", len(sizes)):
+        mean = torchs(batched, sizes)
     else:
         expanded, windows = even_windows(batched.float() if _is_half(x) else batched, sizes, 0.0)
         mean = (window_sum(expanded, windows.geometry) / windows.samples).to(x.dtype)
@@ -320,8 +330,8 @@ def adaptive_max_pool(
 def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Tensor]:
     """:func:`adaptive_max_pool` and its winners for sizes that are parsed already; errors start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
-    if vendors := _for_compilers("adaptive_max_pool", sizes):
-        best, winner = vendors(batched, sizes, return_indices=True)
+    if torchs := _torchs("adaptive_max_pool", len(sizes)):
+        best, winner = torchs(batched, sizes, return_indices=True)
     else:
         expanded, windows = even_windows(batched, sizes, float("-inf"))
         best, winner = max_and_winner(expanded, windows.geometry)
@@ -329,10 +339,16 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
     return (best, winner) if batched.ndim == x.ndim else (best.squeeze(0), winner.squeeze(0))
 
 
-def _for_compilers(name: str, sizes: Sizes) -> Callable[..., Any] | None:
-    """torch's function, which compilers and tracers know, and which takes sizes that are symbols."""
-    wanted = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return getattr(F, f"{name}{len(sizes)}d", None) if wanted else None
+def _for_compilers(name: str, window: Window) -> Callable[..., Any] | None:
+    """:func:`_torchs`, where it can take what the window has for padding."""
+    uneven = any(map(any, window.uneven_padding))
+    far = any(2 * before > k for before, k in zip(window.even_padding, window.kernel, strict=True))
+    return None if uneven or far else _torchs(name, window.ndim)
+
+
+def _torchs(name: str, ndim: int) -> Callable[..., Any] | None:
+    """torch's function, for compilers, tracers and exporters, which know it, and by which sizes may be symbols."""
+    return getattr(F, f"{name}{ndim}d", None) if is_traced() else None
 
 
 def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Sizes]:
@@ -349,14 +365,9 @@ def _pooled(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[
     size = tuple(batched.shape[2:])
     geometry = Geometry(window.grown_to_ceil(size) if ceil_mode else window, size)
     check.fits(owner, geometry)
-    if _has_blind_window(geometry):
+    if not torch.compiler.is_compiling():  # sizes that are symbols would be tied to what they are now
         check.no_blind_window(owner, geometry)
     return batched, geometry
-
-
-@remembered
-def _has_blind_window(geometry: Geometry) -> bool:
-    return geometry.window.blind_axis(geometry.size) is not None
 
 
 def _samples_counted(window: Window, geometry: Geometry, include_padding: bool, device: torch.device) -> Tensor:

@@ -243,11 +243,11 @@ class ConvTranspose(_ConvNd):
         self.output_padding = per_axis(output_padding, self.window.ndim, 0, "output_padding", name)
         check.output_padding(name, self.output_padding, self.window)
 
-    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, x: Tensor, output_size: PerAxis | None = None) -> Tensor:
         """``output_size``, with or without batch and channels, takes the place of the layer's output_padding."""
         extra = self.output_padding
         if output_size is not None:
-            extra = check.padding_to(self, tuple(output_size), self.window, tuple(x.shape[-self.window.ndim :]))
+            extra = check.padding_to(self, output_size, self.window, tuple(x.shape[-self.window.ndim :]))
         return F.convolve_transposed(x, self.weight, self.bias, self.window, extra, self.groups, self)
 
     def extra_repr(self) -> str:

@@ -28,7 +28,7 @@ from sigconv.rules import RECTIFIED
 class _Normalised(Differentiable):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-        return planner.kernel("normalise", each_place(x.shape[2:]), (x,))(x, weight, bias, eps, rectified)
+        return planner.kernel("normalise", each_place(x.shape[2:]), (x,), weight, bias)(x, weight, bias, eps, rectified)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -42,7 +42,7 @@ class _Normalised(Differentiable):
         g = errors_of(g, is_channels_last(x))
         if wants_more(g):
             return (*by_autograd(_plain, (x, weight, bias), g, *ctx.settings), None, None)
-        kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
+        kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g), weight, bias)
         return (*kernel(x, g, weight, bias, mean, var, *ctx.settings), None, None)
 
 
@@ -77,7 +77,7 @@ class _NormalisedMaxPool(Differentiable):
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        kernel = planner.kernel("normalised_max_pool", geometry, (x,))
+        kernel = planner.kernel("normalised_max_pool", geometry, (x,), weight, bias)
         return kernel(x, weight, bias, eps, geometry)
 
     @staticmethod
@@ -92,7 +92,7 @@ class _NormalisedMaxPool(Differentiable):
         g = errors_of(g, is_channels_last(x))
         if wants_more(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
-        kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g))
+        kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g), weight, bias)
         return (*kernel(x, winner, g, weight, mean, var, ctx.eps, ctx.geometry), None, None)
 
 

@@ -30,7 +30,7 @@ from sigconv.kernels import (
     vendor,
     winograd,
 )
-from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_plain
+from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_plain, is_traced
 from sigconv.layout import is_batched, is_channels_last
 from sigconv.names import named
 from sigconv.remembered import remembered
@@ -70,12 +70,16 @@ class Settings(NamedTuple):
 
 
 def _settings() -> Settings:
-    return Settings(_forced, torch.get_num_threads())
+    # To a compiler, which is given none of the kernels that go by it, the number of threads is no constant.
+    return Settings(_forced, 1 if torch.compiler.is_compiling() else torch.get_num_threads())
 
 
-def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
-    """The function that computes ``operation``; it takes the operands and the geometry."""
-    chosen = choose(Problem.of(operation, geometry, operands)).kernel
+def kernel(
+    operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...], *factors: Tensor | None
+) -> Callable[..., Any]:
+    """The function that computes ``operation``; it takes the operands, what it has of a number for each channel, which
+    are ``factors``, and the geometry."""
+    chosen = choose(Problem.of(operation, geometry, operands, *factors)).kernel
     for used in _observers:
         used.add((chosen, operation))
     return getattr(KERNELS[chosen], operation)
@@ -99,13 +103,24 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
     """
     if _forced is not None:
         return False
-    if torch.compiler.is_compiling() or x.numel() < SMALL:
-        unsafe = vendor.has_unsafe_grad_weight(geometry, x.shape[1], x.device.type)
-        return geometry.window.ndim in vendor.RANKS and not unsafe
+    if is_traced() or x.numel() < SMALL:
+        return geometry.window.ndim in vendor.RANKS and not _has_unsafe_gradient(geometry.window, x.shape[1], x)
     form = x.shape[0], x.shape[1], w.shape[0], x.dtype, x.device.type, is_channels_last(x), is_plain((x, w))
     wants = torch.is_grad_enabled()
     wanted = wants and x.requires_grad, wants and w.requires_grad
     return _vendor_serves(geometry, form, wanted, _settings())
+
+
+def is_native_transposed(window: Window, x: Tensor, out_channels: int) -> bool:
+    """The same for a transposed convolution, of which the vendor pads both sides alike."""
+    if _forced is not None or window.ndim not in vendor.RANKS or any(map(any, window.uneven_padding)):
+        return False
+    return not _has_unsafe_gradient(window, out_channels, x)
+
+
+def _has_unsafe_gradient(window: Window, in_channels: int, x: Tensor) -> bool:
+    """Whether the vendor's gradient by the weight is not to be trusted, and may be wanted: not of what is traced."""
+    return not torch.jit.is_tracing() and vendor.has_unsafe_grad_weight(window, in_channels, x.device.type)
 
 
 def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
@@ -215,7 +230,7 @@ def _search(problem: Problem, settings: Settings) -> Choice:
 def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool, bool], settings: Settings) -> bool:
     """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
     forward = Problem("forward", geometry, *form)
-    if vendor.has_unsafe_grad_weight(geometry, forward.in_channels, forward.device):
+    if vendor.has_unsafe_grad_weight(geometry.window, forward.in_channels, forward.device):
         return False
     by_input, by_weight = wanted
     operations = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight

@@ -72,6 +72,8 @@ class Window:
             if not isinstance(kernel, Iterable):
                 raise UsageError(f"{owner}: kernel size {kernel} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
             ndim = len(kernel)
+        if ndim < 1:
+            raise UsageError(f"{owner}: kernel size {kernel} is for {ndim} spatial axes; the least is 1")
         sizes = per_axis(kernel, ndim, 1, "kernel size", owner)
         steps = per_axis(stride, ndim, 1, "stride", owner)
         dilations = per_axis(dilation, ndim, 1, "dilation", owner)
@@ -153,14 +155,19 @@ class Window:
     def blind_axis(self, size: Sizes) -> int | None:
         """The first axis with a window that sees nothing but padding, if there is one."""
         for axis, m in enumerate(self.output_size(size)):
-            before, after = self.padding[axis]
-            if max(before, after) * 2 <= self.kernel[axis] and self.dilation[axis] == 1:
-                continue  # the usual case: at most half of a window is padding
-            inside = range(before, before + size[axis])
-            starts = (o * self.stride[axis] for o in range(m))
-            if not all(any(o + self.dilation[axis] * k in inside for k in range(self.kernel[axis])) for o in starts):
+            before, end = self.padding[axis][0], self.padding[axis][0] + size[axis]
+            last = (m - 1) * self.stride[axis]
+            starts: Iterable[int] = (0, last)
+            if size[axis] < self.dilation[axis]:  # windows between the two may step over all of the input
+                starts = range(0, last + 1, self.stride[axis])
+            if any(self._is_blind(axis, start, before, end) for start in starts):
                 return axis
         return None
+
+    def _is_blind(self, axis: int, start: int, before: int, end: int) -> bool:
+        """Whether the window at ``start`` has no place from ``before`` on that comes before ``end``."""
+        place = max(0, -((start - before) // self.dilation[axis]))
+        return place >= self.kernel[axis] or start + place * self.dilation[axis] >= end
 
     def grown_to_ceil(self, size: Sizes) -> Window:
         """The window with so much more padding behind that a last, partial window fits, as ``ceil_mode`` asks.

@@ -83,6 +83,9 @@ def test_rank_from_the_kernel_or_from_ndim() -> None:
         (lambda: sigconv.ConvTranspose2d(1, 3, 3, padding_mode="reflect"), ["'reflect'", "'zeros'"]),
         (lambda: sigconv.MaxPool2d((2, 2, 2)), ["MaxPool2d:", "3 entries"]),
         (lambda: sigconv.AdaptiveAvgPool2d((1, 2, 3)), ["3 entries", "2"]),
+        (lambda: sigconv.AdaptiveAvgPool2d(7.0), ["axis 0", "7.0", "whole number"]),
+        (lambda: sigconv.Conv(1, 1, 3, ndim=0), ["0 spatial", "1"]),
+        (lambda: sigconv.Conv2d(4, 4, 3, groups="2"), ["groups", "'2'"]),
     ],
 )
 def test_wrong_arguments_are_named(make, words: list[str]) -> None:
@@ -209,6 +212,16 @@ def _with_gain(layer: nn.Module) -> nn.Module:
     return layer
 
 
+def _with_padding_around(layer: nn.Module) -> nn.Module:
+    layer._conv_forward = lambda x, w, b: nn.functional.conv2d(nn.functional.pad(x, [1] * 4, "circular"), w, b)
+    return layer
+
+
+def _with_hook_of_loading(layer: nn.Module) -> nn.Module:
+    layer.register_load_state_dict_pre_hook(lambda *arguments: None)
+    return layer
+
+
 def _with_forward(layer: nn.Module) -> nn.Module:
     layer.forward = lambda x: 3 * nn.Conv2d.forward(layer, x)
     return layer
@@ -219,10 +232,12 @@ def _with_forward(layer: nn.Module) -> nn.Module:
     [
         _with_gain,
         _with_forward,
+        _with_padding_around,
+        _with_hook_of_loading,
         lambda layer: nn.utils.parametrizations.weight_norm(layer),
         lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
     ],
-    ids=["a parameter", "a forward", "weight_norm", "pruning"],
+    ids=["a parameter", "a forward", "a method", "a hook", "weight_norm", "pruning"],
 )
 def test_what_somebody_has_added_to_a_layer_is_left_alone(change: Callable[[nn.Module], nn.Module]) -> None:
     model = nn.Sequential(change(nn.Conv2d(2, 4, 3)))
@@ -230,7 +245,13 @@ def test_what_somebody_has_added_to_a_layer_is_left_alone(change: Callable[[nn.M
     before = model(x)
     sigconv.convert(model)
     assert list(model.state_dict()) == names
+    model.load_state_dict(model.state_dict())
     assert torch.equal(model(x), before)
+
+
+def test_complex_layers_are_left_alone() -> None:
+    model = sigconv.convert(nn.Sequential(nn.Conv1d(2, 3, 3, dtype=torch.complex64)))
+    assert model(torch.randn(1, 2, 9, dtype=torch.complex64)).shape == (1, 3, 7)
 
 
 def test_an_attribute_comes_along() -> None:
@@ -348,6 +369,7 @@ def test_what_is_no_signal_is_named() -> None:
 def test_transposed_convolution_takes_the_size_of_a_whole_signal() -> None:
     x, layer = torch.randn(2, 3, 5, 6), sigconv.ConvTranspose2d(3, 4, 3, stride=2)
     assert layer(x, output_size=torch.Size([2, 4, 12, 13])).shape == (2, 4, 12, 13)
+    assert layer(x[..., :5], output_size=12).shape == (2, 4, 12, 12)
 
 
 def test_importing_the_layers_loads_torch_only() -> None:

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 import sigconv
 import sigconv.functional as F
 from sigconv import direct, rules
-from sigconv.blocks import ConvBlock
+from sigconv.blocks import BatchNorm, ConvBlock
 from sigconv.layout import channels_last
 
 SIZE = (6, 5, 4)
@@ -58,6 +58,14 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).flatten(1)
+
+
+def without_statistics(block: nn.Module) -> nn.Module:
+    """A transform has no place for what follows the batches' statistics."""
+    for module in block.modules():
+        if isinstance(module, BatchNorm):
+            module.track_running_stats = False
+    return block
 
 
 @every_rank
@@ -162,12 +170,17 @@ def test_exports(ndim: int) -> None:
     "layer",
     [
         sigconv.MaxPool2d(2),
+        sigconv.MaxPool2d(3, 2, 1, ceil_mode=True),
+        sigconv.MaxPool2d(3, 1, 1, dilation=2),
+        sigconv.MaxPool2d(3, 1, padding="causal"),
         sigconv.AvgPool2d(3, 2, 1),
+        sigconv.AvgPool2d(3, 2, 1, ceil_mode=True),
         sigconv.AdaptiveAvgPool2d((1, None)),
         sigconv.AdaptiveMaxPool2d(1),
+        sigconv.ConvTranspose2d(3, 4, 3, 2, 1, 1),
         ConvBlock(3, 16, 3, ndim=2, pool=2),
     ],
-    ids=lambda layer: type(layer).__name__,
+    ids=str,
 )
 def test_exports_for_pictures_of_any_size(layer: nn.Module) -> None:
     sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
@@ -190,6 +203,75 @@ def test_traced_adaptive_pooling_takes_another_size(layer: nn.Module) -> None:
         traced = torch.jit.trace(layer, torch.randn(1, 3, 31, 31))
     other = torch.randn(1, 3, 49, 20)
     assert_close(traced(other), layer(other))
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (sigconv.AvgPool2d(3, 2, 1, count_include_pad=False), "avg_pool2d"),
+        (sigconv.ConvTranspose2d(3, 4, 3, 2), "_convolution"),
+        (sigconv.Conv2d(3, 4, 1, stride=2), "_convolution"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_tracers_and_exporters_are_given_what_they_know(layer: nn.Module, expected: str) -> None:
+    """A mean as a sum by a divisor, say, is wrong in ONNX, whose exporters pass over divisors."""
+    x = torch.randn(1, 3, 8, 8)
+    with warnings.catch_warnings(action="ignore"):
+        traced = torch.jit.trace(layer, x)
+    assert_close(traced(x[..., :7]), layer(x[..., :7]))
+    assert f"aten::{expected}(" in str(traced.inlined_graph)
+
+
+def test_long_signals_compile_as_fast_as_short_ones() -> None:
+    torch.compiler.reset()
+    pool, x = sigconv.MaxPool1d(3, 1, dilation=2), torch.randn(1, 1, 16000)
+    assert_close(torch.compile(pool, fullgraph=True, backend="eager")(x), pool(x))
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (sigconv.Conv1d(64, 64, 9, groups=64, dilation=4), (2, 64, 400)),
+        (ConvBlock(8, 32, 3, ndim=2, pool=2, norm=None), (2, 8, 32, 32)),
+        (without_statistics(ConvBlock(8, 32, 3, ndim=2, pool=2)), (2, 8, 32, 32)),
+        (without_statistics(ConvBlock(8, 64, 3, ndim=2)), (4, 8, 64, 64)),
+    ],
+    ids=["depthwise", "pooled", "normalised and pooled", "normalised"],
+)
+def test_many_biases_at_once(module: nn.Module, shape: tuple[int, ...]) -> None:
+    """And factors of normalisation, of which kernels take a number for each channel."""
+    x = torch.randn(shape)
+    for name, p in module.named_parameters():
+        if p.ndim == 1:
+            many = torch.stack([p.detach(), 2 * p.detach() + 1])
+            found = vmap(lambda one, name=name: functional_call(module, {name: one}, (x,)))(many)
+            for one, y in zip(many, found, strict=True):
+                assert_close(y, functional_call(module, {name: one}, (x,)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (sigconv.Conv1d(1, 64, 80, stride=4), (2, 1, 8000)),
+        (sigconv.Conv1d(64, 64, 9, groups=64), (2, 64, 2000)),
+        (sigconv.Conv2d(16, 32, 1), (2, 16, 32, 32)),
+    ],
+    ids=["first layer", "depthwise", "pointwise"],
+)
+def test_backward_passes_keep_their_dtype_under_autocast(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    x = channels_last(torch.randn(shape)).requires_grad_()
+    found = []
+    for enabled in (False, True):
+        loss = layer(x).square().sum()
+        with torch.autocast("cpu", enabled=enabled):
+            found.append(torch.autograd.grad(loss, [x, *layer.parameters()]))
+    assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def test_numbers_that_are_negative_by_a_bit() -> None:
+    x = torch._neg_view(torch.randn(2, 2000, 64)).transpose(1, 2)
+    assert_close(sigconv.MaxPool1d(2)(x), nn.MaxPool1d(2)(x))
 
 
 def test_what_is_traced_reads_what_it_is_given() -> None:

@@ -67,11 +67,17 @@ class Problem:
     winners: torch.dtype | None = None
 
     @classmethod
-    def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Problem:
-        """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions."""
+    def of(
+        cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...], *factors: Tensor | None
+    ) -> Problem:
+        """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions.
+
+        Factors, such as a bias, have a number for each channel, and count only in whether all are plain.
+        """
         tensors = [t for t in operands if t is not None]
         # torch.compile cannot close a generator here.
         forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
+        tensors += [t for t in factors if t is not None]
         plain = is_plain(tensors) and not any(map(is_batched, tensors))
         return _problem(operation, geometry, forms, plain)
 
@@ -131,12 +137,17 @@ def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain:
 
 def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None:
+    if is_traced() or _get_current_dispatch_mode() is not None:
         return False
     for t in tensors:  # a loop: any() and all() take as long as all else here
-        if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t):
+        if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t) or t.is_neg():
             return False
     return True
+
+
+def is_traced() -> bool:
+    """Whether a compiler, tracer or exporter follows what is computed; these know torch's own operations best."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def is_autocast(x: Tensor) -> bool:

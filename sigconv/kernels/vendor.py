@@ -86,19 +86,18 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     if other := better_form(x, geometry):
         gw = grad_weight(with_size(x, other.size), with_size(g, other.output_size), other)
         return with_size(gw, geometry.window.kernel)
-    if has_unsafe_grad_weight(geometry, x.shape[1], x.device.type):
+    if has_unsafe_grad_weight(geometry.window, x.shape[1], x.device.type):
         x, geometry = _seen_alone(x, geometry)
     w = _shape_only(x, (g.shape[1], x.shape[1] // geometry.groups, *geometry.window.kernel))
     padded = pad_constant(x, geometry.window.uneven_padding)
     return _backward(g, padded, w, geometry, (False, True, False))[1]
 
 
-def has_unsafe_grad_weight(geometry: Geometry, in_channels: int, device: str) -> bool:
+def has_unsafe_grad_weight(window: Window, in_channels: int, device: str) -> bool:
     """Whether oneDNN would write past its workspace: wrong sums, a crash, or a loop without end.
 
     With windows of one place, a stride, few channels, and channels-last; uxlfoundation/oneDNN, issue 6035.
     """
-    window = geometry.window
     return device == "cpu" and in_channels < ONEDNN_BLOCK and window.places == 1 and max(window.stride) > 1
 
 
