@@ -19,7 +19,7 @@ from data_prep.script import run
 from data_prep.splits import digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
-from sigconv.names import listed, named
+from sigconv.names import known, listed
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 
 AGREEMENT = "https://www.bbc.co.uk/rd/projects/lip-reading-datasets"
@@ -110,7 +110,7 @@ def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tu
     """Those wanted, a list or a text with commas; all that are there for None."""
     if wanted is None:
         return tuple(there)
-    return tuple(named("word of LRW", name.upper(), {word: word for word in there}) for name in listed(wanted))
+    return tuple(known("word of LRW", name.upper(), there) for name in listed(wanted))
 
 
 @with_mouth

@@ -1,7 +1,7 @@
 """Convolution and pooling that go straight to what computes them, by the form of their operands.
 
-Of a form that has been before it is known that all checks hold, and whether torch computes all directions or functions
-of ours do. So nothing is left to be done before: that would take longer than a small convolution itself.
+For a form that was seen before, the checks have passed and what computes it is chosen: only the call is left. To do all
+that again would take longer than a small convolution itself.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ def form(
 
 
 def known(form: Hashable) -> Call | None:
-    """What computes a convolution, a map's maxima and their winners, or means, of this form, if there was one."""
+    """The call that is remembered for this form, if any."""
     # A compiler, for which nothing has a form, would go through all that is remembered.
     return None if form is None else _known.get(form)
 
 
-def remember(form: Hashable, x: Tensor, w: Tensor, geometry: Geometry, *, laid_out: bool) -> None:
-    """Note how a convolution is computed whose checks held; whether x was ``laid_out`` in channels-last for it."""
-    if form is not None:
-        call = _direct(x, w, geometry)
-        _keep(form, (_laid_out, call) if laid_out else call)
+def remember(form: Hashable, call: Call) -> None:
+    """Keep the call of a convolution or pooling of this form, whose checks have passed."""
+    if form is None:
+        return
+    if len(_known) >= MOST:
+        _known.clear()
+    _known[form] = call
 
 
 def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashable, ...] | None:
@@ -62,22 +64,11 @@ def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashabl
     return window, options, torch.get_num_threads(), x.shape, x.stride(), x.dtype, x.device
 
 
-def remember_pooling(form: Hashable, call: Call) -> None:
-    """Note how pooling is computed whose checks held."""
-    if form is not None:
-        _keep(form, call)
-
-
-def _keep(form: Hashable, call: Call) -> None:
-    if len(_known) >= MOST:
-        _known.clear()
-    _known[form] = call
-
-
-def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
+def convolution_call(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
+    """What convolves x with w by ``geometry``, and adds a bias."""
     if not planner.is_native(geometry, x, w):
         return _differentiable, (geometry,)
-    other, uneven = planner.vendor.better_form(x, geometry), any(map(any, geometry.window.uneven_padding))
+    other, uneven = planner.vendor.better_form(x, geometry), geometry.window.is_padded_unevenly
     if other is None and not uneven:
         return torch.convolution, planner.vendor.arguments(geometry)
     # Of one place not all strides tell; as a picture it may be in either layout.
@@ -86,7 +77,12 @@ def _direct(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
     return planner.vendor.forward, (geometry,)
 
 
-def _laid_out(x: Tensor, w: Tensor, b: Tensor | None, function: Callable[..., Tensor], arguments: tuple) -> Tensor:
+def laid_out(call: Call) -> Call:
+    """The same of an x that is not in channels-last yet."""
+    return _lay_out, call
+
+
+def _lay_out(x: Tensor, w: Tensor, b: Tensor | None, function: Callable[..., Tensor], arguments: tuple) -> Tensor:
     return function(channels_last(x), w, b, *arguments)
 
 

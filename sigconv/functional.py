@@ -29,7 +29,7 @@ from sigconv.kernels.problem import autocast_dtype, is_autocast, is_traced
 from sigconv.layout import laid_out_for
 from sigconv.padding import pad, pad_constant, parse_modes
 from sigconv.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
-from sigconv.trilinear import convolution, derivative
+from sigconv.trilinear import derivative
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
 
@@ -86,9 +86,10 @@ def convolve(
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
+    function, arguments = call = direct.convolution_call(batched, weight, geometry)
     if batched.ndim == x.ndim and not ahead:
-        direct.remember(form, batched, weight, geometry, laid_out=batched is not x)
-    y = convolution(batched, weight, bias, geometry)
+        direct.remember(form, call if batched is x else direct.laid_out(call))
+    y = function(batched, weight, bias, *arguments)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
 
@@ -216,7 +217,7 @@ def pool_max(
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     function, arguments = call = max_pool_call(batched, geometry)
     if batched.ndim == x.ndim:
-        direct.remember_pooling(form, call)
+        direct.remember(form, call)
     best, winner = function(batched, *arguments)
     best = best if batched.ndim == x.ndim else best.squeeze(0)
     if not return_indices:
@@ -274,11 +275,11 @@ def pool_avg(
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
     values = batched.float() if _is_half(x) else batched
-    whole = geometry.window == window and (count_include_pad or not any(map(any, window.padding)))
+    whole = geometry.window == window and (count_include_pad or not window.is_padded)
     if divisor := divisor_override or (window.places if whole else None):
         function, arguments = call = mean_call(values, geometry, divisor)
         if values is x:
-            direct.remember_pooling(form, call)
+            direct.remember(form, call)
         mean = function(values, *arguments)
     else:
         mean = window_sum(values, geometry) / _samples_counted(window, geometry, count_include_pad, x.device)
@@ -341,9 +342,8 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
 
 def _for_compilers(name: str, window: Window) -> Callable[..., Any] | None:
     """:func:`_torchs`, where it can take what the window has for padding."""
-    uneven = any(map(any, window.uneven_padding))
     far = any(2 * before > k for before, k in zip(window.even_padding, window.kernel, strict=True))
-    return None if uneven or far else _torchs(name, window.ndim)
+    return None if window.is_padded_unevenly or far else _torchs(name, window.ndim)
 
 
 def _torchs(name: str, ndim: int) -> Callable[..., Any] | None:

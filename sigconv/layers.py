@@ -93,7 +93,7 @@ class _Windowed(_Ranked):
     def padding(self) -> Sizes | tuple[tuple[int, int], ...]:
         """A number for each axis; pairs (before, after) where some are uneven."""
         pairs = self.window.padding
-        return pairs if any(map(any, self.window.uneven_padding)) else tuple(before for before, _ in pairs)
+        return pairs if self.window.is_padded_unevenly else tuple(before for before, _ in pairs)
 
     @padding.setter
     def padding(self, value: Padding) -> None:
@@ -153,7 +153,7 @@ class _ConvNd(_Windowed):
     def extra_repr(self) -> str:
         window = self.window
         words = [f"{self.in_channels}, {self.out_channels}, kernel_size={window.kernel}, stride={window.stride}"]
-        if any(map(any, window.padding)):
+        if window.is_padded:
             words.append(f"padding={window.padding}")
         if any(d != 1 for d in window.dilation):
             words.append(f"dilation={window.dilation}")
@@ -357,7 +357,7 @@ class AdaptiveAvgPool(_Adaptive):
 
 def _describe_pooling(window: Window, ceil_mode: bool) -> str:
     words = [f"kernel_size={window.kernel}, stride={window.stride}"]
-    if any(map(any, window.padding)):
+    if window.is_padded:
         words.append(f"padding={window.padding}")
     if any(d != 1 for d in window.dilation):
         words.append(f"dilation={window.dilation}")

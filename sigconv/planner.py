@@ -32,7 +32,7 @@ from sigconv.kernels import (
 )
 from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_plain, is_traced
 from sigconv.layout import is_batched, is_channels_last
-from sigconv.names import named
+from sigconv.names import known
 from sigconv.remembered import remembered
 from sigconv.rules import FEW, MANY, RULES, SMALL
 from sigconv.window import Sizes, Window
@@ -113,7 +113,7 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
 
 def is_native_transposed(window: Window, x: Tensor, out_channels: int) -> bool:
     """The same for a transposed convolution, of which the vendor pads both sides alike."""
-    if _forced is not None or window.ndim not in vendor.RANKS or any(map(any, window.uneven_padding)):
+    if _forced is not None or window.ndim not in vendor.RANKS or window.is_padded_unevenly:
         return False
     return not _has_unsafe_gradient(window, out_channels, x)
 
@@ -191,7 +191,7 @@ def use_kernel(name: str | None) -> Iterator[None]:
     threads must not both choose.
     """
     global _forced
-    before, _forced = _forced, None if name is None else _checked(name)
+    before, _forced = _forced, None if name is None else known("kernel", name, KERNELS)
     try:
         yield
     finally:
@@ -215,7 +215,7 @@ _observers: list[set[tuple[str, str]]] = []
 @remembered
 def _search(problem: Problem, settings: Settings) -> Choice:
     forced = settings.forced
-    if forced is not None and KERNELS[_checked(forced)].supports(problem):
+    if forced is not None and KERNELS[known("kernel", forced, KERNELS)].supports(problem):
         return Choice(forced, "it is forced")
     if forced is None and problem.plain:
         for rule in RULES:
@@ -235,11 +235,6 @@ def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool
     by_input, by_weight = wanted
     operations = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
     return all(_search(forward.turned(operation), settings).kernel == "vendor" for operation in operations)
-
-
-def _checked(name: str) -> str:
-    named("kernel", name, KERNELS)
-    return name
 
 
 _forced: str | None = os.environ.get(ENVIRONMENT) or None

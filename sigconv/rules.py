@@ -205,10 +205,7 @@ RULES: tuple[Rule, ...] = (
         lambda p: (
             _on_cpu(p, "forward", "grad_input")
             and _is_separate(p)
-            and (
-                (max(p.geometry.window.dilation) > 1 and _is_worth_a_call(p))
-                or any(map(any, p.geometry.window.uneven_padding))
-            )
+            and ((max(p.geometry.window.dilation) > 1 and _is_worth_a_call(p)) or p.geometry.window.is_padded_unevenly)
         ),
     ),
     Rule(

@@ -76,13 +76,6 @@ class _DerivativeWithForwardMode(_Derivative):
         return torch.as_tensor(sum(terms))
 
 
-def convolution(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    """The derivative of T by g, plus a bias: the convolution. Shapes are those of :func:`derivative`."""
-    if planner.is_native(geometry, x, w):
-        return planner.vendor.forward(x, w, bias, geometry)
-    return derivative(x, w, None, bias, geometry)
-
-
 def derivative(x: Tensor | None, w: Tensor | None, g: Tensor | None, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """The derivative of T by the one operand that is None.
 

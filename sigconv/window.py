@@ -111,6 +111,15 @@ class Window:
         """How many samples one window looks at."""
         return math.prod(self.kernel)
 
+    @property
+    def is_padded(self) -> bool:
+        return any(map(any, self.padding))
+
+    @property
+    def is_padded_unevenly(self) -> bool:
+        """Whether any axis has more padding on one side than on the other."""
+        return any(map(any, self.uneven_padding))
+
     def offsets(self) -> Iterator[Sizes]:
         """The places of the window in row-major order."""
         return product(*map(range, self.kernel))

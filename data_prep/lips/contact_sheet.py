@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from matplotlib.font_manager import FontProperties, findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from sigconv.signals.lips.track import Quality
 
@@ -14,8 +16,8 @@ WIDTH = 160  # pixels of a mouth
 CAPTION, MARGIN, TITLE = 34, 4, 30
 POOR = 0.8  # score, below which a tile is framed; what is found well has about 0.9
 RED, GREY, WHITE = (60, 60, 230), (90, 90, 90), (255, 255, 255)  # BGR
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-LETTER = 7  # pixels, about, of a letter at the scale of 0.4
+LETTERS = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)  # of most of the world's alphabets
+LETTER = 7  # pixels, about
 
 
 class Tile(NamedTuple):
@@ -40,8 +42,7 @@ def draw_sheet(tiles: Sequence[Tile], total: int) -> np.ndarray:
     if len(tiles) == total:
         return sheet
     sheet = cv2.copyMakeBorder(sheet, TITLE, 0, 0, 0, cv2.BORDER_CONSTANT, value=WHITE)
-    title = f"the worst {len(tiles):,} of {total:,} clips"
-    return cv2.putText(sheet, title, (MARGIN, TITLE - 10), FONT, 0.5, GREY, 1, cv2.LINE_AA)
+    return _written(sheet, [(f"the worst {len(tiles):,} of {total:,} clips", (MARGIN, 10), GREY)])
 
 
 def _draw(tile: Tile) -> np.ndarray:
@@ -54,7 +55,14 @@ def _draw(tile: Tile) -> np.ndarray:
     frame = cv2.copyMakeBorder(mouth, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=RED if poor else WHITE)
     out = cv2.copyMakeBorder(frame, 0, CAPTION, 0, 0, cv2.BORDER_CONSTANT, value=WHITE)
     name = tile.name[-(WIDTH // LETTER) :]  # the end tells clips apart
-    for line, (text, colour) in enumerate(((name, GREY), (f"{tile.quality.score:.2f}", RED if poor else GREY))):
-        at = (MARGIN, frame.shape[0] + 11 + 15 * line)
-        cv2.putText(out, text, at, FONT, 0.4, colour, 1, cv2.LINE_AA)
-    return out
+    below = frame.shape[0]
+    score = f"{tile.quality.score:.2f}", (MARGIN, below + 15), RED if poor else GREY
+    return _written(out, [(name, (MARGIN, below), GREY), score])
+
+
+def _written(picture: np.ndarray, texts: Sequence[tuple[str, tuple[int, int], tuple[int, int, int]]]) -> np.ndarray:
+    """The picture with texts in it, each at (x, y) from its upper left corner and in a colour, BGR."""
+    image = Image.fromarray(picture)  # its order of colours is as good as any
+    for text, at, colour in texts:
+        ImageDraw.Draw(image).text(at, text, colour, LETTERS)
+    return np.array(image)

@@ -12,7 +12,7 @@ from data_prep.class_folders import VIDEO
 from data_prep.left_out import LeftOut
 from data_prep.lips.words import Word
 from sigconv.errors import UsageError
-from sigconv.names import listed, named
+from sigconv.names import known, listed
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
 
 Files = Mapping[str, Mapping[str, Path]]  # speaker -> name of the sentence, such as "bbaf5a" -> file
@@ -78,7 +78,7 @@ def choose_speakers(wanted: str | Sequence[str] | None, there: Sequence[str]) ->
     """Those wanted, a list or a text with commas, in order; all that are there for None."""
     if wanted is None:
         return tuple(there)
-    chosen = {named("speaker of GRID", name, {name: name for name in there}) for name in listed(wanted)}
+    chosen = {known("speaker of GRID", name, there) for name in listed(wanted)}
     return tuple(name for name in there if name in chosen)
 
 
@@ -96,7 +96,7 @@ def read_sentence(path: Path | None) -> Sentence:
         raise LeftOut("alignment is damaged")
     if len(words) != len(GRID_GRAMMAR):
         raise LeftOut(f"alignment has {len(words)} words, not {len(GRID_GRAMMAR)}")
-    for word, (kind, known) in zip(words, GRID_GRAMMAR.items(), strict=True):
-        if word.text not in known:
+    for word, (kind, choices) in zip(words, GRID_GRAMMAR.items(), strict=True):
+        if word.text not in choices:
             raise LeftOut(f"alignment has the {kind} {word.text!r}, which is none of GRID")
     return Sentence(words, max(span.end for span in spans))

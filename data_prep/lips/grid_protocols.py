@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from data_prep.splits import draw_splits, place
 from sigconv.errors import UsageError
-from sigconv.names import named
+from sigconv.names import known
 
 FOLDS = 5
 SHARE = 0.1  # of the clips, for validation; with "speaker_dependent" for the test, too
@@ -23,7 +23,7 @@ PROTOCOLS = ("speaker_dependent", *(f"fold:{fold}" for fold in range(FOLDS)), "o
 
 def check_protocol(protocol: str, share: float, speakers: Sequence[str]) -> None:
     """Raises UsageError where there is no such protocol or share of the training clips, or too few speakers for it."""
-    named("split of GRID", protocol, dict.fromkeys(PROTOCOLS))
+    known("split of GRID", protocol, PROTOCOLS)
     if not 0 < share <= 1:
         raise UsageError(f"share={share:g}: the share of the training clips that is kept is above 0, and at most 1.")
     if protocol == "unseen":

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from sigconv.explain.layers import activity
-from sigconv.names import named
+from sigconv.names import known
 
 RULES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "deconvolution": lambda g, active: g.clamp(min=0),
@@ -73,7 +73,7 @@ def projection(
     Raises:
         UsageError: there is no such layer or rule.
     """
-    named("rule", rule, RULES)
+    known("rule", rule, RULES)
     leaf = x.detach().clone().requires_grad_()
     with _Ruled(rule):
         y = activity(network, layer, leaf[None])

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from sigconv.geometry import Geometry
-from sigconv.kernels.numba import blocks_of, runtime
+from sigconv.kernels.numba import runtime
 from sigconv.kernels.numba.patches import padded_rows
-from sigconv.kernels.numba.windows import LANES, reached, rows, steps
+from sigconv.kernels.numba.windows import CHUNKS, LANES, blocks_of, reached, rows, steps
 from sigconv.kernels.numba.workspace import workspace
 from sigconv.kernels.problem import Problem
 from sigconv.layout import like
@@ -56,6 +56,6 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     channels, maps, lines = x.shape[1], g.shape[1], _lines(geometry, x.shape[1])
     samples, errors = padded_rows(x, geometry), rows(g)
     gw = np.empty((maps, len(lines.offset)), samples.dtype)
-    (parts,) = workspace(samples.dtype, (few_channels.CHUNKS, len(lines.offset), LANES * blocks_of(maps)))
+    (parts,) = workspace(samples.dtype, (CHUNKS, len(lines.offset), LANES * blocks_of(maps)))
     few_channels.grad_weight(samples, errors, parts, gw, *lines)
     return like(torch.from_numpy(gw).reshape(maps, *geometry.window.kernel, channels).movedim(-1, 1), x)

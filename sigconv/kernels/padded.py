@@ -15,7 +15,7 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def supports(problem: Problem) -> bool:
-    is_padded = any(map(any, problem.geometry.window.padding))
+    is_padded = problem.geometry.window.is_padded
     return problem.operation == "forward" and is_padded and vendor.supports(problem)
 
 

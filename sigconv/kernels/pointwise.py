@@ -18,7 +18,7 @@ DTYPES = (torch.float64, torch.float32)
 def supports(problem: Problem) -> bool:
     geometry = problem.geometry
     window = geometry.window
-    at_each_place = window.places == 1 and not any(map(any, window.padding)) and all(s == 1 for s in window.stride)
+    at_each_place = window.places == 1 and not window.is_padded and all(s == 1 for s in window.stride)
     convolution = problem.operation in CONVOLUTION
     return convolution and at_each_place and geometry.groups == 1 and problem.dtype in DTYPES
 

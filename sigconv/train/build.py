@@ -155,8 +155,11 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
 
     Raises UsageError for a device that is not there, or settings that Lightning refuses.
     """
-    if config.trainer.max_epochs < 1:
-        raise UsageError(f"trainer.max_epochs={config.trainer.max_epochs}: nothing would be trained; the least is 1.")
+    epochs, share = config.trainer.max_epochs, config.trainer.get("limit_train_batches", 1)
+    if not isinstance(epochs, int) or epochs < 1:
+        raise UsageError(f"trainer.max_epochs={epochs}: it is a whole number, 1 or more.")
+    if not share > 0:
+        raise UsageError(f"trainer.limit_train_batches={share}: nothing would be trained; it is above 0.")
     if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that torch can use here: train with trainer=cpu.")
     distributed = "strategy" in config.trainer

@@ -1,5 +1,6 @@
 """From a command line to a recipe: Hydra composes, and a user's mistake is answered in a line."""
 
+import errno
 import functools
 import os
 import shlex
@@ -22,6 +23,9 @@ from sigconv.train.overrides import check_overrides
 from sigconv.train.run import Run, run_folder
 
 Recipe = Callable[[DictConfig, Run], None]
+
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors of a disk that is full, or not to be written to."""
 
 
 def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
@@ -70,8 +74,27 @@ def _run(main: Recipe, name: str, config: DictConfig) -> None:
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
             raise
         if run is not None:
-            say(f"\nInterrupted. To go on after the last whole epoch:\n  {run.resume_command}")
+            say(f"\nInterrupted. {_to_go_on(run)}")
         sys.exit(130)
+    except Exception as error:
+        cause = _disk_error(error)
+        if cause is None:
+            raise
+        how = f" {_to_go_on(run)}" if run is not None else ""
+        _fail(f"the disk refuses {cause.filename or 'a file'}: {cause.strerror or cause}.{how}", 1)
+
+
+def _to_go_on(run: Run) -> str:
+    return f"To go on after the last whole epoch:\n  {run.resume_command}"
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """What was wrong with a disk, where that is what raised ``error`` in the end; else the error is a defect."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in OF_DISKS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _open(name: str, config: DictConfig) -> Run:

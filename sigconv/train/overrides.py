@@ -35,8 +35,13 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
             if "=" in str(error.override):
                 cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
             raise UsageError(f"{error.override!r} is no override: {cure}.") from None
-        parsed = [override for override in parsed if not override.is_hydra_override() and not override.is_add()]
-        groups = [group for group in loader.list_groups("") if group != "hydra"]
+        parsed = [override for override in parsed if not override.is_hydra_override()]
+        groups = _groups(root)
+        others = set(loader.list_groups("")) - set(groups)
+        for override in parsed:
+            if override.key_or_group in others:
+                raise UsageError(f"{override.key_or_group} is no part of this recipe, which has {', '.join(groups)}.")
+        parsed = [override for override in parsed if not override.is_add()]
         choices = [override for override in parsed if override.key_or_group in groups]
         for choice in choices:
             _check_choice(choice, loader)
@@ -47,9 +52,17 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
                 _check_value(override, defaults, groups)
 
 
+def _groups(root: str) -> list[str]:
+    """Those of which the recipe's config has one choice each."""
+    choices = compose(root, return_hydra_config=True).hydra.runtime.choices
+    return sorted(group for group in choices if not group.startswith("hydra/"))
+
+
 def _check_choice(choice: Override, loader: ConfigLoader) -> None:
     group = choice.key_or_group
     options = loader.get_group_options(group)
+    if choice.is_delete():
+        raise UsageError(f"~{group}: a recipe needs its {group}. There are {', '.join(options)}.")
     for option in _values(choice):
         if option is not None and str(option) not in options:
             raise UsageError(f"{group}={option}: there is no such {group}. {_nearest(str(option), options)}")

@@ -61,7 +61,7 @@ class Prediction:
     error: str | None = None
 
 
-def predict(run: str | Path, files: Iterable[str | Path], top: int = TOP) -> Iterator[Prediction]:
+def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction]:
     """Says what is in each file as soon as it is asked for; one that cannot be read gives a `Prediction` with an error.
 
     A sound that is longer than those that the network was trained on is cut at its pauses, and where it has none, as a
@@ -73,7 +73,7 @@ def predict(run: str | Path, files: Iterable[str | Path], top: int = TOP) -> Ite
     network, about = load(run)
     check_readable(run, about)
     decoder = decoder_of(about)
-    return (read_and_answer(network, about, decoder, str(file), top)[0] for file in files)
+    return (read_and_answer(network, about, decoder, str(file))[0] for file in files)
 
 
 def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -106,7 +106,7 @@ def probabilities(network: nn.Module, signals: Tensor) -> Tensor:
 
 
 def read_and_answer(
-    network: nn.Module, about: About, decoder: Decoder | None, file: str, top: int = TOP
+    network: nn.Module, about: About, decoder: Decoder | None, file: str
 ) -> tuple[Prediction, Reading | None]:
     """What the network says of a file, and the file as it took it; None where it cannot be read.
 
@@ -117,19 +117,19 @@ def read_and_answer(
         reading = READERS[about["kind"]](file, about)
         if decoder is not None:
             return _transcribe(network, decoder, file, reading), reading
-        return _classify(network, about["labels"], file, reading, top), reading
+        return _classify(network, about["labels"], file, reading), reading
     except UsageError as error:
         return Prediction(file, error=str(error)), None
     except OSError as error:
         return Prediction(file, error=f"{file} cannot be read: {error.strerror}"), None
 
 
-def _classify(network: nn.Module, labels: list[str], file: str, reading: Reading, top: int) -> Prediction:
+def _classify(network: nn.Module, labels: list[str], file: str, reading: Reading) -> Prediction:
     likely = probabilities(network, reading.signals)
     if reading.times is not None:
         return Prediction(file, segments=segments(likely, reading.times, labels), notes=reading.notes)
     shares, classes = likely[0].sort(descending=True)
-    ranked = [(labels[i], p) for i, p in zip(classes.tolist(), shares.tolist(), strict=True)][:top]
+    ranked = [(labels[i], p) for i, p in zip(classes.tolist(), shares.tolist(), strict=True)][:TOP]
     return Prediction(file, *ranked[0], ranked, notes=reading.notes)
 
 

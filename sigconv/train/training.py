@@ -1,6 +1,7 @@
 """What every recipe does with its corpus."""
 
 from lightning import Trainer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
@@ -35,8 +36,11 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
         say(f"           starts from {config.init}: {taken} of {tensors} tensors")
     from sigconv.train.compiling import announced_compiling  # imports Numba, which no mistake should wait for
 
-    with announced_compiling():
-        trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
+    try:
+        with announced_compiling():
+            trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
+    except MisconfigurationException as error:
+        raise UsageError(f"Lightning refuses the settings under trainer: {error}") from None
     take_best(task, trainer)
     trainer.test(task, data, verbose=False)
     return task, trainer

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import os
 import shutil
 
@@ -15,6 +16,7 @@ from data_prep.lips.mouth_corpus import write_mouths
 from sigconv.corpus import CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.signals.lips.mouths import MouthReader
+from sigconv.signals.lips.track import Quality
 
 READER = WholePicture(height=12, width=16)
 
@@ -143,11 +145,22 @@ def test_a_split_of_which_nothing_is_left(write, tmp_path):
     assert not (tmp_path / "corpus").exists()
 
 
+def test_captions_have_the_letters_of_other_alphabets():
+    quality, mouth = Quality(1, 0, 20, 0.9), np.zeros((1, 40, 64), np.uint8)
+    sheets = [contact_sheet.draw_sheet([contact_sheet.Tile(name, quality, mouth)], 1) for name in ("да", "нё", "??")]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(sheets, 2))
+
+
 def test_of_many_clips_the_sheet_shows_the_worst_and_says_so(write, monkeypatch):
     monkeypatch.setattr(mouth_corpus, "MOST", 2)
-    titles = []
-    monkeypatch.setattr(contact_sheet.cv2, "putText", lambda sheet, text, *_: titles.append(text) or sheet)
+    titles, written = [], contact_sheet._written
+
+    def noted(picture, texts):
+        titles.append(texts[0][0])
+        return written(picture, texts)
+
+    monkeypatch.setattr(contact_sheet, "_written", noted)
     corpus = write()
-    assert titles[::2] == ["b/bright", "a/middle", "the worst 2 of 3 clips"]
+    assert titles == ["b/bright", "a/middle", "the worst 2 of 3 clips"]
     assert cv2.imread(str(corpus.folder / "contact_sheet.png")).shape == (30 + 162, 2 * 168, 3)
     assert len((corpus.folder / "quality.csv").read_text().splitlines()) == 1 + 3

@@ -1,5 +1,6 @@
 """`python recipes/mnist.py`, from a command line to a run's folder."""
 
+import errno
 import json
 import os
 import socket
@@ -136,7 +137,12 @@ def test_several_processes_make_one_folder_and_see_every_example_once(digits: Co
         (["model.layers=20C5-MP30-10N"], 1, "MP30"),
         (["loader.batch_size=0"], 1, "error: loader.batch_size=0"),
         (["loader.least_steps=0"], 1, "error: loader.least_steps=0: it is 1 or more"),
-        (["trainer.max_epochs=0"], 1, "error: trainer.max_epochs=0: nothing would be trained; the least is 1"),
+        (["trainer.max_epochs=1.5"], 1, "error: trainer.max_epochs=1.5: it is a whole number, 1 or more."),
+        (["trainer.limit_train_batches=0"], 1, "error: trainer.limit_train_batches=0: nothing would be trained"),
+        (["trainer.limit_train_batches=0.001"], 1, "error: Lightning refuses the settings under trainer: You"),
+        (["~augment", "trainer.max_epochs=1"], 2, "error: ~augment: a recipe needs its augment. There are affine,"),
+        (["+task=sentences"], 2, "error: task is no part of this recipe, which has augment, data,"),
+        (["trainer.max_epochs=0"], 1, "error: trainer.max_epochs=0: it is a whole number, 1 or more."),
         (["optim.lr=-1"], 1, "error: optim: Invalid learning rate: -1"),
         (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),
         (["precision=12"], 1, "error: Lightning refuses the settings under trainer: Precision"),
@@ -150,6 +156,17 @@ def test_a_mistake_is_answered_in_a_line(run_mnist: Start, words: list[str], cod
     assert answer in given.err
     assert "Traceback" not in given.err
     assert given.folder is None  # a run that never began leaves nothing
+
+
+def test_a_full_disk_is_said_and_how_to_go_on(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "report.html")
+
+    monkeypatch.setattr("sigconv.train.finish.write_report", full)
+    answer = run_mnist("trainer.max_epochs=1")
+    assert answer.code == 1
+    assert "error: the disk refuses report.html: No space left on device. To go on" in answer.err
+    assert f"python recipes/mnist.py resume={answer.folder}" in answer.err
 
 
 def test_without_a_gpu_it_says_how_to_train(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from sigconv.geometry import Geometry, PooledGeometry
 from sigconv.kernels.flipped import turned
 from sigconv.kernels.numba import runtime
 from sigconv.kernels.numba.patches import padded_rows, patches, places_of_run
-from sigconv.kernels.numba.windows import LANES, empty_rows, rows, windows
+from sigconv.kernels.numba.windows import CHUNKS, LANES, blocks_of, empty_rows, rows, windows
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from sigconv.layout import like
 from sigconv.padding import crop
@@ -214,7 +214,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
     runtime.use_torchs_threads()
     channels = x.shape[1]
-    parts = x.new_empty((depthwise.CHUNKS, geometry.window.places, blocks_of(channels), LANES))
+    parts = x.new_empty((CHUNKS, geometry.window.places, blocks_of(channels), LANES))
     depthwise.grad_weight(rows(x), rows(g), parts.numpy(), *windows(geometry))
     return _joined(parts.sum(0), channels).t().reshape(channels, 1, *geometry.window.kernel)
 
@@ -225,7 +225,7 @@ def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: Poole
     runtime.use_torchs_threads()
     found, padded = patches(geometry, x.shape[1]), padded_rows(x, geometry).reshape(len(x), -1)
     gw = np.empty((g.shape[1], len(found.weight)), padded.dtype)
-    parts = g.new_empty((winners.CHUNKS, g.shape[1], len(found.offset) * LANES)).numpy()
+    parts = g.new_empty((CHUNKS, g.shape[1], len(found.offset) * LANES)).numpy()
     winners.grad_weight(padded, rows(g), rows(winner), parts, gw, *found)
     return torch.from_numpy(gw).reshape(g.shape[1], x.shape[1], *geometry.window.kernel)
 
@@ -245,10 +245,6 @@ def _joined(sums: Tensor, channels: int) -> Tensor:
     whole = channels // LANES
     new = sums[..., whole:, whole * LANES - channels :] if channels % LANES else sums[..., whole:, :]
     return torch.cat([sums[..., :whole, :].flatten(-2), new.flatten(-2)], -1)
-
-
-def blocks_of(channels: int) -> int:
-    return -(-channels // LANES)
 
 
 def _by_place(w: Tensor) -> np.ndarray:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.lines import begin_of, block_start, blocks_of, end_of, first_sample, flat_index, places_seen
+from sigconv.kernels.numba.lines import (
+    STRETCH,
+    begin_of,
+    block_start,
+    blocks_of,
+    end_of,
+    first_sample,
+    flat_index,
+    places_seen,
+)
 from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, load, multiply_add, store
-
-CHUNKS = 16
-"""Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""
-
-STRETCH = 64
-"""So many windows of a line are gone through for one block of channels before the next: what they see stays near."""
 
 
 @inlined

@@ -7,17 +7,11 @@ rows with the errors, (output, map), is a line's part of the sums.
 
 from __future__ import annotations
 
-from sigconv.kernels.numba.lines import add_row
+from sigconv.kernels.numba.lines import STRETCH, add_row
 from sigconv.kernels.numba.panels import multiply
 from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.runtime import called, jit
 from sigconv.kernels.numba.simd import LANES
-
-CHUNKS = 16
-"""Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""
-
-STRETCH = 64
-"""So many windows of a line are gone through for all rows before the next: their errors stay near."""
 
 
 @jit

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from sigconv.kernels.numba.runtime import inlined
 from sigconv.kernels.numba.windows import LANES
+from sigconv.kernels.numba.windows import blocks_of as blocks
+
+STRETCH = 64
+"""Windows of a line that are gone through for one block of channels before the next: what they see stays in cache."""
 
 
-@inlined
-def blocks_of(channels):
-    return (channels + LANES - 1) // LANES
+blocks_of = inlined(blocks)
 
 
 @inlined

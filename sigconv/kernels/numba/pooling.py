@@ -23,10 +23,8 @@ from sigconv.kernels.numba.simd import (
     wins,
     zero,
 )
+from sigconv.kernels.numba.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
-
-CHUNKS = 16
-"""Parts of the lines whose sums are taken apart, by as many threads as there are, and then added in this order."""
 
 SLABS = 8
 """Parts of a signal that are routed to at the same time, where windows do not overlap along the first axis."""

@@ -14,9 +14,7 @@ import numpy as np
 
 from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.runtime import contracted, inlined, jit
-
-CHUNKS = 16
-"""Parts of a band whose sums are taken apart."""
+from sigconv.kernels.numba.windows import CHUNKS
 
 TILE = 64
 """Rows of a signal that are gone through again while they are near."""

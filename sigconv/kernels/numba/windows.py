@@ -22,6 +22,14 @@ from sigconv.window import Sizes
 LANES = 16
 """Numbers that compiled loops take at a time, side by side in memory."""
 
+CHUNKS = 16
+"""Parts whose sums are taken apart, by as many threads as there are, and then added in order: the same bits always."""
+
+
+def blocks_of(channels: int) -> int:
+    """Of ``LANES`` channels."""
+    return -(-channels // LANES)
+
 
 class Windows(NamedTuple):
     """Of a geometry with ``ndim`` axes and K places in a window: int64 arrays, the last (ndim, K), others (ndim,).

@@ -13,10 +13,8 @@ from sigconv.kernels.numba.parallel import in_parallel
 from sigconv.kernels.numba.products import AT_ONCE, add_products
 from sigconv.kernels.numba.runtime import called, inlined, jit
 from sigconv.kernels.numba.simd import LANES, item
+from sigconv.kernels.numba.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
-
-CHUNKS = 16
-"""Parts of the signals whose sums are taken apart, by as many threads as there are, and then added in this order."""
 
 TILE = 32
 """Pooled places that are gone through for some vectors before the next: what they see stays near."""

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from sigconv.geometry import Geometry
 from sigconv.kernels.flipped import turned
-from sigconv.kernels.numba import blocks_of, runtime
-from sigconv.kernels.numba.windows import LANES, empty_rows, rows
+from sigconv.kernels.numba import runtime
+from sigconv.kernels.numba.windows import LANES, blocks_of, empty_rows, rows
 from sigconv.kernels.numba.workspace import workspace
 from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.kernels.winograd.sharing import largest, loss, share_out

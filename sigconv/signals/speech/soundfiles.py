@@ -27,8 +27,11 @@ class BadRecording(UsageError):  # noqa: N818 (it is the recording that is bad)
     """
 
     def __init__(self, path: Path, reason: str, detail: str) -> None:
-        super().__init__(f"{path} is {reason}: {detail}.")
-        self.reason = reason
+        super().__init__(path, reason, detail)  # these, and no message, so that it can be sent to another process
+        self.path, self.reason, self.detail = path, reason, detail
+
+    def __str__(self) -> str:
+        return f"{self.path} is {self.reason}: {self.detail}."
 
 
 def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
@@ -47,11 +50,15 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
             if size == 0:
                 raise BadRecording(path, "empty", "it has 0 bytes")
             _check_length(path, raw, size)
-            with soundfile.SoundFile(raw) as file:
+            descriptor = raw.fileno()
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            # By number: given the file itself libsndfile reads by calling Python, and an interruption in there is lost
+            # and taken for the file's end.
+            with soundfile.SoundFile(descriptor, closefd=False) as file:
                 if file.frames > UNKNOWN_LENGTH:
                     raise BadRecording(path, "unreadable", f"it does not tell its length. Convert it: {convert}")
                 channels = _read(path, file, start, end)
-                if file.format == "MP3" and end is None and raw.tell() < 0.9 * size:
+                if file.format == "MP3" and end is None and os.lseek(descriptor, 0, os.SEEK_CUR) < 0.9 * size:
                     raise BadRecording(path, "unreadable", f"it tells a wrong length. Convert it: {convert}")
                 return channels, file.samplerate
     except soundfile.LibsndfileError as error:
@@ -82,7 +89,7 @@ def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float
 
 
 def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
-    """Raises BadRecording where the file ends before its sound does; leaves `raw` at its beginning.
+    """Raises BadRecording where the file ends before its sound does.
 
     libsndfile reads what there is, and does not tell: of wav and aiff, whose header gives the length of the samples,
     and of ogg, whose last page is marked as the last.
@@ -103,4 +110,3 @@ def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
         # RFC 3533: flags, 4 for the last page, in byte 5; in byte 26 how many lengths of segments follow.
         if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
             raise BadRecording(path, "truncated", "its last page is missing or not whole")
-    raw.seek(0)

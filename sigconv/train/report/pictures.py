@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -168,7 +169,8 @@ def png(pixels: np.ndarray) -> Markup:
 def svg(figure: Figure, name: str) -> Markup:
     """Inline SVG without a size of its own; its ids are apart from those of figures of another `name`."""
     buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": name}):
+    with rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # letters stay text: the browser has its fonts
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     svg = text[text.index("<svg") :].replace(INK, "currentColor")

@@ -2,11 +2,11 @@
 
 import base64
 import io
+import wave
 from collections.abc import Sequence
 
 import librosa
 import numpy as np
-import soundfile
 import torch
 from markupsafe import Markup
 from matplotlib import colormaps, rc_context
@@ -43,8 +43,15 @@ def spectrogram(samples: np.ndarray, rate: float) -> Markup:
 
 
 def player(samples: np.ndarray, rate: float) -> Markup:
+    """Of int16 samples, or of floating ones in [-1, 1]."""
+    if samples.dtype != np.int16:
+        samples = (32767 * samples.clip(-1, 1)).round().astype(np.int16)
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, round(rate), format="WAV", subtype="PCM_16")
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(round(rate))
+        file.writeframes(samples.astype("<i2").tobytes())
     data = base64.b64encode(buffer.getvalue()).decode()
     return Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(data)
 

@@ -1,3 +1,7 @@
+import contextlib
+import pickle
+import random
+import signal
 import struct
 
 import numpy as np
@@ -157,6 +161,39 @@ def test_a_piece_of_a_file(write):
     assert read_recording(path, RATE, end=0.1).seconds == pytest.approx(0.1)
     assert reason(path, RATE, 1.5, 2) == "empty"
     assert reason(path, RATE, 0.5, 2) == "truncated"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
+def test_an_interruption_never_passes_for_the_end_of_a_file(shared_data, monkeypatch):
+    """Whenever it comes, it comes through, or the recording is whole."""
+    path = next((shared_data / "fsdd" / "recordings").glob("2_lucas_*.wav"))
+    whole, drawn, answers = read_recording(path, 8000).samples, random.Random(0), []
+
+    def interrupt(*_):
+        done.append(True)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: None)  # in __del__, where Python itself drops it
+    try:
+        for _ in range(60):
+            done = []
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, drawn.uniform(1e-4, 3e-3))
+                while not done:
+                    answers.append(read_recording(path, 8000).samples)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert answers
+    assert all(np.array_equal(samples, whole) for samples in answers)
+
+
+def test_a_bad_recording_can_be_sent_to_another_process(tmp_path):
+    with pytest.raises(BadRecording) as found:
+        read_recording(tmp_path / "none.wav", 8000)
+    sent = pickle.loads(pickle.dumps(found.value))
+    assert (str(sent), sent.reason) == (str(found.value), "missing")
 
 
 def test_files_that_are_no_recordings(tmp_path, write):
