@@ -1,12 +1,14 @@
 """What every corpus of recordings shares: sound files in, a corpus out, and a list of those that were left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
 import typer
 
-from data_prep.left_out import count_reasons, summary, write_list
+from data_prep.left_out import FEW, count_reasons, summary, write_list
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -68,11 +70,38 @@ def write_recordings(
     if unknown:
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")
     faults: dict[str, str] = {}  # source -> reason
-    examples = _examples(items, info, faulty, faults)
+    copies = Copies()
+    examples = copies.watched(_examples(items, info, faulty, faults))
     corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: write_list(scratch, faults))
     if faults:
         typer.echo(summary("faulty recordings", faults, corpus.folder), err=True)
+    if copies:
+        typer.echo(str(copies), err=True)
     return corpus
+
+
+class Copies:
+    """Recordings that are there again, sample for sample, in another split: what is tested was trained on."""
+
+    def __init__(self) -> None:
+        self._first: dict[bytes, tuple[str, str]] = {}  # source and split, by a hash of the samples
+        self._found: list[str] = []
+
+    def watched(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """The examples as they are."""
+        for example in examples:
+            samples = blake2b(np.ascontiguousarray(example.signal), digest_size=16).digest()
+            source, split = self._first.setdefault(samples, (example.source, example.split))
+            if split != example.split:
+                self._found.append(f"{example.source} ({example.split}) is {source} ({split})")
+            yield example
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def __str__(self) -> str:
+        named = [*self._found[:FEW], *["..."] * (len(self._found) > FEW)]
+        return f"In two splits, under two names: {len(self._found):,}, {'; '.join(named)}"
 
 
 def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict[str, str]) -> Iterator[Example]:
