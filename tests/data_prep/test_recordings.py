@@ -109,14 +109,12 @@ def test_a_label_of_which_nothing_would_be_left(tmp_path, items):
 def test_what_is_trained_on_and_tested_under_two_names_is_told(tmp_path, items, raw, capfd):
     whole = [item for item in items if item.source not in FAULTY]
     write_recordings(tmp_path / "apart", INFO, whole)
-    assert "two splits" not in capfd.readouterr().err
+    assert "In two splits" not in capfd.readouterr().err
     (raw / "copy.wav").write_bytes((raw / "low0.wav").read_bytes())
     corpus = write_recordings(
         tmp_path / "tones", INFO, [*whole, Item(raw / "copy.wav", "copy.wav", "low", "test", None)]
     )
-    assert (
-        "1 recordings are in two splits, under two names: copy.wav (test) is low0.wav (train)" in capfd.readouterr().err
-    )
+    assert "In two splits, under two names: 1, copy.wav (test) is low0.wav (train)" in capfd.readouterr().err
     assert corpus.info.counts["test"] == 3  # nothing is left out
 
 
