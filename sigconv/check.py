@@ -17,7 +17,7 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, window: Window, n_groups: int) -> None:
-    """All that a convolution asks of signal, weight and bias; quick where all is well."""
+    """All checks of a convolution's operands, with a fast path for valid ones."""
     ndim = window.ndim
     if not isinstance(x, Tensor):
         return signal(owner, x, ndim)

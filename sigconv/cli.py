@@ -73,7 +73,7 @@ def describe(
 @app.command()
 def cost(
     architecture: Annotated[str, typer.Argument(help="Such as 1x28x28-20C4-MP2-40C5-MP3-150N-10N.")],
-    samples: Annotated[int, typer.Option(min=1, help="Of an epoch.")],
+    samples: Annotated[int, typer.Option(min=1, help="Samples in an epoch.")],
     epochs: Annotated[int, typer.Option(min=1)] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
@@ -92,7 +92,7 @@ def bench(
         list[str] | None, typer.Option(help="layers, blocks, nets or calls; may be repeated; all if there is none.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
-    threads: Annotated[int | None, typer.Option(min=1, help="To compute in; torch's own number if not given.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number if not given.")] = None,
     without_compile: Annotated[
         bool, typer.Option("--without-compile", help="Leave out torch.compile, which takes minutes.")
     ] = False,
@@ -167,7 +167,7 @@ def predict(
 def explain(
     run: Annotated[Path, typer.Argument(help="A run's folder, such as runs/mnist/2026-11-22_12-00-00.")],
     layer: Annotated[
-        str | None, typer.Option(help="Whose maps are explained; the last one with more than one place if not given.")
+        str | None, typer.Option(help="The layer to explain; if not given, the last with more than one place.")
     ] = None,
     split: Annotated[str, typer.Option("--data", metavar="SPLIT", help="train, validation or test.")] = "test",
     corpus: Annotated[

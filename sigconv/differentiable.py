@@ -75,8 +75,8 @@ def is_forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
-def wants_more(*g: Tensor) -> bool:
-    """Whether a backward pass, of errors g, is asked for derivatives of its own or for many gradients at once."""
+def is_differentiated_again(*g: Tensor) -> bool:
+    """Whether a backward pass is itself differentiated, or batched (``is_grads_batched``)."""
     return torch.is_grad_enabled() or any(map(is_batched, g))
 
 
@@ -91,6 +91,6 @@ def by_autograd(
     return tuple(next(found) if t.requires_grad else None for t in operands)
 
 
-def errors_of(g: Tensor, innermost: bool) -> Tensor:
-    """Errors in channels-last if what they are the errors of was: so a backward pass stays in one layout."""
+def matched_layout(g: Tensor, innermost: bool) -> Tensor:
+    """g in channels-last if the forward pass's signal was: so a backward pass stays in one layout."""
     return channels_last(g) if innermost and is_plain((g,)) and not is_batched(g) else g

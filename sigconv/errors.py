@@ -9,5 +9,5 @@ class UsageError(ValueError):
 
 
 def first_line(error: BaseException) -> str:
-    """Of what it says; its kind where it says nothing."""
+    """The first line of its message; the name of its class if it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -113,5 +113,5 @@ class PooledGeometry(Geometry):
 
 @remembered
 def each_place(size: Sizes) -> Geometry:
-    """The geometry of what is done at each place by itself."""
+    """The geometry of an elementwise operation."""
     return Geometry(Window.parse((1,) * len(size)), tuple(size))

@@ -44,7 +44,7 @@ def preferred(x: Tensor) -> Tensor:
 def laid_out_for(x: Tensor, weight: Tensor) -> Tensor:
     """x (batch, channel, \\*size) as a convolution takes it: channels-last if ``weight`` is, as in torch.nn.
 
-    Those of windows of one place do not tell; both layouts give them the same strides.
+    A weight of one place cannot tell: both layouts give it the same strides.
     """
     tells = weight.shape[2:].numel() > 1 and not is_transformed(weight) and is_channels_last(weight)
     return preferred(x) if tells else x

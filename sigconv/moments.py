@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from sigconv import planner
-from sigconv.differentiable import Differentiable, by_autograd, is_forward_mode, wants_more
+from sigconv.differentiable import Differentiable, by_autograd, is_differentiated_again, is_forward_mode
 from sigconv.geometry import each_place
 
 
 class _Moments(Differentiable):
-    """Keeps x as it is, and not what is made of it to compute in float32."""
+    """Saves x in its own dtype, not its float32 copy."""
 
     @staticmethod
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,7 +33,7 @@ class _Moments(Differentiable):
     @staticmethod
     def backward(ctx: Any, g_mean: Tensor, g_var: Tensor) -> Tensor | None:
         x, mean = ctx.saved_tensors
-        if wants_more(g_mean, g_var):
+        if is_differentiated_again(g_mean, g_var):
             return by_autograd(_of_torch, (x,), (g_mean, g_var))[0]
         wide, count = _wide(x), x.shape[2:].numel()
         slope = g_var * (2 / count)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def known(what: str, name: str | None, names: Iterable[str]) -> str:
-    """The name, None being "none", if it is one of these; UsageError, with the nearest of them, if it is not."""
+    """``name`` (None counts as "none") if it is one of ``names``; else a UsageError that suggests the nearest."""
     key, there = "none" if name is None else str(name), list(names)
     if key not in there:
         near = get_close_matches(key, there, n=1)
@@ -27,7 +27,7 @@ def named(what: str, name: str | None, table: Mapping[str, T]) -> T:
 
 
 def listed(wanted: object) -> tuple[str, ...]:
-    """Names as users give them: a text with commas, a list, or a single one, of any type."""
+    """Names from a comma-separated string, a list, or a single value of any type."""
     if isinstance(wanted, str):
         wanted = wanted.split(",")
     names = wanted if isinstance(wanted, Iterable) else [wanted]

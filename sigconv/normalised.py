@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sigconv import planner
-from sigconv.differentiable import Differentiable, by_autograd, errors_of, wants_more
+from sigconv.differentiable import Differentiable, by_autograd, is_differentiated_again, matched_layout
 from sigconv.geometry import Geometry, each_place
 from sigconv.layout import is_channels_last
 from sigconv.pooling import max_and_winner
-from sigconv.rules import RECTIFIED
+from sigconv.rules import LEAST_RECTIFIED
 
 
 class _Normalised(Differentiable):
@@ -39,8 +39,8 @@ class _Normalised(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var = ctx.saved_tensors
-        g = errors_of(g, is_channels_last(x))
-        if wants_more(g):
+        g = matched_layout(g, is_channels_last(x))
+        if is_differentiated_again(g):
             return (*by_autograd(_plain, (x, weight, bias), g, *ctx.settings), None, None)
         kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g), weight, bias)
         return (*kernel(x, g, weight, bias, mean, var, *ctx.settings), None, None)
@@ -56,7 +56,7 @@ def normalises(x: Tensor, bands: int) -> bool:
 
 def rectifies(x: Tensor) -> bool:
     """The same of whole channels and with ReLU, where it is faster."""
-    many = None if torch.compiler.is_compiling() else RECTIFIED.get(x.device.type)
+    many = None if torch.compiler.is_compiling() else LEAST_RECTIFIED.get(x.device.type)
     return many is not None and x.numel() >= many and normalises(x, x.shape[1])
 
 
@@ -89,8 +89,8 @@ class _NormalisedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, winner, mean, var = ctx.saved_tensors
-        g = errors_of(g, is_channels_last(x))
-        if wants_more(g):
+        g = matched_layout(g, is_channels_last(x))
+        if is_differentiated_again(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
         kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g), weight, bias)
         return (*kernel(x, winner, g, weight, mean, var, ctx.eps, ctx.geometry), None, None)

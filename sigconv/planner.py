@@ -34,7 +34,7 @@ from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_auto
 from sigconv.layout import is_batched, is_channels_last
 from sigconv.names import known
 from sigconv.remembered import remembered
-from sigconv.rules import FEW, MANY, RULES, SMALL
+from sigconv.rules import LEAST_FUSED, LEAST_PLANNED, LEAST_POOLED, RULES
 from sigconv.window import Sizes, Window
 
 KERNELS: dict[str, Any] = {
@@ -103,7 +103,7 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
     """
     if _forced is not None:
         return False
-    if is_traced() or x.numel() < SMALL:
+    if is_traced() or x.numel() < LEAST_PLANNED:
         return geometry.window.ndim in vendor.RANKS and not _has_unsafe_gradient(geometry.window, x.shape[1], x)
     form = x.shape[0], x.shape[1], w.shape[0], x.dtype, x.device.type, is_channels_last(x), is_plain((x, w))
     wants = torch.is_grad_enabled()
@@ -127,7 +127,7 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
     """The same for pooling."""
     if _forced is not None:
         return False
-    if not torch.compiler.is_compiling() and x.numel() >= (MANY if is_channels_last(x) else SMALL):
+    if not torch.compiler.is_compiling() and x.numel() >= (LEAST_POOLED if is_channels_last(x) else LEAST_PLANNED):
         return choose(Problem.of(operation, geometry, (x,))).kernel == "vendor"
     return vendor.supports_pooling(operation, geometry)
 
@@ -140,8 +140,8 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
-    """Whether a kernel does maximum pooling and what is before it at once, on the ``channels`` that x is convolved to
-    by ``window``."""
+    """Whether one kernel fuses maximum pooling with the step before it, for x convolved by ``window`` to so many
+    ``channels``."""
     if torch.compiler.is_compiling() or not is_plain((x,)) or is_batched(x):
         return False
     dtype = autocast_dtype(x) if is_autocast(x) else x.dtype
@@ -163,7 +163,7 @@ def _fuses(
     if min(geometry.size) < 1 or min(geometry.output_size) < 1 or pool.blind_axis(geometry.size) is not None:
         return False
     problem = Problem(operation, geometry, shape[0], channels, channels, dtype, device, True, True)
-    return (problem.inputs >= FEW or settings.forced is not None) and _is_ours(problem, settings)
+    return (problem.inputs >= LEAST_FUSED or settings.forced is not None) and _is_ours(problem, settings)
 
 
 def has_gradients_of_winners(geometry: PooledGeometry, x: Tensor, w: Tensor) -> bool:
@@ -234,7 +234,7 @@ def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool
         return False
     by_input, by_weight = wanted
     operations = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
-    return all(_search(forward.turned(operation), settings).kernel == "vendor" for operation in operations)
+    return all(_search(forward.with_operation(operation), settings).kernel == "vendor" for operation in operations)
 
 
 _forced: str | None = os.environ.get(ENVIRONMENT) or None

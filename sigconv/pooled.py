@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from sigconv import planner
-from sigconv.differentiable import Differentiable, errors_of, wants_more
+from sigconv.differentiable import Differentiable, is_differentiated_again, matched_layout
 from sigconv.geometry import PooledGeometry
 from sigconv.layout import is_channels_last
 from sigconv.pooling import alive_sum, rectified_and_winner, route
@@ -40,9 +40,9 @@ class _ConvolvedMaxPool(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         x, w, winner = ctx.saved_tensors
-        g = errors_of(g, is_channels_last(x))
+        g = matched_layout(g, is_channels_last(x))
         by_x, by_w, by_shift = ctx.needs_input_grad[:3]
-        gradients = _differentiable if wants_more(g) else _of_winners
+        gradients = _differentiable if is_differentiated_again(g) else _of_winners
         gx, gw = gradients(x if by_w else None, w if by_x else None, winner, g, ctx.geometry)
         return gx, gw, alive_sum(winner, g, ctx.geometry.pooling) if by_shift else None, None, None
 

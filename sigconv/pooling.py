@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sigconv import planner
-from sigconv.differentiable import Differentiable, errors_of
+from sigconv.differentiable import Differentiable, matched_layout
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import NO_WINNER
 from sigconv.layout import is_channels_last
@@ -71,7 +71,7 @@ class _MaxPool(Differentiable):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return route(ctx.saved_tensors[0], errors_of(cotangent, ctx.innermost), ctx.geometry), None
+        return route(ctx.saved_tensors[0], matched_layout(cotangent, ctx.innermost), ctx.geometry), None
 
 
 class _MaxPoolWithForwardMode(_MaxPool):
@@ -99,7 +99,7 @@ class _RectifiedMaxPool(Differentiable):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        (winner,), g = ctx.saved_tensors, errors_of(cotangent, ctx.innermost)
+        (winner,), g = ctx.saved_tensors, matched_layout(cotangent, ctx.innermost)
         gx = route(winner, g, ctx.geometry) if ctx.needs_input_grad[0] else None
         return gx, alive_sum(winner, g, ctx.geometry) if ctx.needs_input_grad[1] else None, None
 

@@ -9,7 +9,7 @@ import torch
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's, as the system has it."""
+    """The name of the CPU as the operating system reports it."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
@@ -19,10 +19,10 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """The processor's, or the GPU's."""
+    """The name of the CPU or the GPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def threads(count: int) -> str:
-    """So many of them, in words."""
+    """Such as "1 thread" or "4 threads"."""
     return f"{count} thread" + "s" * (count != 1)

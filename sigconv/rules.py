@@ -111,20 +111,20 @@ def _tiles_win(problem: Problem) -> bool:
     return winograd.gain(problem) >= (0.6 if slow else 1.1)
 
 
-SMALL = 1 << 13
-"""No rule applies to signals of fewer numbers: there, the time is that of the calls."""
+LEAST_PLANNED = 1 << 13
+"""Elements of a signal below which no rule applies: there, the time is that of the calls."""
 
-FEW = 1 << 17
-"""Blocks that pool fewer numbers are not joined: what would be saved is less than a Function of ours costs."""
+LEAST_FUSED = 1 << 17
+"""Elements before pooling below which blocks are not fused: a Function of ours would cost more than it saves."""
 
-MANY = 400_000
-"""The same for pooling by itself, where the vendor is fast."""
+LEAST_POOLED = 400_000
+"""The same for pooling alone in channels-last, where the vendor is fast."""
 
-BUSY = 1 << 24
-"""Numbers that keep a fast GPU busy for as long as it takes to call a function of ours, about half a millisecond: in
-convolution and bands. Pooling needs twice as many."""
+LEAST_ON_GPU = 1 << 24
+"""Elements below which a GPU finishes before our call overhead, about half a millisecond, is over: in convolution and
+normalisation. Pooling needs twice as many."""
 
-RECTIFIED = {"cpu": MANY, "cuda": 4 * BUSY}
+LEAST_RECTIFIED = {"cpu": LEAST_POOLED, "cuda": 4 * LEAST_ON_GPU}
 """The same for batch normalisation with ReLU, in which torch is not slow, by the kind of device."""
 
 RULES: tuple[Rule, ...] = (
@@ -132,27 +132,34 @@ RULES: tuple[Rule, ...] = (
         "triton",
         "winners are remembered in a byte, and all before is done on the way: only the pooled map is written (1.4 to 6 "
         "times)",
-        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 2 * BUSY or p.winners == torch.uint8),
+        lambda p: _on_gpu(p, *MAX_POOLING) and (p.inputs >= 2 * LEAST_ON_GPU or p.winners == torch.uint8),
     ),
     Rule(
         "triton",
         "the vendor reads and writes a signal twice as often as is needed, and copies it for bands (1.5 to 4 times)",
-        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= BUSY,
+        lambda p: _on_gpu(p, "normalise", "grad_normalise") and p.inputs >= LEAST_ON_GPU,
     ),
     Rule(
         "fft",
         "the window is so long that a product of spectra is faster (2 to 100 times)",
-        lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.geometry.window.places >= 200 and p.inputs >= BUSY,
+        lambda p: (
+            _on_gpu(p, *CONVOLUTION)
+            and _is_separate(p)
+            and p.geometry.window.places >= 200
+            and p.inputs >= LEAST_ON_GPU
+        ),
     ),
     Rule(
         "triton",
         "the vendor is slow at windows over each channel by itself (1.1 to 50 times)",
-        lambda p: _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.inputs >= BUSY and _triton_convolves_each(p),
+        lambda p: (
+            _on_gpu(p, *CONVOLUTION) and _is_separate(p) and p.inputs >= LEAST_ON_GPU and _triton_convolves_each(p)
+        ),
     ),
     Rule(
         "flipped",
         "the vendor's convolution with the flipped kernel is faster than its gradient (1.1 to 1.8 times)",
-        lambda p: _on_gpu(p, "grad_input") and _is_separate(p) and p.inputs >= BUSY,
+        lambda p: _on_gpu(p, "grad_input") and _is_separate(p) and p.inputs >= LEAST_ON_GPU,
     ),
     Rule(
         "triton",

@@ -24,9 +24,8 @@ PARTS = {"conv", "norm", "activation", "pool"}
 class ConvBlock(nn.Module):
     """Convolution, normalisation, activation and pooling, in this order, for any number of axes.
 
-    On a CPU and on NVIDIA's GPUs the output is channels-last. Maximum pooling comes before an activation that never
-    falls, as it gives the same so, and where a kernel can, several of the parts are one operation; not if hooks want to
-    see them.
+    On a CPU and on NVIDIA's GPUs the output is channels-last. Maximum pooling comes before a monotonic activation,
+    which gives the same result, and where a kernel can, several parts are fused; not if they have hooks.
 
     ([batch,] in_channels, *size) -> ([batch,] out_channels, *size); batch normalisation needs the batch axis. The
     convolution has a bias only where no normalisation follows, which would take it out again.
@@ -94,7 +93,7 @@ class ConvBlock(nn.Module):
         return x if pool is None else pool(x)
 
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
-        """``pool(self(x))``, with less than both would take where that can be done."""
+        """``pool(self(x))``, fused where possible."""
         known = self._modules.keys() < PARTS and isinstance(self.conv, Conv) and has_forward_of(ConvBlock, self)
         if not known or are_observed(self, pool, *self._modules.values()):
             return pool(self(x))

@@ -1,4 +1,4 @@
-"""Whether modules have to be called one by one: hooks watch them, or they do something of their own."""
+"""Whether modules must be called one by one: they have hooks, or a forward of their own."""
 
 from __future__ import annotations
 

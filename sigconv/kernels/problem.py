@@ -81,7 +81,7 @@ class Problem:
         plain = is_plain(tensors) and not any(map(is_batched, tensors))
         return _problem(operation, geometry, forms, plain)
 
-    def turned(self, operation: str) -> Problem:
+    def with_operation(self, operation: str) -> Problem:
         """The same convolution in another direction."""
         return replace(self, operation=operation)
 

@@ -34,7 +34,7 @@ def committee(
     """
     folders = [member for run in runs for member in runs_in(Path(run)) or [Path(run)]]
     if len(folders) < 2:
-        raise UsageError(f"a committee has two runs or more; {', '.join(map(str, runs))} is {len(folders)}.")
+        raise UsageError(f"a committee needs two runs or more; {', '.join(map(str, runs))} gives {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)
     for folder in folders:
         Run.open(folder).check(opened)

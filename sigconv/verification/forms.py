@@ -39,7 +39,7 @@ def dot(a: Tensor, b: Tensor) -> float:
 
 
 def largest(x: Tensor) -> float:
-    """The largest absolute value; 0 of none."""
+    """The largest absolute value; 0 if x is empty."""
     return x.abs().max().item() if x.numel() else 0.0
 
 

@@ -21,7 +21,7 @@ _kept = threading.local()
 
 
 def workspace(dtype: np.dtype, *shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """Arrays of these shapes, with anything in them. They are another call's as soon as this one's loops are done."""
+    """Uninitialised arrays of these shapes, valid until this thread's next call."""
     sizes = [-(-math.prod(shape) * dtype.itemsize // ALIGNED) * ALIGNED for shape in shapes]
     memory = _memory(sum(sizes) + ALIGNED)
     start, found = -memory.ctypes.data % ALIGNED, []

@@ -137,7 +137,7 @@ def taped(operation: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _whole(operand: Any) -> Any:
-    """Kernels read what there is one of for each channel side by side."""
+    """Kernels read a vector with a number for each channel as contiguous."""
     return operand.contiguous() if isinstance(operand, Tensor) and operand.ndim == 1 else operand
 
 

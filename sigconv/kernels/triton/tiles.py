@@ -49,7 +49,7 @@ def extent(signal: Tensor) -> tuple[int, ...]:
 
 
 TUNED = 1 << 20
-"""Of smaller signals every form takes about as long."""
+"""Elements below which all forms of a tile take about as long."""
 
 
 def is_large(signal: Tensor) -> bool:

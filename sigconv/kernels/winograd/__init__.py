@@ -5,7 +5,7 @@ products in place of 12, 4 x 4 of a 3 x 3 window 36 in place of 144. At each poi
 the channels. The weights' gradient is the same thing read in another direction.
 
 Values at points partly cancel in what is made of them, so rounding is 1.5 to 4 times a sum's, of the weights' gradient
-2 to 10 times. A sample that is infinite or no number reaches its whole tile, and one that does not count, rounding.
+2 to 10 times. Infinity or NaN spreads over its tile, and samples outside a window add rounding error.
 
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """

@@ -21,7 +21,7 @@ MOST_POINTS = 144
 """Of a tile. With 6 along each of three axes rounding is 6 times a sum's."""
 
 TRANSFORM, WEIGHTS = 24, 20
-"""The time that a number of a tile takes to be transformed, and a weight, in that of one product: measured."""
+"""The measured cost of transforming one element of a tile, and one weight, in multiply-adds."""
 
 
 def products_at_point(in_channels: float, out_channels: float) -> float:
