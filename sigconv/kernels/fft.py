@@ -1,8 +1,8 @@
 """Convolutions of each channel by itself as products of spectra: for windows of hundreds of places.
 
 A correlation in time is a product with the conjugate in frequency. The transforms are cyclic, with a period that holds
-the padded signal, so that nothing which is kept comes round again. The time does not depend on the window's length. Rounding is relative
-to the loudest sample of the signal, wherever that is, and NaN or infinity reaches every place.
+the padded signal, so that nothing which is kept comes round again. The time does not depend on the window's length.
+Rounding is relative to the loudest sample of the signal, wherever that is, and NaN or infinity reaches every place.
 
 Shapes are those of :mod:`sigconv.kernels.reference`; a spectrum has one axis for each of the signal's.
 """
