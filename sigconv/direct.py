@@ -29,7 +29,7 @@ _known: dict[Hashable, Call] = {}
 
 
 def form(
-    x: Tensor, w: Tensor, b: Tensor | None, window: Window, groups: int, modes: Sequence[str]
+    x: Tensor, w: Tensor, b: Tensor | None, window: Window, groups: int, modes: Sequence[str], innermost: bool
 ) -> tuple[Hashable, ...] | None:
     """All by which checks and plan could differ; None where more than that could, as under a transform."""
     if planner.is_forced() or not is_plain((x, w) if b is None else (x, w, b)):
@@ -37,7 +37,7 @@ def form(
     bias = None if b is None else (b.shape, b.dtype, b.device)
     return (
         *(window, groups, modes, bias, torch.is_grad_enabled(), x.requires_grad, w.requires_grad),
-        torch.get_num_threads(),
+        *(torch.get_num_threads(), innermost),
         *(x.shape, x.stride(), x.dtype, x.device, w.shape, w.stride(), w.dtype, w.device),
     )
 

@@ -26,7 +26,7 @@ from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import autocast_dtype, is_autocast, is_traced
-from sigconv.layout import laid_out_for
+from sigconv.layout import laid_out_for, preferred
 from sigconv.padding import pad, pad_constant, parse_modes
 from sigconv.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
 from sigconv.trilinear import derivative
@@ -71,15 +71,21 @@ def convolve(
     groups: int,
     modes: Sequence[str],
     owner: object,
+    *,
+    innermost: bool = False,
 ) -> Tensor:
-    """:func:`conv` for a window that is parsed already; errors start with ``owner``."""
+    """:func:`conv` for a window that is parsed already; errors start with ``owner``.
+
+    The output is channels-last if ``innermost``, whatever the layout of signal and weight.
+    """
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
-    form = direct.form(x, weight, bias, window, groups, modes)
+    form = direct.form(x, weight, bias, window, groups, modes, innermost)
     if (call := direct.known(form)) is not None:
         function, arguments = call
         return function(x, weight, bias, *arguments)
     check.convolution(owner, x, weight, bias, window, groups)
-    batched = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    batched = preferred(batched) if innermost else laid_out_for(batched, weight)
     ahead = [axis for axis, mode in enumerate(modes) if mode != "zeros"]
     if ahead:
         pairs = [pair if axis in ahead else (0, 0) for axis, pair in enumerate(window.padding)]

@@ -22,7 +22,7 @@ from sigconv.differentiable import Differentiable, by_autograd, is_differentiate
 from sigconv.geometry import Geometry, each_place
 from sigconv.layout import is_channels_last
 from sigconv.pooling import max_and_winner
-from sigconv.rules import LEAST_RECTIFIED
+from sigconv.rules import LEAST_POOLED, LEAST_RECTIFIED
 
 
 class _Normalised(Differentiable):
@@ -56,8 +56,10 @@ def normalises(x: Tensor, bands: int) -> bool:
 
 def rectifies(x: Tensor) -> bool:
     """The same of whole channels and with ReLU, where it is faster."""
-    many = None if torch.compiler.is_compiling() else LEAST_RECTIFIED.get(x.device.type)
-    return many is not None and x.numel() >= many and normalises(x, x.shape[1])
+    if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:
+        return False
+    least = LEAST_RECTIFIED.get(x.device.type)
+    return least is not None and x.numel() >= least and normalises(x, x.shape[1])
 
 
 def normalised(

@@ -142,7 +142,9 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
     """Whether one kernel fuses maximum pooling with the step before it, for x convolved by ``window`` to so many
     ``channels``."""
-    if torch.compiler.is_compiling() or not is_plain((x,)) or is_batched(x):
+    if torch.compiler.is_compiling() or (_forced is None and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]):
+        return False  # too few, unless padding makes four times as many; not fusing is always right
+    if not is_plain((x,)) or is_batched(x):
         return False
     dtype = autocast_dtype(x) if is_autocast(x) else x.dtype
     return _fuses(operation, window, pool, x.shape, channels, dtype, x.device.type, _settings())

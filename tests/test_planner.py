@@ -162,7 +162,7 @@ def test_few_channels_are_left_to_a_vendor_with_long_vectors(avx2_alone: bool, m
 
 
 def _known(layer: sigconv.layers.Conv, x: torch.Tensor) -> object:
-    form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.modes)
+    form = direct.form(x, layer.weight, layer.bias, layer.window, layer.groups, layer.modes, False)
     return direct.known(form)
 
 

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from sigconv.blocks.activation import make_activation
 from sigconv.blocks.compose import chain
-from sigconv.blocks.fused import activated, pooled
+from sigconv.blocks.fused import activated, laid_out, pooled
 from sigconv.blocks.norm import make_norm
 from sigconv.blocks.observed import are_observed, has_forward_of
 from sigconv.errors import UsageError
 from sigconv.layers import Conv, MaxPool
-from sigconv.layout import preferred
 from sigconv.window import Padding, PerAxis, Window
 
 PARTS = {"conv", "norm", "activation", "pool"}
@@ -83,9 +82,8 @@ class ConvBlock(nn.Module):
             return self._one_by_one(x)
         if x.ndim == conv.window.ndim + 1 and "norm" not in parts:
             return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
-        x = _laid_out(x, conv)
         if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
-            return self._one_by_one(x)
+            return self._one_by_one(laid_out(x, conv))
         pool = parts.get("pool")
         if isinstance(pool, MaxPool) and has_forward_of(MaxPool, pool):
             return pooled(self, pool, x)
@@ -97,16 +95,12 @@ class ConvBlock(nn.Module):
         known = self._modules.keys() < PARTS and isinstance(self.conv, Conv) and has_forward_of(ConvBlock, self)
         if not known or are_observed(self, pool, *self._modules.values()):
             return pool(self(x))
-        return pooled(self, pool, _laid_out(x, self.conv))
+        return pooled(self, pool, x)
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():
             x = part(x)
         return x
-
-
-def _laid_out(x: Tensor, conv: Conv) -> Tensor:
-    return preferred(x) if x.ndim == conv.window.ndim + 2 else x
 
 
 def separable(

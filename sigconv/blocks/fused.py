@@ -15,6 +15,7 @@ from sigconv.blocks.observed import has_forward_of
 from sigconv.differentiable import is_forward_mode
 from sigconv.geometry import PooledGeometry
 from sigconv.layers import Conv, MaxPool
+from sigconv.layout import preferred
 from sigconv.normalised import normalised_max_pool
 from sigconv.pooled import convolved_max_pool
 from sigconv.pooling import rectified_max_pool
@@ -30,9 +31,10 @@ def activated(block: nn.Module, x: Tensor) -> Tensor:
     :func:`.observed.are_observed` first.
     """
     conv, norm, activation = _parts(block)
+    y = _convolved(conv, x)
     if type(norm) is BatchNorm and type(activation) is nn.ReLU:
-        return norm.rectified(conv.forward(x))
-    return _without_hooks((conv, norm, activation), x)
+        return norm.rectified(y)
+    return _without_hooks((norm, activation), y)
 
 
 def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
@@ -41,14 +43,26 @@ def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
     The maximum is taken before an activation that rises, which then has less to do.
     """
     conv, norm, activation = _parts(block)
-    parts = [conv, norm, activation, pool]
+    parts = [norm, activation, pool]
     rises = activation is None or type(activation) in RISING
     if rises and not pool.return_indices:
         y = _fused(conv, norm, activation, pool, x)
         if y is not None:
             return y
-        parts = [conv, norm, pool, activation]
-    return _without_hooks(parts, x)
+        parts = [norm, pool, activation]
+    return _without_hooks(parts, _convolved(conv, x))
+
+
+def laid_out(x: Tensor, conv: Conv) -> Tensor:
+    """A batch in channels-last; a single signal as it is."""
+    return preferred(x) if x.ndim == conv.window.ndim + 2 else x
+
+
+def _convolved(conv: Conv, x: Tensor) -> Tensor:
+    """What the convolution makes of x in channels-last."""
+    if not has_forward_of(Conv, conv):
+        return conv.forward(laid_out(x, conv))
+    return F.convolve(x, conv.weight, conv.bias, conv.window, conv.groups, conv.modes, conv, innermost=True)
 
 
 def _without_hooks(parts: Sequence[nn.Module | None], x: Tensor) -> Tensor:
@@ -58,9 +72,10 @@ def _without_hooks(parts: Sequence[nn.Module | None], x: Tensor) -> Tensor:
 
 
 def _parts(block: nn.Module) -> tuple[Conv, nn.Module | None, nn.Module | None]:
-    conv, norm, activation = (block._modules.get(name) for name in ("conv", "norm", "activation"))
+    parts = block._modules
+    conv = parts["conv"]
     assert isinstance(conv, Conv)
-    return conv, norm, activation
+    return conv, parts.get("norm"), parts.get("activation")
 
 
 def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
@@ -87,13 +102,14 @@ def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry
     if set(conv.modes) != {"zeros"} or is_forward_mode():
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window, conv.groups)
+    x = preferred(x)
     if not planner.has_gradients_of_winners(geometry, x, conv.weight):
         return None
     return convolved_max_pool(x, conv.weight, _shift(conv), geometry, rectified=rectifies)
 
 
 def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
-    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.modes, conv)
+    y = F.convolve(x, conv.weight, None, conv.window, conv.groups, conv.modes, conv, innermost=True)
     return rectified_max_pool(y, _shift(conv), geometry.pooling)
 
 
@@ -101,7 +117,7 @@ def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry
     numbers = len(x) * math.prod(geometry.pooling.size)
     if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance, as the norm will say
         return None
-    z = conv(x)
+    z = _convolved(conv, x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
     norm.track(mean, var, numbers)
     return y

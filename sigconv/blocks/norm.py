@@ -42,10 +42,10 @@ class BatchNorm(_BatchNorm):
         return self.training and self.weight is not None and self.bias is not None
 
     def rectified(self, x: Tensor) -> Tensor:
-        """ReLU of what is normalised, by one operation where that is faster."""
-        if not (self.is_plain() and rectifies(x)):
-            return torch.relu(self(x))
-        return self.by_kernel(x, rectified=True)
+        """ReLU of what is normalised, by one operation where that is faster; calls no hooks."""
+        if rectifies(x) and self.is_plain():
+            return self.by_kernel(x, rectified=True)
+        return torch.relu(self.forward(x))
 
     def by_kernel(self, x: Tensor, *, rectified: bool = False) -> Tensor:
         """x (batch, channel, *size), perhaps in bands, normalised by a kernel of ours; or ReLU of that."""

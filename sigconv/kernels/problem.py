@@ -137,17 +137,20 @@ def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain:
 
 def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory."""
-    if is_traced() or _get_current_dispatch_mode() is not None:
+    if is_traced() or torch._C._are_functorch_transforms_active() or _get_current_dispatch_mode() is not None:
         return False
-    for t in tensors:  # a loop: any() and all() take as long as all else here
-        if type(t) not in (Tensor, nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(t) or t.is_neg():
+    for t in tensors:  # noqa: SIM110 (all() takes as long as all else here)
+        if type(t) not in _PLAIN:
             return False
     return True
 
 
+_PLAIN = (Tensor, nn.Parameter)
+
+
 def is_traced() -> bool:
     """Whether a compiler, tracer or exporter follows what is computed; these know torch's own operations best."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def is_autocast(x: Tensor) -> bool:

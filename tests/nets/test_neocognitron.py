@@ -1,5 +1,6 @@
 """The neocognitron: its equations by hand, learning by winning, and what it is for: a shift does not matter."""
 
+import copy
 import itertools
 
 import pytest
@@ -115,8 +116,8 @@ def test_stages_must_be_told_alike():
 
 def test_no_more_is_learned_than_there_are_lessons():
     torch.manual_seed(0)
-    one, other = (Neocognitron("1x16x16", 3, (4, 5), lessons=3) for _ in range(2))
-    x = torch.rand(5, 1, 16, 16)
+    one, x = Neocognitron("1x16x16", 3, (4, 5), lessons=3), torch.rand(5, 1, 16, 16)
+    other = copy.deepcopy(one)
     one(x)
     other(x[:3])
     assert torch.equal(one.s[0].excitatory, other.s[0].excitatory)

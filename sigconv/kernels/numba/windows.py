@@ -81,7 +81,7 @@ def reached(counts: Sizes, jumps: Sequence[int] | np.ndarray) -> np.ndarray:
 
 def rows(x: Tensor) -> np.ndarray:
     """x (batch, channel, *size) as (batch, place, channel); copied where its channels are not innermost."""
-    x = x.detach()
+    x = x.detach().resolve_neg()  # NumPy has no numbers that are negative by a bit of their tensor
     if not is_channels_last(x):
         return x.movedim(1, -1).contiguous().flatten(1, -2).numpy()
     return _as_rows(x)
