@@ -82,14 +82,6 @@ class _Windowed(_Ranked):
         self._change(stride=value)
 
     @property
-    def dilation(self) -> Sizes:
-        return self.window.dilation
-
-    @dilation.setter
-    def dilation(self, value: PerAxis) -> None:
-        self._change(dilation=value)
-
-    @property
     def padding(self) -> Sizes | tuple[tuple[int, int], ...]:
         """A number for each axis; pairs (before, after) where some are uneven."""
         pairs = self.window.padding
@@ -105,7 +97,17 @@ class _Windowed(_Ranked):
         self.window = Window.parse(**(now | changes), ndim=window.ndim, owner=type(self).__name__)
 
 
-class _ConvNd(_Windowed):
+class _Dilated(_Windowed):
+    @property
+    def dilation(self) -> Sizes:
+        return self.window.dilation
+
+    @dilation.setter
+    def dilation(self, value: PerAxis) -> None:
+        self._change(dilation=value)
+
+
+class _ConvNd(_Dilated):
     """What convolution and its transpose share: the window, and parameters as torch initialises them."""
 
     weight: nn.Parameter
@@ -254,7 +256,7 @@ class ConvTranspose(_ConvNd):
         return super().extra_repr() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
 
 
-class MaxPool(_Windowed):
+class MaxPool(_Dilated):
     """Max pooling, :func:`sigconv.functional.max_pool`; ([batch,] channel, *size) -> ([batch,] channel, *size)."""
 
     def __init__(
