@@ -28,7 +28,7 @@ from sigconv.rules import LEAST_POOLED, LEAST_RECTIFIED
 class _Normalised(Differentiable):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-        return planner.kernel("normalise", each_place(x.shape[2:]), (x,), weight, bias)(x, weight, bias, eps, rectified)
+        return planner.kernel("normalise", each_place(x.shape[2:]), (x,))(x, weight, bias, eps, rectified)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -42,7 +42,7 @@ class _Normalised(Differentiable):
         g = matched_layout(g, is_channels_last(x))
         if is_differentiated_again(g):
             return (*by_autograd(_plain, (x, weight, bias), g, *ctx.settings), None, None)
-        kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g), weight, bias)
+        kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
         return (*kernel(x, g, weight, bias, mean, var, *ctx.settings), None, None)
 
 
@@ -79,7 +79,7 @@ class _NormalisedMaxPool(Differentiable):
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        kernel = planner.kernel("normalised_max_pool", geometry, (x,), weight, bias)
+        kernel = planner.kernel("normalised_max_pool", geometry, (x,))
         return kernel(x, weight, bias, eps, geometry)
 
     @staticmethod
@@ -94,7 +94,7 @@ class _NormalisedMaxPool(Differentiable):
         g = matched_layout(g, is_channels_last(x))
         if is_differentiated_again(g):
             return (*by_autograd(_plain_and_pooled, (x, weight, bias), g, ctx.eps, ctx.geometry), None, None)
-        kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g), weight, bias)
+        kernel = planner.kernel("grad_normalised_max_pool", ctx.geometry, (x, winner, g))
         return (*kernel(x, winner, g, weight, mean, var, ctx.eps, ctx.geometry), None, None)
 
 

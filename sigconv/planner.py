@@ -74,12 +74,9 @@ def _settings() -> Settings:
     return Settings(_forced, 1 if torch.compiler.is_compiling() else torch.get_num_threads())
 
 
-def kernel(
-    operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...], *factors: Tensor | None
-) -> Callable[..., Any]:
-    """The function that computes ``operation``; it takes the operands, what it has of a number for each channel, which
-    are ``factors``, and the geometry."""
-    chosen = choose(Problem.of(operation, geometry, operands, *factors)).kernel
+def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
+    """The function that computes ``operation``; it takes the operands and the geometry."""
+    chosen = choose(Problem.of(operation, geometry, operands)).kernel
     for used in _observers:
         used.add((chosen, operation))
     return getattr(KERNELS[chosen], operation)

@@ -117,7 +117,7 @@ class _RectifiedMaxPool(Differentiable):
 
 def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of relu(x + shift) in each window, and its winner; of neither is there a derivative."""
-    kernel = planner.kernel("rectified_max_pool", geometry, (x,), shift)
+    kernel = planner.kernel("rectified_max_pool", geometry, (x,))
     return kernel(x, torch.ones_like(shift), shift, geometry)
 
 

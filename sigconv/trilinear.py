@@ -37,7 +37,7 @@ class _Derivative(Differentiable):
         operands = (x, w, g)
         wanted = _missing(operands)
         given = tuple(operand for operand in operands if operand is not None)
-        kernel = planner.kernel(_OPERATIONS[wanted], geometry, given, bias)
+        kernel = planner.kernel(_OPERATIONS[wanted], geometry, given)
         return kernel(*given, bias, geometry) if wanted == G else kernel(*given, geometry)
 
     @staticmethod

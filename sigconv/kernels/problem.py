@@ -67,17 +67,11 @@ class Problem:
     winners: torch.dtype | None = None
 
     @classmethod
-    def of(
-        cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...], *factors: Tensor | None
-    ) -> Problem:
-        """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions.
-
-        Factors, such as a bias, have a number for each channel, and count only in whether all are plain.
-        """
+    def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Problem:
+        """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions."""
         tensors = [t for t in operands if t is not None]
         # torch.compile cannot close a generator here.
         forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
-        tensors += [t for t in factors if t is not None]
         plain = is_plain(tensors) and not any(map(is_batched, tensors))
         return _problem(operation, geometry, forms, plain)
 
@@ -136,7 +130,10 @@ def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain:
 
 
 def is_plain(tensors: Sequence[Tensor]) -> bool:
-    """Whether a kernel that torch does not know may read and write these tensors' memory."""
+    """Whether a kernel that torch does not know may read and write these tensors' memory.
+
+    Under a transform none are: one that is not wrapped itself may meet another that is, such as a bias.
+    """
     if is_traced() or torch._C._are_functorch_transforms_active() or _get_current_dispatch_mode() is not None:
         return False
     for t in tensors:  # noqa: SIM110 (all() takes as long as all else here)
