@@ -1,4 +1,4 @@
-"""One on-disk form for every corpus: read with `Corpus.load(folder)`, made with `write_corpus`."""
+"""One on-disk format for every corpus: read with `Corpus.load(folder)`, made with `write_corpus`."""
 
 from sigconv.corpus.form import CorpusInfo, Example, split_hash
 from sigconv.corpus.reader import Corpus, Split

@@ -1,7 +1,7 @@
-"""What a corpus looks like on disk: a folder with one Arrow file a split, and the sidecar `corpus.json`.
+"""The format of a corpus on disk: a folder with one Arrow file per split, and the sidecar `corpus.json`.
 
-The Arrow files are those of Hugging Face `datasets`: `datasets.Dataset.from_file` opens them. They are written and
-read here through pyarrow alone, which is what `datasets` does it with, and is imported in a tenth of the time.
+The Arrow files are in the format of Hugging Face `datasets`: `datasets.Dataset.from_file` opens them. They are written
+and read here through pyarrow alone, which `datasets` itself uses and which takes a tenth of the time to import.
 """
 
 import hashlib
@@ -41,12 +41,12 @@ class Example:
     """One recording, with either a label or a text.
 
     Args:
-        signal: an array of the corpus' dtype, its axes those of the corpus' kind, channels first.
+        signal: an array of the corpus' dtype, with the axes of the corpus' kind, channels first.
         split: "train", "validation", "test" or another plain word.
-        source: the raw file, or the place in one, that it came from; no two examples of a corpus share it.
+        source: the raw file, or the place in one, that it came from; unique within the corpus.
         label: the number of the class.
         text: what is said.
-        speaker: who says (or writes) it.
+        speaker: the person who says (or writes) it.
     """
 
     signal: np.ndarray
@@ -59,23 +59,23 @@ class Example:
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """What the sidecar says. The last three fields are filled in as the corpus is written.
+    """The contents of the sidecar. The last three fields are filled in when the corpus is written.
 
     Args:
-        name: of the corpus, for people.
+        name: the name of the corpus, for people.
         kind: "image", "audio" or "video", which gives the axes of a signal.
         dtype: of the signals: "uint8", "int16" or "float32".
         labels: the class names, in the order of the label numbers; empty for a corpus with texts.
         rate: samples (audio, in Hz) or frames (video) per second; None for images.
         terms: the licence or terms of use.
         citation: whom to cite.
-        command: the command that makes this corpus, named when it is damaged.
-        grammar: the words that a sentence is made of, one from each class, by the name of the class and in the order
-            of a sentence; empty where there is no such order.
-        reader: the settings by which raw files became signals, where such a choice was made; a trained network's
-            files are read by the same.
-        counts: the examples in each split.
-        split_hash: of the whole corpus, see `split_hash`.
+        command: the command that makes this corpus, quoted in the error when it is damaged.
+        grammar: the words of each class, by class name and in the order of a sentence, which has one word from each
+            class; empty for a corpus without such an order.
+        reader: the settings with which raw files were turned into signals, if there were any to choose; a trained
+            network reads its files with the same ones.
+        counts: the number of examples in each split.
+        split_hash: the hash of the whole corpus, see `split_hash`.
         checksums: the sha256 of each split's file.
     """
 
@@ -108,12 +108,12 @@ class CorpusInfo:
 
     @property
     def counts_in_words(self) -> str:
-        """Such as "55,000 train, 5,000 validation, 10,000 test"."""
+        """The counts as text, such as "55,000 train, 5,000 validation, 10,000 test"."""
         return ", ".join(f"{count:,} {split}" for split, count in self.counts.items())
 
 
 def split_hash(sources: Mapping[str, Iterable[str]]) -> str:
-    """sha256 over the (split, source) pairs in sorted order: it tells the splits, not the order of the files."""
+    """The sha256 of the sorted (split, source) pairs: it identifies the splits, whatever the order of the files."""
     pairs = sorted(f"{split}\t{source}\n" for split, names in sources.items() for source in names)
     return hashlib.sha256("".join(pairs).encode()).hexdigest()
 
@@ -123,7 +123,7 @@ def split_path(folder: Path, split: str) -> Path:
 
 
 def file_checksum(path: Path) -> str:
-    """sha256, in hexadecimal."""
+    """The sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -134,7 +134,7 @@ def write_sidecar(folder: Path, info: CorpusInfo) -> None:
 
 
 def read_sidecar(folder: Path) -> CorpusInfo:
-    """Raises UsageError where there is none, or a damaged one."""
+    """Reads the sidecar; raises UsageError if it is missing or damaged."""
     path = folder / SIDECAR
     try:
         return CorpusInfo(**json.loads(path.read_text("utf-8")))

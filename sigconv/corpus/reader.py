@@ -1,4 +1,4 @@
-"""Reads a corpus, memory-mapped: opening one of any size takes no time and no memory."""
+"""Reads a memory-mapped corpus: opening one of any size takes no time and no memory."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +15,7 @@ from sigconv.signals.length import fit_length
 
 
 class Split:
-    """The examples of one split. It travels to the workers of a DataLoader as a path, not as data."""
+    """The examples of one split. It is pickled to the workers of a DataLoader as a path, not as data."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class Split:
         return self.table.num_rows
 
     def __getitem__(self, index: int) -> tuple[Tensor, int | str]:
-        """The signal, a tensor of its own shape, and its label (its text in a corpus with texts)."""
+        """The signal, a tensor of its own shape, and its label (or its text, in a corpus with texts)."""
         index = range(len(self))[index]
         shape, label, text = (self.table[column][index].as_py() for column in ("shape", "label", "text"))
         signal = np.frombuffer(self.table["signal"][index].as_buffer(), self.dtype).reshape(shape)
@@ -64,8 +64,8 @@ class Split:
     def tensors(self, length: int | None = None) -> tuple[Tensor, Tensor]:
         """The whole split in memory: signals (N, *shape) in the corpus' dtype, and labels (N,) int64.
 
-        With a `length` each signal is brought to it by `sigconv.signals.length.fit_length`; without one, UsageError is
-        raised where they differ in shape. It is raised as well where they have texts.
+        With a `length`, each signal is padded or cut to it by `sigconv.signals.length.fit_length`; without one, signals
+        that differ in shape raise UsageError. So do, in either case, examples with texts.
         """
         return self.signals(None if length is None else partial(fit_length, length=length)), self.labels
 
@@ -73,7 +73,7 @@ class Split:
         """All signals in memory, (N, *shape) in the corpus' dtype.
 
         Args:
-            fit: brings each signal to the shape of all; without it, UsageError is raised where they differ in shape.
+            fit: brings each signal to a common shape; without it, signals that differ in shape raise UsageError.
         """
         if fit is not None:
             return torch.stack([fit(self[i][0]) for i in range(len(self))])
@@ -84,7 +84,7 @@ class Split:
                 f"The signals in {self.path} differ in shape, between {smallest} and {largest}, and so make no "
                 "single tensor: give the length that each is to have."
             )
-        # An Arrow array of bytes is three buffers: which are valid, where each begins, and all of them end to end.
+        # An Arrow array of binary values has three buffers: their validity, their offsets, and all bytes end to end.
         batches = [np.frombuffer(batch.buffers()[2], self.dtype) for batch in self.table["signal"].chunks]
         return torch.from_numpy(np.concatenate(batches).reshape(len(self), *smallest))
 
@@ -103,9 +103,9 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Corpus":
-        """Opens a corpus; its signals are not read before they are asked for.
+        """Opens a corpus; its signals are read only on demand.
 
-        Raises UsageError: it names what is missing or damaged, and the command that makes the corpus.
+        Raises UsageError, which names what is missing or damaged, and the command that makes the corpus.
         """
         folder = Path(folder)
         info = read_sidecar(folder)
@@ -127,7 +127,7 @@ class Corpus:
         return self._splits[name]
 
     def verify(self) -> "Corpus":
-        """Reads every byte: raises UsageError where a file is not as it was written."""
+        """Reads every byte, and raises UsageError if a file is not as it was written."""
         for name, split in self._splits.items():
             found, expected = file_checksum(split.path), self.info.checksums.get(name)
             if found != expected:
@@ -153,5 +153,5 @@ def _damaged(folder: Path, info: CorpusInfo, what: str) -> UsageError:
 
 
 def _integers(array: pa.Array) -> Tensor:
-    """An int64 tensor of its own memory; by DLPack, since pyarrow's to_numpy takes a second to import pandas."""
+    """An int64 tensor that owns its memory; via DLPack, because pyarrow's to_numpy takes a second to import pandas."""
     return torch.from_numpy(np.from_dlpack(array).copy())

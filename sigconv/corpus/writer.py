@@ -1,4 +1,4 @@
-"""Writes a corpus: streamed, checked example by example, and there as a whole or not at all."""
+"""Writes a corpus: streamed, checked example by example, and either complete or not there at all."""
 
 import os
 import tempfile
@@ -24,11 +24,11 @@ from sigconv.corpus.form import (
 from sigconv.corpus.reader import Corpus
 from sigconv.errors import UsageError
 
-BATCH_BYTES = 32 << 20  # of each split's signals wait in memory before they are written
+BATCH_BYTES = 32 << 20  # of signals buffered in memory for each split before they are written
 
 
 def is_free(folder: Path) -> bool:
-    """True where nothing is in the way of a new corpus: no such folder, or an empty one."""
+    """Whether a new corpus can be written here: the folder does not exist, or is empty."""
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
@@ -41,12 +41,12 @@ def write_corpus(
 ) -> Corpus:
     """Writes the examples, under a progress bar that ends at `total`, and opens the corpus.
 
-    All is written beside the folder and renamed at the end. An error or Ctrl-C leaves nothing behind; a killed
-    process leaves a `<folder>.part-...`, which nothing takes for a corpus. `finish` is given the folder with all
-    examples before it gets its name, to add files of its own.
+    Everything is written to a temporary folder beside it, which is renamed at the end. An error or Ctrl-C leaves
+    nothing behind; a killed process leaves a `<folder>.part-...`, which is never mistaken for a corpus. `finish` is
+    called with the complete folder before it is renamed, to add files of its own.
 
-    Raises UsageError: the folder holds something already; there is no example; or one does not fit `info` (dtype,
-    axes, label), is empty or not finite, or has the source of another.
+    Raises UsageError: the folder is not empty; there are no examples; or one does not fit `info` (dtype, axes, label),
+    is empty or not finite, or has the same source as another.
     """
     folder = Path(folder)
     if not is_free(folder):
@@ -70,7 +70,7 @@ def write_corpus(
 
 
 def _write_splits(folder: Path, info: CorpusInfo, examples: Iterable[Example]) -> dict[str, list[str]]:
-    """One file a split; returns the sources in each."""
+    """Writes one file per split; returns the sources in each."""
     writers: dict[str, _SplitWriter] = {}
     sources: dict[str, list[str]] = {}
     seen: set[str] = set()
@@ -90,7 +90,7 @@ def _write_splits(folder: Path, info: CorpusInfo, examples: Iterable[Example]) -
 
 
 class _SplitWriter:
-    """One split's file, written a batch at a time."""
+    """The file of one split, written batch by batch."""
 
     def __init__(self, path: Path) -> None:
         self.stream = pa.ipc.new_stream(str(path), SCHEMA)

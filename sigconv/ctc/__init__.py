@@ -1,10 +1,10 @@
-"""Connectionist temporal classification: sentences from one score of each token at each frame.
+"""Connectionist temporal classification: sentences from a score for each token at each frame.
 
 A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber: Connectionist temporal classification: labelling unsegmented
 sequence data with recurrent neural networks. ICML 2006.
 
-A path gives each frame a token or the blank; what it spells is what is left of it once repetitions are joined and
-blanks taken out, so that a letter that comes twice in a row needs a blank between.
+A path assigns a token or the blank to each frame; it spells what is left once repetitions are merged and then blanks
+removed, so a letter that occurs twice in a row needs a blank in between.
 """
 
 from sigconv.ctc.decoder import DECODERS, Decoder, TimedWord, Transcript, decoder_from, make_decoder

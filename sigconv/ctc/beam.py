@@ -1,4 +1,4 @@
-"""Search among prefixes, over the sum of all paths that spell them."""
+"""Prefix beam search: the score of a prefix is the sum over all paths that spell it."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ WIDTH = 20
 
 
 def beam_search(log_probs: Tensor, width: int = WIDTH) -> list[int]:
-    """The likeliest tokens, summed over their paths, among the prefixes that stay within the `width` best.
+    """The likeliest tokens, summed over their paths, when only the `width` best prefixes are kept at each frame.
 
     A. Y. Hannun, A. L. Maas, D. Jurafsky, A. Y. Ng: First-pass large vocabulary continuous speech recognition using
     bi-directional recurrent DNNs. arXiv:1408.2873, 2014; without a language model.
@@ -23,7 +23,7 @@ def beam_search(log_probs: Tensor, width: int = WIDTH) -> list[int]:
         last = torch.tensor([prefix[-1] if prefix else BLANK for prefix in prefixes])
         both = torch.logaddexp(blank, spoken)
         grown = both[:, None] + frame
-        grown[range(len(prefixes)), last] = blank + frame[last]  # a token again needs a blank between
+        grown[range(len(prefixes)), last] = blank + frame[last]  # a repeated token needs a blank in between
         grown[:, BLANK] = -torch.inf
         blank, spoken = both + frame[BLANK], spoken + frame[last]
         _join(prefixes, spoken, grown)
@@ -41,7 +41,7 @@ def beam_search(log_probs: Tensor, width: int = WIDTH) -> list[int]:
 
 
 def _join(prefixes: list[tuple[int, ...]], spoken: Tensor, grown: Tensor) -> None:
-    """Moves what a prefix gains by a token to the prefix that it becomes, where that is among them already."""
+    """Where a prefix extended by a token is itself among the prefixes, moves the extension's probability to it."""
     place = {prefix: i for i, prefix in enumerate(prefixes)}
     pairs = [(i, place[prefix[:-1]], prefix[-1]) for prefix, i in place.items() if prefix and prefix[:-1] in place]
     if pairs:

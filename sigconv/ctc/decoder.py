@@ -1,4 +1,4 @@
-"""From what a network says of each frame to words and their times."""
+"""From a network's output for each frame to words and their times."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DECODERS = ("greedy", "beam", "grammar")
 
 
 class TimedWord(NamedTuple):
-    """`first` and `last` are frames of the network's output, both within the word."""
+    """A word, and the `first` and `last` frame of the network's output that belong to it."""
 
     word: str
     first: int
@@ -28,11 +28,11 @@ class TimedWord(NamedTuple):
 
 
 class Transcript(NamedTuple):
-    """A sentence that was read.
+    """A decoded sentence.
 
     Attributes:
-        score: natural logarithm of the probability that the network gives the text, summed over all its paths; it
-            compares between decoders, and exp(score) is from 0 to 1.
+        score: natural logarithm of the probability that the network gives the text, summed over all its paths;
+            comparable between decoders, and exp(score) is between 0 and 1.
     """
 
     text: str
@@ -42,10 +42,10 @@ class Transcript(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoder:
-    """(tokens, T) log probabilities, natural logarithms, to a `Transcript`.
+    """Turns (tokens, T) log probabilities, natural logarithms, into a `Transcript`.
 
     Args:
-        search: from the log probabilities to the numbers of the tokens that are said.
+        search: maps the log probabilities to the numbers of the spoken tokens.
     """
 
     tokens: Tokens
@@ -63,7 +63,7 @@ class Decoder:
 
 
 def log_probability(log_probs: Tensor, numbers: Sequence[int]) -> float:
-    """Of these tokens, over all paths that spell them, from (tokens, T) log probabilities on the CPU."""
+    """The log probability of these tokens over all their paths, from (tokens, T) log probabilities on the CPU."""
     frames = log_probs.T[:, None]
     target = torch.tensor([numbers], dtype=torch.int64)
     lengths = torch.tensor([len(frames)]), torch.tensor([len(numbers)])
@@ -74,9 +74,9 @@ def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]
     """The decoder of this name: the likeliest path, prefix beam search, or the best sentence of the grammar.
 
     Args:
-        grammar: the words of each class, in the order of a sentence; empty where there is none.
+        grammar: the words of each class, in the order of a sentence; empty if there is no grammar.
 
-    Raises UsageError for another name, or "grammar" where there is none.
+    Raises UsageError for an unknown name, or for "grammar" where there is none.
     """
     known("decoder", name, DECODERS)
     if name == "grammar" and not grammar:
@@ -87,5 +87,5 @@ def make_decoder(name: str, tokens: Tokens, grammar: Mapping[str, Sequence[str]]
 
 
 def decoder_from(about: Mapping[str, Any]) -> Decoder:
-    """The decoder of a finished run, from what its model file tells about its corpus."""
+    """The decoder of a finished run, from what its model file records about its corpus."""
     return make_decoder(about["decoder"], Tokens(about["tokens"], about["by"]), about["grammar"])

@@ -1,4 +1,4 @@
-"""Sentences of one word from each of several classes, in their order."""
+"""Sentences made of one word from each of several classes, in a fixed order."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,9 +10,9 @@ from sigconv.ctc.tokens import Tokens
 
 
 def grammar_search(grammar: Mapping[str, Sequence[str]], tokens: Tokens) -> Callable[[Tensor], list[int]]:
-    """From (tokens, T) log probabilities to the tokens of the likeliest path that spells a sentence of the grammar.
+    """A search in (tokens, T) log probabilities for the tokens of the likeliest path that spells an allowed sentence.
 
-    The path is that of the highest probability over the whole graph of the grammar (Viterbi); nothing is pruned.
+    That path has the highest probability in the whole graph of the grammar (Viterbi); nothing is pruned.
 
     Args:
         grammar: the words of each class, in the order of a sentence.

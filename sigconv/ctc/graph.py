@@ -1,4 +1,4 @@
-"""The best path through a graph of what may be said: Viterbi's algorithm over the topology of CTC."""
+"""The best path through a graph of what may be said: the Viterbi algorithm on the CTC topology."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -14,9 +14,9 @@ NO_TOKEN = -1
 
 
 class Graph:
-    """States with one token each, and what may come before each of them: itself, and others of another token.
+    """States with one token each, and the predecessors of each: itself, and states with a different token.
 
-    Built from the start to the end. `ends` are the states that what comes next may follow.
+    Built from start to end; `ends` are the states that whatever is added next may follow.
     """
 
     def __init__(self) -> None:
@@ -25,44 +25,44 @@ class Graph:
         self.ends = self.blank([START])
 
     def add(self, token: int, ends: Iterable[int]) -> int:
-        """The number of a new state that may follow `ends`; it cannot follow its own token but through a blank."""
+        """Adds a state that may follow those `ends` that have a different token; returns its number."""
         state = len(self.tokens)
         self.tokens.append(token)
         self.before.append([state, *(end for end in ends if self.tokens[end] != token)])
         return state
 
     def blank(self, ends: list[int]) -> list[int]:
-        """`ends`, and a blank after them that may be left out."""
+        """Adds an optional blank after `ends`; returns `ends` and the blank."""
         return [*ends, self.add(BLANK, ends)]
 
     def chain(self, tokens: Sequence[int], ends: list[int]) -> list[int]:
-        """The end of a word, or of a sentence, that follows `ends`; between its tokens a blank may stand."""
+        """Adds a word or a sentence after `ends`, with optional blanks between its tokens; returns its end."""
         for i, token in enumerate(tokens):
             ends = [self.add(token, self.blank(ends) if i else ends)]
         return ends
 
     def follow(self, *words: Sequence[int]) -> None:
-        """Goes on with any one of these words, and a blank that may be left out."""
+        """Continues the graph with any one of these words, then an optional blank."""
         self.ends = self.blank([end for word in words for end in self.chain(word, self.ends)])
 
     @cached_property
     def table(self) -> Tensor:
-        """(states, most states before one) int64, filled up with the state itself; of a graph that is built."""
+        """The predecessors, int64 (states, most that any has), padded with the state itself; of a finished graph."""
         most = max(map(len, self.before))
         return torch.tensor([row + row[:1] * (most - len(row)) for row in self.before])
 
 
 def best_path(log_probs: Tensor, graph: Graph) -> list[int]:
-    """The token of each frame, of the likeliest path from the start of the graph to one of its ends.
+    """The token of each frame on the likeliest path from the start of the graph to one of its ends.
 
     Args:
         log_probs: (tokens, T), natural logarithms.
 
-    Raises UsageError where no path is as short as this.
+    Raises UsageError if no path fits into T frames.
     """
     before = graph.table
     spoken = log_probs.double().cpu()[graph.tokens].T.contiguous()
-    spoken[:, START] = -torch.inf  # it is left at the first frame
+    spoken[:, START] = -torch.inf  # the first frame leaves it
     score = torch.full((len(graph.tokens),), -torch.inf, dtype=torch.float64)
     score[START] = 0
     came_from = torch.empty(spoken.shape, dtype=torch.int64)

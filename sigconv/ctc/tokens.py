@@ -1,4 +1,4 @@
-"""What sentences are spelled in: characters, or whole words."""
+"""The units in which sentences are spelled: characters, or whole words."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -14,8 +14,8 @@ class Tokens:
     """The tokens of a network, by their numbers.
 
     Args:
-        names: of the tokens; the first is the blank, "".
-        by: "characters", the space between two words among them, or "words".
+        names: the tokens; the first is the blank, "".
+        by: "characters", including the space between words, or "words".
     """
 
     def __init__(self, names: Sequence[str], by: str) -> None:
@@ -24,7 +24,7 @@ class Tokens:
 
     @classmethod
     def of(cls, texts: Iterable[str], by: str) -> "Tokens":
-        """Those that the texts are made of, sorted, behind the blank."""
+        """The tokens that the texts are made of, sorted, after the blank."""
         found = {part for text in texts for part in _split(text, by)}
         return cls(["", *sorted(found)], by)
 
@@ -37,7 +37,7 @@ class Tokens:
         return [self._number[" "]] if " " in self._number else []
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of the text's tokens. Raises UsageError for a text with a token that is not among them."""
+        """The numbers of the text's tokens. Raises UsageError for a token that is not known."""
         parts = _split(text, self.by)
         unknown = sorted(set(parts) - set(self.names[1:]))
         if unknown:
@@ -50,7 +50,7 @@ class Tokens:
         return " ".join(glue.join(self.names[i] for i in numbers).split())
 
     def words(self, numbers: Sequence[int]) -> list[list[int]]:
-        """The places in `numbers` of the tokens of each word, in order."""
+        """For each word, in order, the positions of its tokens in `numbers`."""
         if self.by == "words":
             return [[place] for place in range(len(numbers))]
         words: list[list[int]] = [[]]
@@ -63,7 +63,7 @@ class Tokens:
 
 
 def frames_needed(numbers: Sequence[int]) -> int:
-    """The fewest frames that spell this: one for each token, and a blank between two that are the same."""
+    """The fewest frames that can spell this: one per token, and a blank between two equal ones."""
     return len(numbers) + sum(one == other for one, other in pairwise(numbers))
 
 

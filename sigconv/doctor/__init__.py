@@ -1,6 +1,6 @@
-"""What this machine has for sigconv, and the fix for each thing that it lacks.
+"""Examines what this machine offers sigconv, and gives the fix for whatever it lacks.
 
-Works where torch alone is installed: that is when it is needed most.
+Works with nothing but torch installed: that is when it is needed most.
 """
 
 from sigconv.doctor.finding import Finding, Status
@@ -11,7 +11,7 @@ __all__ = ["Finding", "Status", "examine", "format_findings", "main"]
 
 
 def main() -> int:
-    """Print the report; 1 where something is broken, else 0."""
+    """Print the report; return 1 if something is broken, else 0."""
     findings = examine()
     print(format_findings(findings))
     return int(any(finding.fatal for finding in findings))

@@ -1,4 +1,4 @@
-"""Codecs, by decoding a small picture, sound and clip (samples/README.md) and looking at what comes out."""
+"""Tests codecs by decoding small pictures, sounds and clips (samples/README.md) and checking the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sigconv.doctor.requirements import installed, reinstall
 
 SAMPLES = Path(__file__).parent / "samples"
 OPENCV, SOUNDFILE = "opencv-python", "soundfile"
-CASCADE = "haarcascade_frontalface_alt2.xml"  # that of sigconv.signals.lips.haar, which loads more than this needs
+CASCADE = "haarcascade_frontalface_alt2.xml"  # as in sigconv.signals.lips.haar, which imports more than this needs
 
 
 def pictures() -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def faces() -> Iterator[Finding]:
 
 
 def untried() -> Iterator[Finding]:
-    """What the other examinations here pass over, for want of the package."""
+    """What the other examinations here skip because its package is missing or does not load."""
     for what, package in (("pictures, clips, faces", OPENCV), ("sounds", SOUNDFILE)):
         if not _usable(package):
             yield Finding(Status.NOTE, f"{what}: not tried without {package}, see above")
@@ -58,7 +58,7 @@ def _usable(package: str) -> bool:
 
 
 def _decoded(kind: str, package: str, files: dict[str, str], check: Callable[[Path], str]) -> Iterator[Finding]:
-    """``check`` returns what is wrong with what came out, or ""."""
+    """``check`` returns what is wrong with the decoded file, or ""."""
     if not _usable(package):
         return
     right = []
@@ -105,7 +105,7 @@ def _check_tone(path: Path) -> str:
 def _check_clip(path: Path) -> str:
     import cv2
 
-    path.stat()  # OpenCV does not tell a file that is not there from one that it cannot decode
+    path.stat()  # OpenCV does not distinguish a missing file from one that it cannot decode
     clip = cv2.VideoCapture(str(path))
     try:
         rate = clip.get(cv2.CAP_PROP_FPS)

@@ -1,4 +1,4 @@
-"""All that the doctor looks at, in the order of the report."""
+"""Everything that the doctor examines, in the order of the report."""
 
 from functools import partial
 

@@ -11,14 +11,14 @@ GIB = 1 << 30
 
 class Status(StrEnum):
     OK = "ok"
-    NOTE = "note"  # works, and worth knowing
-    MISSING = "missing"  # not there; all that does not need it works
-    BROKEN = "broken"  # there, and does not do what it must
+    NOTE = "note"  # works, but is worth knowing
+    MISSING = "missing"  # not there; everything that does not need it works
+    BROKEN = "broken"  # there, but does not do what it must
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``fix`` says in words what to do, ``command`` is to be typed as it stands."""
+    """The result of one check; ``fix`` says in words what to do, ``command`` is to be typed as it stands."""
 
     status: Status
     text: str
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """``look`` finds out about ``subject``; ``remedy`` makes the command for when that itself fails."""
+    """``look`` examines ``subject``; ``remedy`` gives the command to suggest if ``look`` itself fails."""
 
     topic: str
     subject: str
@@ -57,7 +57,7 @@ class Examination:
 
 
 def reason(error: BaseException) -> str:
-    """What caused an exception, in one line: its kind, and the first line of what it says."""
+    """The root cause of an exception in one line: its type, and the first line of its message."""
     while error.__cause__:
         error = error.__cause__
     lines = str(error).strip().splitlines()

@@ -1,4 +1,4 @@
-"""GPUs: does a convolution of ours run on them, and come out as on the CPU?"""
+"""GPUs: does one of our convolutions run on them, with the same result as on the CPU?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sigconv.doctor.requirements import pip
 
 
 def gpus() -> Iterator[Finding]:
-    """None is no fault, but where there is a driver we say why."""
+    """Having no GPU is not a fault, but if there is a driver, the finding says why there is none."""
     if torch.cuda.is_available():
         yield from map(_examine, range(torch.cuda.device_count()))
     elif _has_driver():
@@ -50,7 +50,7 @@ def _cure(error: Exception) -> tuple[str, str]:
 
 
 def _convolution(device: str) -> list[Tensor]:
-    """The result and both gradients; of integers, so that what is wrong is off by 1 or more."""
+    """The result and both gradients, computed on integers, so that any error is at least 1."""
     generator = torch.Generator().manual_seed(0)
     x, weight = (
         torch.randint(-3, 4, shape, generator=generator).float().to(device).requires_grad_()

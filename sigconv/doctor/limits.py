@@ -1,4 +1,4 @@
-"""The cores and the memory that this process may use, which in a container or a batch job are fewer than there are."""
+"""The cores and memory that this process may use: in a container or a batch job, less than the machine has."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ SYS = Path("/sys")
 
 
 def usable_cores() -> int:
-    """Logical cores, by the process's affinity and its control groups' quotas."""
+    """Logical cores that the process's affinity and its control groups' quotas allow."""
     cores = len(_affinity())
     return min([cores, *(max(1, math.ceil(quota)) for quota in _cpu_quotas())])
 
 
 def usable_physical_cores() -> int:
-    """As :func:`usable_cores`, hardware threads of one core counted once."""
+    """As :func:`usable_cores`, but with the hardware threads of one core counted once."""
     siblings = (SYS / f"devices/system/cpu/cpu{number}/topology/thread_siblings_list" for number in _affinity())
     cores = {tuple(_words(file)) or (file,) for file in siblings}
     return min(len(cores), usable_cores())
 
 
 def memory() -> tuple[int, int] | None:
-    """Bytes in all and bytes available, at most what the control groups allow; None where it is not told."""
+    """Total and available bytes, at most what the control groups allow; None where the system does not report them."""
     told = {words[0]: int(words[1]) * 1024 for words in map(str.split, lines(PROC / "meminfo")) if len(words) > 1}
     if "MemTotal:" not in told:
         return None
@@ -55,7 +55,7 @@ def _memory_limits() -> Iterator[int]:
 
 
 def _control_groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's group and of those around it, in version 2 and in version 1 of the kernel's."""
+    """The folders of this process's control group and of its ancestors, for versions 1 and 2 of cgroups."""
     for line in lines(PROC / "self/cgroup"):
         _, controllers, path = line.split(":", 2)
         root = SYS / "fs/cgroup"
@@ -65,7 +65,7 @@ def _control_groups(controller: str) -> Iterator[Path]:
             root /= controller
         group = root / path.strip("/")
         yield group
-        # In a container the path may be the one outside of it, and only the root be there.
+        # In a container the path may be the host's, so that only the root exists.
         yield from (folder for folder in group.parents if folder.is_relative_to(root))
 
 

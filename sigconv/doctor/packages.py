@@ -1,4 +1,4 @@
-"""Python and the packages: there, of versions that fit each other, and loading."""
+"""Python and the packages: are they installed, do their versions fit each other, and do they load?"""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from sigconv.doctor.requirements import (
 )
 from sigconv.kernels.numba import runtime
 
-# The packages, ours and some below them, whose compiled parts must fit those of others: that shows in loading them.
-# Of the rest the versions say enough, and Lightning alone would take longer to load than all of these.
+# Direct and indirect requirements whose compiled parts must fit those of others, which shows only when they are loaded.
+# For the rest, the versions say enough, and Lightning alone would take longer to load than all of these.
 COMPILED = {
     "torchaudio": "torchaudio",
     "numba": "numba",
@@ -33,7 +33,7 @@ COMPILED = {
     "soundfile": "soundfile",
 }
 
-OPTIONAL = {"microphone": "sigconv listen", "landmarks": "mouth=landmarks"}  # extras beside that of the recipes
+OPTIONAL = {"microphone": "sigconv listen", "landmarks": "mouth=landmarks"}  # extras other than that of the recipes
 
 
 def python() -> Iterator[Finding]:
@@ -53,7 +53,7 @@ def python() -> Iterator[Finding]:
 
 
 def versions() -> Iterator[Finding]:
-    """What sigconv itself requires, in few lines; then whatever is not met further down."""
+    """What sigconv itself requires, in a few lines; then each requirement, direct or indirect, that does not fit."""
     present, absent, unmet = _compared()
     if present:
         text = ", ".join(f"{name}\N{NO-BREAK SPACE}{version}" for name, version in present)
@@ -65,7 +65,7 @@ def versions() -> Iterator[Finding]:
 
 
 def options() -> Iterator[Finding]:
-    """What is not here, and is needed for one thing alone."""
+    """Packages that are not installed and that only one feature needs."""
     always = {requirement.name for requirement in requirements(OURS)}
     for extra, what in OPTIONAL.items():
         names = [requirement.name for requirement in requirements(OURS, frozenset({extra}))]
@@ -77,7 +77,7 @@ def options() -> Iterator[Finding]:
 
 @functools.cache
 def _compared() -> tuple[list[tuple[str, str]], list[str], list[Finding]]:
-    """Names and versions of what sigconv requires and has, the names of what it has not, and what does not fit."""
+    """Names and versions of sigconv's installed requirements, names of its missing ones, and what does not fit."""
     present, absent, unmet = [], [], []
     for owner, requirement in all_requirements():
         found, needs = installed(requirement.name), f"{owner} needs {plain(requirement)}"
@@ -87,7 +87,7 @@ def _compared() -> tuple[list[tuple[str, str]], list[str], list[Finding]]:
         elif found is None:
             unmet.append(Finding(Status.MISSING, f"{needs}, which is not installed", command=install()))
         elif not fits(requirement, found):
-            status = Status.BROKEN if ours else Status.NOTE  # further down it may be harmless: loading tells
+            status = Status.BROKEN if ours else Status.NOTE  # an indirect one may be harmless: loading shows
             unmet.append(Finding(status, f"{needs}; {found.version} is here", command=install()))
         elif ours:
             present.append((requirement.name, found.version))
@@ -95,7 +95,7 @@ def _compared() -> tuple[list[tuple[str, str]], list[str], list[Finding]]:
 
 
 def loading(package: str) -> Iterator[Finding]:
-    """Nothing where it is not installed: :func:`versions` says so."""
+    """No finding if it is not installed: :func:`versions` says so."""
     found = installed(package)
     if found is None:
         return
@@ -119,7 +119,7 @@ def _loading_fix(package: str) -> tuple[str, str]:
 
 
 def compiled_loops() -> Iterator[Finding]:
-    """Without OpenMP everything works, slower, and nothing else would say why."""
+    """Without OpenMP everything works, but more slowly, and nothing else would say why."""
     if installed("numba") is None or load_error("numba") is not None:
         return
     if runtime.is_available():
@@ -131,7 +131,7 @@ def compiled_loops() -> Iterator[Finding]:
 
 @functools.cache
 def load_error(package: str) -> BaseException | None:
-    """What loading its module raises."""
+    """The exception that loading its module raises, or None."""
     try:
         importlib.import_module(COMPILED[package])
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""The findings, to be read in a terminal."""
+"""The findings as text for a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDENT = 2 + max(map(len, Status)) + 2
 
 
 def format_findings(findings: Sequence[Finding], width: int = 80) -> str:
-    """A section a topic; only commands may be longer than ``width``, as they are there to be copied."""
+    """One section per topic; only commands may be longer than ``width``, so that they can be copied."""
     sections = []
     for topic, group in groupby(findings, lambda finding: finding.topic):
         here = list(group)
@@ -25,7 +25,7 @@ def format_findings(findings: Sequence[Finding], width: int = 80) -> str:
 
 
 def _lines(finding: Finding, following: Finding | None, width: int) -> list[str]:
-    """A command that mends the next one too is told once, below them."""
+    """A command that also fixes the next finding is given only once, below it."""
     margin = " " * INDENT
     lines = _wrap(finding.text, width, f"  {finding.status}".ljust(INDENT), margin)
     if following and finding.command and following.command == finding.command:
@@ -35,7 +35,7 @@ def _lines(finding: Finding, following: Finding | None, width: int) -> list[str]
 
 
 def _wrap(text: str, width: int, first: str, margin: str) -> list[str]:
-    """Nothing that may be copied is cut; a no-break space keeps a name and its version on one line."""
+    """No word is broken, so that it can be copied; a no-break space keeps a name and its version on one line."""
     lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=margin, **WHOLE_WORDS)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 

@@ -1,4 +1,4 @@
-"""What the installed packages say that they need, and the command that installs it here."""
+"""The requirements that the installed packages declare, and the commands that install them here."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def installed(package: str) -> Distribution | None:
             found = distribution(name)
         except PackageNotFoundError:
             continue
-        if found.metadata["Version"]:  # else it is what an interrupted installation left
+        if found.metadata["Version"]:  # else it is left over from an interrupted installation
             return found
     return None
 
 
 def all_requirements() -> Iterator[tuple[str, Any]]:
-    """(who needs it, the requirement) of sigconv with its recipes, then of all installed packages below them."""
+    """(owner, requirement) for sigconv with its recipes, then for all their direct and indirect dependencies."""
     waiting = [(OURS, frozenset({EXTRA}))]
     for owner, extras in waiting:
         for requirement in requirements(owner, extras):
@@ -44,7 +44,7 @@ def all_requirements() -> Iterator[tuple[str, Any]]:
 
 
 def requirements(owner: str, extras: frozenset[str] = frozenset()) -> Iterator[Any]:
-    """The ``packaging.requirements.Requirement`` of an installed package and its extras that hold on this machine."""
+    """Each ``packaging.requirements.Requirement`` of an installed package and its extras that applies here."""
     found = installed(owner)
     for line in (found.requires if found else None) or ():
         requirement = packaging("requirements").Requirement(line)
@@ -55,24 +55,24 @@ def requirements(owner: str, extras: frozenset[str] = frozenset()) -> Iterator[A
 def fits(requirement: Any, found: Distribution) -> bool:
     try:
         return requirement.specifier.contains(found.version, prereleases=True)
-    except ValueError:  # a version that is none
+    except ValueError:  # not a valid version
         return False
 
 
 def plain(requirement: Any) -> str:
-    """Without its marker, the least version first: "opencv-python>=4.10,<5"."""
+    """The requirement without its marker, the minimum version first: "opencv-python>=4.10,<5"."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     return f"{requirement.name}{extras}{','.join(sorted(map(str, requirement.specifier), reverse=True))}"
 
 
 def wanted(package: str) -> str:
-    """The package, with the versions of it that sigconv needs if it says which."""
+    """The package, with the version range that sigconv requires, if it states one."""
     ours = {requirement.name: plain(requirement) for requirement in requirements(OURS, frozenset({EXTRA}))}
     return ours.get(package, package)
 
 
 def pip(command: str, *arguments: str) -> str:
-    """The command line by which pip, or uv where there is no pip, does it in this very environment."""
+    """The command line that makes pip, or uv where there is no pip, do this in the current environment."""
     found = shutil.which("python")
     ours = found is not None and Path(found).parent == Path(sys.executable).parent
     interpreter = "python" if ours else sys.executable
@@ -82,7 +82,7 @@ def pip(command: str, *arguments: str) -> str:
 
 
 def install(extra: str = EXTRA) -> str:
-    """Brings every package, and those below, to versions that fit each other: it looks at what is installed too."""
+    """The command that brings all packages and their dependencies, those installed too, to versions that fit."""
     return pip("install", f"{OURS}[{extra}]")
 
 
@@ -91,7 +91,7 @@ def reinstall(package: str) -> str:
 
 
 def packaging(part: str) -> ModuleType:
-    """packaging, or the copy inside pip or setuptools: torch alone brings setuptools, but not packaging."""
+    """A module of packaging, or of the copy inside pip or setuptools: torch requires setuptools, but not packaging."""
     for home in ("", "pip._vendor.", "setuptools._vendor."):
         try:
             return importlib.import_module(f"{home}packaging.{part}")

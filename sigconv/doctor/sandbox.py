@@ -1,4 +1,4 @@
-"""Examinations in a process of their own: one that crashes or hangs costs its own finding and no other."""
+"""Runs examinations in a separate process: one that crashes or hangs costs only its own finding."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LIMIT = 120.0  # a first import from a slow network disk takes a minute
 
 
 def examine(table: str = TABLE, limit: float = LIMIT) -> list[Finding]:
-    """Look at everything; takes some seconds and never raises for what it finds.
+    """Run all examinations; takes some seconds and never raises because of what it finds.
 
     Args:
         table: "module:name" of a sequence of :class:`Examination`.
-        limit: seconds until examinations that do not end are given up.
+        limit: seconds after which examinations that have not finished are abandoned.
     """
     waiting: Sequence[Examination] = pkgutil.resolve_name(table)
     findings: list[Finding] = []
@@ -42,8 +42,8 @@ def examine(table: str = TABLE, limit: float = LIMIT) -> list[Finding]:
 
 
 def serve(table: str, last: int) -> None:
-    """In the other process: a line of JSON to say that it started, then one for each of the ``last`` examinations."""
-    # What libraries print must not come between.
+    """In the other process: print a line of JSON at the start, then one for each of the final ``last`` examinations."""
+    # Whatever libraries print must not get in between.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
         os.dup2(2, 1)
         print("[]", file=channel, flush=True)
@@ -53,7 +53,7 @@ def serve(table: str, last: int) -> None:
 
 def _answers(table: str, last: int, limit: float) -> tuple[list[list[dict[str, Any]]], str]:
     """The lines of :func:`serve`, and how it ended."""
-    # Without -P a file of the current folder could pass for a package.
+    # Without -P a file in the current folder could shadow a package.
     command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({table!r}, {last})"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit)

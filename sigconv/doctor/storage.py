@@ -1,4 +1,4 @@
-"""Disks: room, and the right to write."""
+"""Disks: free space, and permission to write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def current_folder() -> Iterator[Finding]:
 
 
 def run_folder() -> Iterator[Finding]:
-    """Where recipes put what they trained, or the folder that it will be made in; we make none ourselves."""
+    """The folder where recipes put their runs, or the one in which it will be made; nothing is created here."""
     wanted = RUNS.absolute()
     there = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
     if not there.is_dir():

@@ -1,7 +1,7 @@
-"""Seeing inside a network of convolutions, ours or torch's, along any number of axes.
+"""Looking inside a convolutional network, with our layers or torch's, along any number of axes.
 
-What a layer's maps answer to most, what in the input did it, how much of the input a place sees, and what of it the
-answer depends on.
+What excites a layer's maps most, what in the input causes it, how much of the input a place sees, and which parts of
+the input the answer depends on.
 """
 
 from sigconv.explain.field import effective_field, receptive_field

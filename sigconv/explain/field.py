@@ -1,4 +1,4 @@
-"""How much of the input a place of a layer sees, and how much of that counts."""
+"""The receptive field of a place of a layer, and how much of it counts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ SHARE = 0.95  # of the gradient, along each axis
 
 @torch.no_grad()
 def receptive_field(network: nn.Module, layer: str, x: Tensor, places: Sequence[Sequence[int]]) -> list[list[Range]]:
-    """For each place of a layer the samples that it sees: along each axis the first, and the one behind the last.
+    """For each place of a layer, the samples that it sees: along each axis the first, and one past the last.
 
-    A place that sees a sample becomes NaN where that is NaN, so the network is asked, whatever it is made of, provided
-    that its operations pass NaN on, as arithmetic, ReLU and max pooling do and comparisons do not. How many samples
-    from either end may be NaN without a change is found by bisection, for all places together. One that sees padding
-    alone has (0, 0).
+    A place becomes NaN if a sample that it sees is NaN, so this works for any network whose operations propagate NaN,
+    as arithmetic, ReLU and max pooling do and comparisons do not. Bisection finds how many samples at either end may be
+    NaN without a change, for all places together. A place that sees only padding has (0, 0).
 
     Args:
-        network: in evaluation.
+        network: in evaluation mode.
         x: (channels, \\*size), finite; its values do not matter.
 
     Raises:
@@ -46,7 +45,7 @@ def receptive_field(network: nn.Module, layer: str, x: Tensor, places: Sequence[
 
 
 def _unseen(notice: Callable[[list[int]], list[bool]], places: int, length: int) -> list[int]:
-    """Of each place the largest number of samples, counted from one end, of which it does not see any."""
+    """For each place, the largest number of samples, counted from one end, none of which it sees."""
     most, too_many = [0] * places, [length + 1] * places
     while any(b - a > 1 for a, b in zip(most, too_many, strict=True)):
         between = [(a + b) // 2 for a, b in zip(most, too_many, strict=True)]
@@ -64,14 +63,14 @@ def _notice(
     end: Literal["first", "last"],
     counts: Sequence[int],
 ) -> list[bool]:
-    """Whether each place becomes NaN where so many samples at one end of an axis are."""
+    """Whether each place becomes NaN when its number, in ``counts``, of samples at one end of an axis are NaN."""
     found = []
     for begin in range(0, len(places), AT_ONCE):
         some = counts[begin : begin + AT_ONCE]
         inputs = x.expand(len(some), *x.shape).clone()
         for one, count in zip(inputs, some, strict=True):
             one.narrow(axis + 1, 0 if end == "first" else x.shape[axis + 1] - count, count).fill_(torch.nan)
-        with use_kernel("vendor"):  # others may let NaN reach places beside those that see it
+        with use_kernel("vendor"):  # others may spread NaN to neighbouring places that do not see it
             outputs = activity(network, layer, inputs)
         for y, place in zip(outputs, places[begin : begin + AT_ONCE], strict=True):
             found.append(bool(_at(y, place).isnan().any()))
@@ -87,12 +86,12 @@ def _at(y: Tensor, place: Sequence[int]) -> Tensor:
 
 @torch.enable_grad()
 def effective_field(network: nn.Module, layer: str, x: Tensor) -> Tensor:
-    """(\\*size): the gradient's size at each sample, of the place in the middle, over all maps, averaged over x.
+    """(\\*size): the magnitude of the middle place's gradient (all maps summed) at each sample, averaged over x.
 
     Luo et al., "Understanding the effective receptive field in deep convolutional neural networks", NeurIPS 2016.
 
     Args:
-        network: in evaluation.
+        network: in evaluation mode.
         x: (batch, channels, \\*size).
 
     Raises:
@@ -109,8 +108,7 @@ def middle(y: Tensor) -> tuple[int, ...]:
 
 
 def extent(strength: Tensor) -> list[Range]:
-    """Along each axis the range, as short on either side as can be, that has :data:`SHARE` of what is not negative,
-    and not zero everywhere."""
+    """Along each axis, the range that holds the middle :data:`SHARE` of ``strength`` (non-negative, not all zero)."""
     ranges = []
     for axis in range(strength.ndim):
         along = strength.double().movedim(axis, 0).reshape(strength.shape[axis], -1).sum(1).cumsum(0)

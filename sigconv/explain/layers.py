@@ -1,4 +1,4 @@
-"""The layers of a network, by name, and what they make of an input."""
+"""The layers of a network, by name, and their outputs for an input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, Torc
 
 
 def layer_names(network: nn.Module) -> list[str]:
-    """The layers that have maps, in the order in which the network holds them: blocks, what is in none by itself."""
+    """The layers that have maps, in the network's order of modules: whole blocks, and layers that are in no block."""
     return list(_names(network, ""))
 
 
@@ -35,9 +35,9 @@ def _names(module: nn.Module, name: str) -> Iterator[str]:
 
 @torch.no_grad()
 def trace(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """What every layer makes of x, (batch, maps, \\*places), in the order of computation.
+    """The output of every layer for x, (batch, maps, \\*places), in the order of computation.
 
-    Of a layer that is used several times, here and elsewhere, what it makes the first time.
+    For a layer that is used several times, only its first output counts, here and elsewhere.
     """
     found: dict[str, Tensor] = {}
     with _watching(
@@ -48,9 +48,9 @@ def trace(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
 
 def activity(network: nn.Module, layer: str, x: Tensor) -> Tensor:
-    """What one layer makes of x: (batch, maps, \\*places). Nothing behind it is computed.
+    """The output of one layer for x: (batch, maps, \\*places). Nothing after it is computed.
 
-    Where the network takes the frames of a film one by one, time is the first of the places.
+    If the network processes the frames of a video one by one, time is the first of the places' axes.
 
     Raises:
         UsageError: the network has no such layer, or does not use it.
@@ -70,14 +70,14 @@ def activity(network: nn.Module, layer: str, x: Tensor) -> Tensor:
 
 
 class _ReachedError(Exception):
-    """The layer is computed, and that was all that was wanted."""
+    """The layer has been computed, and nothing more is needed."""
 
 
 @contextmanager
 def _watching(network: nn.Module, layers: Sequence[str], see: Any) -> Iterator[None]:
-    """Calls ``see(name, output)`` for each layer; the network computes one operation after the other, as torch would.
+    """Calls ``see(name, output)`` for each layer; the network runs one operation after the other, as torch would.
 
-    So every ReLU and every pooling is there to be seen, or to be differentiated in another way.
+    Every ReLU and every pooling can thus be observed, or differentiated by another rule.
     """
     modules = {name: network.get_submodule(name) for name in layer_names(network)}
     hooks = [

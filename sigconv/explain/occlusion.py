@@ -18,9 +18,9 @@ AT_ONCE = 32  # inputs that the network takes together
 
 @torch.no_grad()
 def occlusion(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """(\\*size): how much the score falls, on average, where a place is hidden.
+    """(\\*size): how much the score falls, on average, when a place is hidden.
 
-    A patch of the input's mean is moved over it by half of its length, along each axis.
+    A patch filled with the input's mean slides over it, in steps of half its length along each axis.
 
     Args:
         score: (batch, channels, \\*size) -> (batch,).
@@ -43,7 +43,7 @@ def occlusion(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _patches(length: int, steps: int) -> list[slice]:
-    """Stretches that overlap by half and cover all of ``range(length)``."""
+    """Intervals that overlap by half and cover all of ``range(length)``."""
     half = math.ceil(length / (steps + 1))
     starts = range(0, max(1, length - half), half)
     return [slice(start, min(length, start + 2 * half)) for start in starts]

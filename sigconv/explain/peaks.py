@@ -13,7 +13,7 @@ from sigconv.explain.layers import activity
 
 @dataclass(frozen=True)
 class Peaks:
-    """Of each map the strongest inputs, the strongest first.
+    """The inputs that excite each map most, the strongest first.
 
     Attributes:
         value: (maps, top), the activity.
@@ -28,11 +28,11 @@ class Peaks:
 
 @torch.no_grad()
 def strongest(network: nn.Module, layer: str, batches: Iterable[Tensor], top: int) -> Peaks:
-    """The ``top`` inputs, or as many as there are, that excite each map most, each input by its strongest place.
+    """The ``top`` inputs, or as many as there are, that excite each map most, each at its strongest place.
 
     Args:
-        network: in evaluation.
-        batches: inputs (batch, channels, \\*size), at least one; numbered on from one batch to the next.
+        network: in evaluation mode.
+        batches: inputs (batch, channels, \\*size), at least one; numbered consecutively across batches.
 
     Raises:
         UsageError: there is no such layer.

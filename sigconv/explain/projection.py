@@ -1,7 +1,7 @@
-"""What in an input excites a place of a layer: back through the network, past each ReLU by another rule.
+"""What in an input excites a place of a layer: back through the network, with a special rule at each ReLU.
 
-Convolutions go back by their own weights, and max pooling by the switches that its winners are; at a ReLU with the
-input x, an error g becomes
+Convolutions are traversed backwards with their own weights, and max pooling by its switches, the places of its winners;
+at a ReLU with the input x, an error g becomes
 
     deconvolution   relu(g)             Zeiler & Fergus, "Visualizing and understanding convolutional networks", 2014
     guided          relu(g) [x > 0]     Springenberg et al., "Striving for simplicity", 2015
@@ -43,7 +43,7 @@ class _Rectify(torch.autograd.Function):
 
 
 class _Ruled(TorchFunctionMode):
-    """Every ReLU that is computed meanwhile, however it is called, has this rule for its backward pass."""
+    """Gives every ReLU that is computed in this context, however it is called, this rule for its backward pass."""
 
     def __init__(self, rule: str) -> None:
         super().__init__()
@@ -66,8 +66,8 @@ def projection(
     """What in x excites one place of one map: x (channels, \\*size) -> the same shape.
 
     Args:
-        network: in evaluation.
-        feature, place: the map, and where in it, a number for each axis.
+        network: in evaluation mode.
+        feature, place: the map, and the place in it, an index for each axis.
         rule: one of :data:`RULES`.
 
     Raises:

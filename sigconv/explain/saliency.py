@@ -1,4 +1,4 @@
-"""What in its input a network's answer depends on: SmoothGrad (Smilkov et al., 2017, arXiv:1706.03825)."""
+"""Which parts of its input a network's answer depends on: SmoothGrad (Smilkov et al., 2017, arXiv:1706.03825)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,14 @@ NOISE = 0.15  # standard deviation, as a share of the range of the input's value
 
 @torch.enable_grad()
 def smooth_gradient(model: nn.Module, seen: Tensor) -> Tensor:
-    """(*places): how much the answer's score changes with the input at each place, summed over the channels.
+    """(*places): how strongly the answer's score changes with the input at each place, summed over the channels.
 
-    The score is the logit of the network's answer; of a network that gives one answer a frame, (B, tokens, T), the sum
-    of the logits of the likeliest token at each frame. Its gradient by the input is averaged over noisy copies of it.
+    The score is the logit of the network's answer; for a network with one answer per frame, (B, tokens, T), the sum of
+    the logits of the likeliest token at each frame. Its gradient with respect to the input is summed over noisy copies
+    of the input (the paper's mean, up to a constant factor).
 
     Args:
-        model: (B, channels, *places) -> logits (B, classes) or (B, tokens, T), in evaluation.
+        model: (B, channels, *places) -> logits (B, classes) or (B, tokens, T), in evaluation mode.
         seen: (channels, *places), as the network sees it.
     """
     generator = torch.Generator().manual_seed(0)

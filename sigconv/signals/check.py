@@ -1,4 +1,4 @@
-"""What is asked of the numbers that features and augmentation are made from; every error names whose they are."""
+"""Checks of the settings of features and augmentation; every error names the class of their owner."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from sigconv.errors import UsageError
 
 
 def positive(owner: object, **numbers: float) -> None:
-    """UsageError for a number that is not above 0, infinite or NaN."""
+    """Raises UsageError for a number that is not positive and finite."""
     for name, value in numbers.items():
         if not 0 < value < math.inf:
             raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be a positive number")
 
 
 def limit(owner: object, name: str, value: float, below: float = math.inf) -> float:
-    """The value, where it is at least 0 and below that."""
+    """Returns the value if it is at least 0 and less than ``below``; else raises UsageError."""
     if not 0 <= value < below:
         raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be at least 0 and below {below:g}")
     return float(value)
 
 
 def share(owner: object, name: str, value: float) -> float:
-    """The value, where it is between 0 and 1."""
+    """Returns the value if it is between 0 and 1, both included; else raises UsageError."""
     if not 0 <= value <= 1:
         raise UsageError(f"{type(owner).__name__}: {name} is {value}, but it must be between 0 and 1")
     return float(value)
 
 
 def range_db(owner: object, value: float | None) -> float | None:
-    """The dynamic range in dB, None for no bound."""
+    """Returns a dynamic range in dB if it is positive, or None for no bound; else raises UsageError."""
     if value is not None:
         positive(owner, range_db=value)
     return value
 
 
 def at_least_one(owner: object, **counts: int) -> None:
-    """UsageError for what is no whole number, or below 1."""
+    """Raises UsageError for a count that is not a whole number, or is below 1."""
     for name, value in counts.items():
         if not isinstance(value, Integral):
             raise UsageError(f"{type(owner).__name__}: {name} is {value!r}, but it must be a whole number")
@@ -48,14 +48,14 @@ def at_least_one(owner: object, **counts: int) -> None:
 
 
 def choice(owner: object, name: str, value: str, values: tuple[str, ...]) -> str:
-    """The value, where it is one of those there are."""
+    """Returns the value if it is one of ``values``; else raises UsageError."""
     if value not in values:
         raise UsageError(f"{type(owner).__name__}: there is no {name} {value!r}; there are {', '.join(values)}")
     return value
 
 
 def band(owner: object, low: float, high: float | None, rate: float) -> tuple[float, float]:
-    """The edges of a range of frequencies in Hz, where ``high`` may be None for half the rate."""
+    """The edges of a frequency range in Hz, ``high`` None for half the rate; raises UsageError if they do not fit."""
     high = rate / 2 if high is None else high
     if not 0 <= low < high <= rate / 2:
         raise UsageError(
@@ -66,7 +66,7 @@ def band(owner: object, low: float, high: float | None, rate: float) -> tuple[fl
 
 
 def holds_window(owner: object, wave: Tensor, window: int, rate: float) -> None:
-    """UsageError for a sound (..., T) that has fewer samples than a window."""
+    """Raises UsageError for a sound (..., T) that has fewer samples than a window."""
     samples = wave.shape[-1]
     if samples < window:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What augmentation draws for each example of a batch, and how it reads between values."""
+"""Random draws of augmentation, one per example of a batch, and its linear interpolation."""
 
 import math
 
@@ -17,9 +17,9 @@ def draw_factor(like: Tensor, limit: float) -> Tensor:
 
 
 def draw_masks(count: int, size: int, share: float, masks: int, device: torch.device) -> Tensor:
-    """Where any of `masks` intervals lies on an axis, for each example by itself: (count, size) of bool.
+    """Which places on an axis any of `masks` intervals covers, drawn separately for each example: bool (count, size).
 
-    Widths are uniform over 0..floor(share * size), first places over 0..size - width.
+    Widths are uniform over 0..floor(share * size), start positions over 0..size - width.
     """
     width, start = torch.rand(2, count, masks, 1, device=device)
     width = (width * (int(share * size) + 1)).floor()
@@ -29,6 +29,6 @@ def draw_masks(count: int, size: int, share: float, masks: int, device: torch.de
 
 
 def interpolation(position: Tensor, size: int) -> Tensor:
-    """The matrices that read `size` values at positions (B, 1, N) between them, linearly: (B, N, size)."""
+    """The matrices that interpolate linearly between `size` values at positions (B, 1, N): (B, N, size)."""
     position = position.clamp(0, size - 1).transpose(1, 2)
     return (1 - (position - torch.arange(size, device=position.device)).abs()).clamp(min=0)

@@ -1,4 +1,4 @@
-"""Signals, and windows of them, of one length."""
+"""Signals, and windows of them, of a given length."""
 
 import torch
 from torch import Tensor
@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 
 def fit_length(signal: Tensor, length: int) -> Tensor:
-    """Brings a recording to `length` along its axis of time, the second: (channels, time, ...).
+    """Pads or cuts a recording to `length` along its time axis, the second: (channels, time, ...).
 
-    A shorter one stands in the middle of zeros. Of a longer one, that stretch is taken whose samples vary the most
-    about their mean: in sound, the one with the most energy.
+    A shorter one is centred between zeros. From a longer one, the stretch is taken whose samples vary most about the
+    mean of the recording: in sound, the one with the most energy.
     """
     missing = length - signal.shape[1]
     if missing >= 0:
@@ -23,12 +23,12 @@ def fit_length(signal: Tensor, length: int) -> Tensor:
 
 
 def pad_to_length(signal: Tensor, length: int) -> Tensor:
-    """Brings a recording to `length` along its axis of time by zeros behind it: times in it stay what they are."""
+    """Pads a recording to `length` along its time axis with zeros at the end, so that times in it stay the same."""
     assert signal.shape[1] <= length
     return F.pad(signal, (0, 0) * (signal.ndim - 2) + (0, length - signal.shape[1]))
 
 
 def slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
-    """Windows of `length` from `first` to `end`, which is further away, in steps of half of it; the last ends there."""
+    """Windows of `length` over the longer stretch from `first` to `end`, in steps of half; the last ends at `end`."""
     starts = [*range(first, end - length, max(1, length // 2)), end - length]
     return [(start, start + length) for start in starts]

@@ -1,4 +1,4 @@
-"""Somebody's own picture of a digit, drawn or photographed, made to look as the pictures of MNIST do."""
+"""Turns any picture of a digit, drawn or photographed, into one that looks like MNIST's."""
 
 from os import PathLike
 from pathlib import Path
@@ -23,17 +23,17 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
     """Read one digit from a picture and normalise it as MNIST was: light on black, in the middle of its field.
 
     As in LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", the
-    ink is scaled to a box of 20/28 of the field, its proportions kept, and put with its centre of mass in the middle.
-    Before, a sheet is cut out of what is around it, uneven light is taken out, dirt is left behind, and the strokes of
-    a thin pen are broadened.
+    ink is scaled to a box of 20/28 of the field, its proportions kept, and placed with its centre of mass in the
+    middle. Before that, a sheet of paper is cropped out of its surroundings, uneven light is evened out, dirt is
+    removed, and the strokes of a thin pen are broadened.
 
     Args:
         path: a PNG, JPEG or other picture that OpenCV decodes, of any size, in grey or colour, of 8 or 16 bits,
             its background transparent or not; a light digit on a dark ground or a dark one on a light ground.
-        size: side of the field, in pixels. A picture of this size that is normalised already comes back as it is.
+        size: side of the field, in pixels. A picture of this size that is already normalised is not changed further.
 
     Returns:
-        The digit, uint8 (1, size, size), ink up to 255 on 0; and whether it was dark on light, so had to be inverted.
+        The digit, uint8 (1, size, size), ink up to 255 on 0; and whether it was dark on light and had to be inverted.
 
     Raises:
         UsageError: no such file, no picture, no digit in it, or more than one.
@@ -64,7 +64,7 @@ def _decode(path: Path) -> Picture:
         )
     if picture.ndim == 3 and picture.shape[2] == 4:
         grey = _on_paper(picture)
-    else:  # decoded once more, because only so a photo is turned upright as its EXIF data says
+    else:  # decoded once more, because only this mode turns a photo upright by its EXIF data
         upright = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
         assert upright is not None
         grey = _unit(upright)
@@ -72,7 +72,7 @@ def _decode(path: Path) -> Picture:
 
 
 def _on_paper(bgra: NDArray[Any]) -> Picture:
-    """Grey, with paper where it is transparent: of the tone of what is opaque, or if that is ink, unlike it."""
+    """Grey, with the transparent part filled by paper: in the opaque part's tone, or, if that is ink, contrasting."""
     grey, alpha = _unit(cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY)), _unit(bgra[..., 3])
     opaque = alpha > 0.5
     tone = np.median(grey[opaque]) if opaque.any() else np.float32(0)
@@ -85,9 +85,9 @@ def _unit(values: NDArray[Any]) -> Picture:
 
 
 def _framed(picture: Picture) -> tuple[Picture, int]:
-    """A small copy in a margin that carries its frame outwards, and the width of the margin: a quarter of the side.
+    """A small copy whose border is replicated into a margin, and the margin's width, a quarter of the longest side.
 
-    A frame is paper for the most part, so this puts paper around a digit that fills its picture.
+    The border is mostly paper, so this puts paper around a digit that fills its picture.
     """
     small = shrink(picture, PAPER_SIZE)
     margin = -(-max(small.shape) // 4)
@@ -95,9 +95,9 @@ def _framed(picture: Picture) -> tuple[Picture, int]:
 
 
 def _is_dark_on_light(picture: Picture) -> bool:
-    """There is less ink than paper: without broad light and shadow, the tones are skewed to the side of the ink.
+    """Whether the ink is dark: it covers less than the paper, so without broad shading the tones are skewed towards it.
 
-    The margin tells for a digit that fills its picture, the picture alone for a page that reaches out of it.
+    The margin decides for a digit that fills its picture, the picture alone for a page that extends beyond it.
     """
     framed, margin = _framed(picture)
 
@@ -110,14 +110,14 @@ def _is_dark_on_light(picture: Picture) -> bool:
 
 
 def _ink(picture: Picture) -> Picture:
-    """How much of each pixel is ink, 0..1: what is lighter than the paper, where ink is light. All 0 without ink.
+    """How much of each pixel is ink, 0..1, for light ink: what is lighter than the paper. All 0 without ink.
 
-    The paper is a grey opening: whatever light thing is narrower than a quarter of the picture vanishes from it,
-    while the slopes of uneven light and the edges of shadows stay.
+    The paper is a grey-scale opening: anything light that is narrower than a quarter of the picture vanishes from it,
+    while the gradients of uneven light and the edges of shadows stay.
     """
     small, margin = _framed(picture)
     paper = cv2.erode(small, np.ones((margin, margin), np.uint8))
-    # Two pixels wider than the erosion, lest a shadow's edge, blurred on its way back to full size, look like ink.
+    # Two pixels wider than the erosion, so that a shadow's edge, blurred by the upscaling, does not look like ink.
     paper = cv2.dilate(paper, np.ones((margin + 2, margin + 2), np.uint8))
     paper = cv2.resize(paper[margin:-margin, margin:-margin], picture.shape[::-1])
     smooth = cv2.GaussianBlur(picture, (0, 0), max(picture.shape) / 500)
@@ -156,7 +156,7 @@ def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
 
 
 def _broaden(digit: Picture) -> Picture:
-    """Broaden strokes that are so thin that they would fade when the digit is scaled down."""
+    """Broaden strokes so thin that they would fade when the digit is scaled down."""
     mask = cv2.copyMakeBorder((digit > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # A stroke of length l and breadth b has the area l * b and an outline of 2 * l.

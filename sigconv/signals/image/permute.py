@@ -1,4 +1,4 @@
-"""Pixels in another order."""
+"""Pixels in a fixed random order."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class Permuted(nn.Module):
-    """All places of each signal in one fixed random order: (batch, channels, \\*size) -> the same shape.
+    """Puts the places of each signal into one fixed random order: (batch, channels, \\*size) -> the same shape.
 
-    What a network can learn without knowing which pixels are neighbours: the order is the same for all signals, and
-    with the same ``seed`` for all networks.
+    It shows what a network can learn without knowing which pixels are neighbours. The order is the same for all
+    signals, and for all networks with the same ``seed``.
     """
 
     def __init__(self, seed: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in grey, as they are worked on."""
+"""Grey pictures, in the form in which they are processed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Picture = NDArray[Any]  # float32 (height, width), 0..1
 
-PAPER_SIZE = 256  # longest side, in pixels, of a picture in which paper is looked for, which has little detail
+PAPER_SIZE = 256  # longest side, in pixels, of a picture in which paper is looked for: paper has little detail
 
 
 def to_bytes(picture: Picture) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""A sheet of paper, or a board, that was photographed with what is around it."""
+"""Crops a sheet of paper, or a board, out of a photograph that shows its surroundings too."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
 
-LEAST = 0.1  # share of the picture that a sheet takes
-FRAME = 0.05  # most of the picture's edge that a sheet may touch
-INK = 0.002, 0.25  # share of a sheet that is written on: at least, lest a lamp or a window be one; at most
-EDGE = 0.015  # of the longest side: what is left off around a sheet, where it is not even
+LEAST = 0.1  # smallest share of the picture that a sheet covers
+FRAME = 0.05  # largest share of the picture's edge that a sheet may touch
+INK = 0.002, 0.25  # smallest share of a sheet that is written on (a lamp or a window has less), and the largest
+EDGE = 0.015  # of the longest side: how much is trimmed off around a sheet, where it is uneven
 
 
 def sheet_alone(picture: Picture) -> Picture:
-    """The sheet that a picture shows as a whole, on another ground, with nothing around it; else the picture itself.
+    """The sheet alone, if the picture shows a whole one against a different background; else the picture itself.
 
-    A sheet is one tone with four corners and something written on it, light on a dark ground or dark on a light one.
-    What is left of the ground in its corners gets the tone of the sheet beside it.
+    A sheet has one tone, four corners and something written on it, and is lighter or darker than its background. Any
+    background left in the corners of the crop gets the tone of the sheet next to it.
     """
     outline = _outline(picture)
     if outline is None:
@@ -35,7 +35,7 @@ def sheet_alone(picture: Picture) -> Picture:
 
 
 def _outline(picture: Picture) -> NDArray[np.int32] | None:
-    """The sheet's corners (4, 1, 2), x and y in the picture; None where there is none."""
+    """The sheet's corners (4, 1, 2), x and y in the picture; None if there is no sheet."""
     small = shrink(picture, PAPER_SIZE)
     tones = cv2.GaussianBlur(to_bytes(small), (5, 5), 0)
     _, light = cv2.threshold(tones, 0, 1, cv2.THRESH_OTSU)

@@ -1,4 +1,4 @@
-"""Pixels on the scale that suits a network."""
+"""Pixel values on a scale that suits a network."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from sigconv.errors import UsageError
 
 
 class Standardise(nn.Module):
-    """Pixel values 0..255 to zero mean and unit deviation: ``(x / 255 - mean) / std``.
+    """Scales pixel values 0..255 to zero mean and unit variance: ``(x / 255 - mean) / std``.
 
     Args:
-        mean: of the training pictures, on a scale of 0..1; one number, or one for each channel.
+        mean: the mean of the training pictures, on a scale of 0..1; one number, or one per channel.
         std: their standard deviation, likewise. Both are buffers, so that a saved network carries them.
 
     Shape: (N, C, H, W), uint8 or floating, to the same shape in the module's dtype: torch's default dtype
-    when it was made, or what ``.to(dtype)`` made of it since.
+    at construction, or that of a later ``.to(dtype)``.
 
     Raises:
         UsageError: a deviation that is not positive; at call, channels that do not match the numbers.

@@ -11,35 +11,35 @@ from sigconv.signals import check
 
 
 class RandomWarp(nn.Module):
-    """Warp every picture of a batch by a random affine map, a random elastic distortion, or both, sampling once.
+    """Warp every picture of a batch by a random affine map, a random elastic distortion, or both, resampling once.
 
     Active in training mode only; in evaluation the pictures pass through. Every draw is uniform, symmetric
     and independent per picture, and comes from torch's global generator of the pictures' device:
     ``torch.manual_seed`` alone reproduces a batch. A limit of 0 switches its part off.
 
-    Sampling is bilinear, and outside the picture its border goes on. The weights therefore always sum to one,
-    and warping commutes with `Standardise`: either order is right, whatever value the background has.
+    Sampling is bilinear, and the border is replicated outside the picture. The weights therefore always sum to
+    one, and warping commutes with `Standardise`: either order is right, whatever value the background has.
 
     Args:
         degrees: greatest rotation, in degrees.
         translate: greatest shift along each axis, in pixels.
-        scale: greatest relative change of size, drawn for each axis by itself: 0.15 is a factor
+        scale: greatest relative change of size, drawn separately for each axis: 0.15 is a factor
             in [0.85, 1.15].
         shear: greatest angle by which vertical lines lean, in degrees.
         elastic_alpha: strength of the elastic distortion: each pixel's displacement is drawn from
             [-alpha, alpha] pixels, then smoothed to a standard deviation of about 0.16 alpha / sigma pixels.
         elastic_sigma: standard deviation of the smoothing Gaussian, in pixels.
 
-    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype; coordinates are at least float32. Of a
-    video (N, C, T, H, W) all frames are warped alike.
+    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype; coordinates are at least float32. All
+    frames of a video (N, C, T, H, W) are warped alike.
 
     Raises:
         UsageError: a limit out of range; at call, anything but floating point pictures or videos.
 
     The elastic distortion is that of Simard, Steinkraus and Platt (2003), "Best practices for convolutional
     neural networks applied to visual document analysis". Ciresan, Meier, Gambardella and Schmidhuber (2010),
-    "Deep, big, simple neural nets for handwritten digit recognition", join it to the affine map: for MNIST 15
-    degrees, scale 0.15 to 0.2, alpha 36 to 38, sigma 5 to 6.
+    "Deep, big, simple neural nets for handwritten digit recognition", combine it with the affine map: for MNIST
+    15 degrees, scale 0.15 to 0.2, alpha 36 to 38, sigma 5 to 6.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class RandomWarp(nn.Module):
         """Where each pixel comes from: (N, 2, H, W), x and y in pixels from the centre.
 
         Pictures are scaled, sheared, rotated and shifted, in this order; the source of a pixel is found by
-        undoing each, the last one first. An affine map is a sum over axes: one addition per pixel does.
+        undoing each, the last one first. An affine map is a sum over axes: one addition per pixel is enough.
         """
         count, _, height, width = pixels.shape
 
@@ -116,9 +116,9 @@ class RandomWarp(nn.Module):
 def gaussian_smooth(field: Tensor, sigma: float) -> Tensor:
     """Convolve every spatial axis of `field` (N, C, *spatial) with a Gaussian; outside, the field is zero.
 
-    Each axis is a product with the Gaussian's Toeplitz matrix. Where the Gaussian is about as long as the
-    picture, as in elastic distortion, the matrix has no more weights than a kernel has, cuts nothing off, and
-    is about 15 times as fast as a convolution of one channel with a long kernel.
+    Each axis is multiplied by the Gaussian's Toeplitz matrix. Where the Gaussian is about as long as the
+    picture, as in elastic distortion, this takes no more weights than a kernel, truncates nothing, and is
+    about 15 times as fast as a convolution of one channel with a long kernel.
     """
     for axis in range(2, field.ndim):
         position = torch.arange(field.shape[axis], device=field.device, dtype=field.dtype)

@@ -1,4 +1,4 @@
-"""Digits of one width."""
+"""Digits scaled to one width."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from sigconv.errors import UsageError
 from sigconv.signals import check
 
-INK = 0.1  # of the brightest pixel: what is darker is background
+INK = 0.1  # of the brightest pixel: anything darker is background
 
 
 class WidthNormalised(nn.Module):
-    """What is drawn in each picture stretched or shrunk to one width, and put in the middle; the height stays.
+    """Stretches or shrinks what is drawn in each picture to one width and centres it; the height stays.
 
     Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR 2012, section 3:
     a column of a committee is trained on digits of 10, 12, 14, 16, 18 or 20 pixels.
@@ -21,11 +21,11 @@ class WidthNormalised(nn.Module):
     Args:
         width: in pixels, from the first column that has ink to the last. Dark is background.
 
-    Shape: (N, C, H, W), uint8 or floating, to the same shape in float32 at least, on the same scale; sampling is
+    Shape: (N, C, H, W), uint8 or floating, to the same shape in at least float32, on the same scale; sampling is
     bilinear. A picture without ink stays as it is.
 
     Raises:
-        UsageError: the width is not positive; at call, it is more than the picture's, or this is no picture.
+        UsageError: the width is not positive; at call, it exceeds the pictures', or these are not a batch of pictures.
     """
 
     def __init__(self, width: float) -> None:
@@ -54,7 +54,7 @@ class WidthNormalised(nn.Module):
         return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def _drawn(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """The first column with ink, and the one behind the last, (N,); where there is none, what changes nothing."""
+        """The first column with ink and one past the last, (N,) each; without ink, values that change nothing."""
         columns = pixels.shape[-1]
         strongest = pixels.amax((1, 2))
         inked = strongest > INK * strongest.amax(1, keepdim=True)

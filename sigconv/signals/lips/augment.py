@@ -1,6 +1,6 @@
 """Videos of mouths as other people, lamps and cameras would have made them: batched augmentation on the device.
 
-Frames without a picture, all zeros as around a short clip, are no darker for a change of light, and move with the clip.
+Frames without a picture, all zeros as around a short clip, stay zero under a change of light, and move with the clip.
 """
 
 import torch
@@ -13,12 +13,12 @@ from sigconv.signals.lips.normalise import has_picture, mean_frame
 
 
 class VideoAugmentation(nn.Module):
-    """What all augmentation of videos has in common; a subclass says how in `augment`.
+    """Base class of all augmentation of videos; a subclass implements `augment`.
 
-    Active in training mode only; in evaluation the videos pass. Every draw is independent per clip, the same for all
-    of its frames, and from torch's global generator of the device: ``torch.manual_seed`` alone reproduces a batch.
+    Active in training mode only; in evaluation the videos pass through. Every draw is independent per clip, the same
+    for all its frames, and from torch's global generator of the device: ``torch.manual_seed`` alone reproduces a batch.
 
-    Shape: (B, C, T, H, W) of any floating dtype, to the same shape and dtype; computed in float32 at least.
+    Shape: (B, C, T, H, W) of any floating dtype, to the same shape and dtype; computed in at least float32.
 
     Raises:
         UsageError: a limit out of range; at call, anything but a batch of videos.
@@ -39,7 +39,7 @@ class VideoAugmentation(nn.Module):
         return ", ".join(f"{name}={value:g}" for name, value in vars(self).items() if isinstance(value, float))
 
     def augment(self, videos: Tensor) -> Tensor:
-        """In at least float32, to the same shape and dtype."""
+        """Videos in at least float32, to the same shape and dtype."""
         raise NotImplementedError
 
 
@@ -60,10 +60,10 @@ class Flip(VideoAugmentation):
 
 
 class Brightness(VideoAugmentation):
-    """Another light: multiply every clip by a factor and add a number to it, both uniform.
+    """Change the light: multiply every clip by a factor and add an offset to it, both uniform.
 
     Args:
-        brightness: greatest number to add either way, in standard deviations of the clip where that is normalised.
+        brightness: greatest offset either way, in standard deviations of the clip if that is normalised.
         contrast: greatest relative change; 0.2 is a factor in [0.8, 1.2].
     """
 
@@ -78,9 +78,9 @@ class Brightness(VideoAugmentation):
 
 
 class TimeMask(VideoAugmentation):
-    """Hide stretches of time behind the mean of the clip's frames.
+    """Replace stretches of time by the mean of the clip's frames.
 
-    The length of each is uniform over the whole numbers from 0 to its limit, then its place is; masks may overlap.
+    The length of each is uniform over the whole numbers from 0 to its limit, then so is its place; masks may overlap.
     Ma, Petridis & Pantic, "Visual speech recognition for multiple languages in the wild", Nature Machine Intelligence
     2022, who hide up to 0.4 s in every second.
 
@@ -106,7 +106,7 @@ class TimeMask(VideoAugmentation):
 class Speed(VideoAugmentation):
     """Play every clip faster or slower about its middle, by a factor uniform in its logarithm.
 
-    Frames are read between their times by linear interpolation; before the first and behind the last these repeat.
+    Between frames, linear interpolation is used; before the first and after the last frame, that frame repeats.
 
     Args:
         limit: greatest relative change; 0.1 is a factor from 0.91 to 1.1.
@@ -125,7 +125,7 @@ class Speed(VideoAugmentation):
 
 
 class TimeShift(VideoAugmentation):
-    """Move every clip in time by a whole number of frames, uniform; the first or the last frame repeats behind it.
+    """Shift every clip in time by a whole number of frames, uniform; its first or last frame fills the gap.
 
     Args:
         frames: greatest shift either way.

@@ -1,4 +1,4 @@
-"""The one face of a clip, frame after frame, by a detector that only knows single pictures."""
+"""Follows the one face of a clip from frame to frame, by a detector for single pictures."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,30 +8,30 @@ import cv2
 from sigconv.signals.lips.pose import Picture
 
 SHORT_SIDE = 480  # of the picture, in pixels, when all of it is searched
-SMALLEST = 80  # side of a face then: a sixth of the picture
-SIDE = 100  # of the face, in pixels, when it is searched near where it was: small is fast, and always alike
+SMALLEST = 80  # smallest side of a face then: a sixth of the picture
+SIDE = 100  # of the face, in pixels, when searched near its last place: small, hence fast, and always the same
 MARGIN = 0.3  # around it, in sides
-GROWTH = 1.25  # of its side, at most, since the frame before
+GROWTH = 1.25  # largest factor by which its side changes from one frame to the next
 
 
 class Box(NamedTuple):
-    """A square around a face, in pixels: its left upper corner and its side."""
+    """A square around a face, in pixels: its upper left corner and its side."""
 
     x: float
     y: float
     side: float
 
 
-Detector = Callable[[Picture, float, float], list[Box]]  # from a grey picture and the sides from which and to which
+Detector = Callable[[Picture, float, float], list[Box]]  # from a grey picture, and the smallest and largest side
 
 
 class FaceSearch:
-    """Searches near the last face first, which is many times faster, and in the whole picture where that fails.
+    """Searches near the last face first, which is many times faster, and in the whole picture if that fails.
 
-    It remembers the last face: one search is for the frames of one clip, in their order.
+    It remembers the last face: use one search for each clip, and give it the frames in order.
 
-    Whatever the size of the video, a face is given as it was detected at about SIDE pixels: a detector whose boxes
-    depend on the resolution is calibrated only once. Of several faces the biggest is taken.
+    Whatever the size of the video, the final box is that of a face scaled to about SIDE pixels, so that a detector
+    whose boxes depend on the resolution needs only one calibration. If there are several faces, the largest is taken.
 
     Args:
         detect: finds the faces in a grey picture (H, W), uint8.

@@ -10,7 +10,7 @@ GRID_GRAMMAR: Mapping[str, tuple[str, ...]] = {
     "command": ("bin", "lay", "place", "set"),
     "colour": ("blue", "green", "red", "white"),
     "preposition": ("at", "by", "in", "with"),
-    "letter": tuple("abcdefghijklmnopqrstuvxyz"),  # w is the only one of more than a syllable, and left out
+    "letter": tuple("abcdefghijklmnopqrstuvxyz"),  # without w, the only one of more than one syllable
     "digit": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     "adverb": ("again", "now", "please", "soon"),
 }

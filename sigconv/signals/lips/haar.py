@@ -1,4 +1,4 @@
-"""The mouth from the face's box alone: OpenCV's Haar cascade, which needs no model beside OpenCV."""
+"""The mouth from the face's box alone: OpenCV's Haar cascade, which needs no model besides OpenCV."""
 
 import cv2
 import cv2.data
@@ -8,8 +8,8 @@ from sigconv.signals.lips.pose import Picture, Pose
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 
-# Where the mouth is in the box, and how far the eyes are from each other, in sides of the box: the means over 30 clips
-# of one speaker (GRID's s1, 2,250 frames) of what `LandmarkLocator` finds, from which they differ by 0.01.
+# The place of the mouth in the box, and the distance between the eyes, in sides of the box: means over 30 clips of one
+# speaker (GRID's s1, 2,250 frames) of what `LandmarkLocator` finds, from which they differ by 0.01.
 MOUTH_X, MOUTH_Y, EYES = 0.510, 0.804, 0.342
 
 
@@ -17,8 +17,8 @@ class HaarLocator:
     """Finds an upright face by Viola and Jones (2001), "Rapid object detection using a boosted cascade of simple
     features", and takes the mouth to be where most people have it.
 
-    It knows no roll (the angle is 0) and no proportions of a face. It remembers where the face was: take a new one for
-    every clip.
+    It measures neither the roll (the angle is 0) nor the proportions of the face. It remembers where the face was: use
+    a new one for every clip.
     """
 
     def __init__(self) -> None:

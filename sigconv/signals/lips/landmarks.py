@@ -1,4 +1,4 @@
-"""The mouth from 68 landmarks of the face: dlib's detector and predictor, the exact way."""
+"""The mouth from 68 landmarks of the face: dlib's detector and predictor, the accurate way."""
 
 from functools import cache
 from importlib import resources
@@ -11,8 +11,8 @@ from sigconv.errors import UsageError
 from sigconv.signals.lips.faces import Box, FaceSearch
 from sigconv.signals.lips.pose import Picture, Pose
 
-# Points of a face that neither speech nor blinking moves, by their numbers among the 68, in the predictor's own mean
-# face (iBUG 300-W): x + iy in distances between the eyes, from the middle of the mouth.
+# Points of the face that neither speech nor blinking moves, by their index among the 68, in the predictor's own mean
+# face (iBUG 300-W): x + iy in distances between the eyes, relative to the middle of the mouth.
 RIGID = {
     36: -0.696 - 1.060j,  # corners of the eyes
     39: -0.294 - 1.031j,
@@ -28,20 +28,21 @@ RIGID = {
     34: 0.121 - 0.321j,
     35: 0.232 - 0.362j,
 }
-RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's, so the right one is on the left
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's own, so the right one is on the left
 CORNERS = (48, 54)  # of the mouth
 
 
 class LandmarkLocator:
     """Finds the landmarks of a face by Kazemi and Sullivan (2014), "One millisecond face alignment with an ensemble of
-    regression trees", in the box of a detector by histograms of gradients.
+    regression trees", in the box of a HOG (histogram of oriented gradients) detector.
 
-    The size is that of the similarity which takes the rigid points of a mean face to this one (least squares, Umeyama
-    1991); so a head that turns aside seems no smaller, as it would by its eyes alone. The roll is that of the line
-    through the eyes, which the nose of a turned head would bend. The centre is half-way between the mouth's corners: as
-    the mouth opens, they move by 0.02 to 0.03 distances between the eyes, less than faces differ from a mean face.
+    The size is the scale of the similarity transform that maps the rigid points of a mean face to this one (least
+    squares, Umeyama 1991), so that a head that turns aside does not seem smaller, as it would by its eyes alone. The
+    roll is that of the line through the eyes, because a turned head's nose would bias that of the transform. The centre
+    is half-way between the mouth's corners: as the mouth opens, they move by 0.02 to 0.03 distances between the eyes,
+    less than faces differ from a mean face.
 
-    It remembers where the face was: take a new one for every clip.
+    It remembers where the face was: use a new one for every clip.
 
     Raises:
         UsageError: dlib or its model is not installed.

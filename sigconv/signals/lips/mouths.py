@@ -1,4 +1,4 @@
-"""From a video file to a video of the mouth: the same place and size in every frame."""
+"""From a video file to a video of the mouth, at the same place and of the same size in every frame."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ LOCATORS: Mapping[str, Callable[..., Locator]] = {
     "landmarks": LandmarkLocator,
     "yunet": YunetLocator,
 }
-MODELS = ("yunet",)  # the locators that read a model's file
+MODELS = ("yunet",)  # the locators that need a model file
 
 
 @dataclass(frozen=True)
 class Mouths:
-    """What `MouthReader` gives.
+    """What `MouthReader` returns.
 
     Args:
         frames: uint8 (C, T, height, width); C is 1 in grey, 3 for red, green, blue.
         poses: float64 (T, 4): where the mouth is in the frames of the file, after smoothing; columns as in `Pose`.
-        quality: how well it was found.
+        quality: how well the mouth was found.
         notes: what was done to the frames of the file; for people.
     """
 
@@ -47,19 +47,20 @@ class Mouths:
 class MouthReader:
     """Cuts the mouth out of every frame of a video, upright, and of one size whatever the distance of the camera.
 
-    The centre of the picture is half-way between the mouth's corners. All of a head's motion is taken out that is
-    slower than the mouth's own.
+    The centre of the result is half-way between the mouth's corners. All motion of the head that is slower than the
+    mouth's own is removed.
 
     Args:
-        locator: "haar" (nothing to install), "landmarks" (exact; dlib), or "yunet" (turned faces; a model's file).
+        locator: "haar" (nothing to install), "landmarks" (accurate; needs dlib), or "yunet" (turned faces too; needs a
+            model file).
         model: that file; for "yunet" only.
-        rate: frames per second of the result, whatever those of the file.
+        rate: frames per second of the result, whatever the file's own.
         height, width: of the result, in pixels.
-        region: what is cut out: its width in distances between the eyes. A mouth is 0.87 wide.
+        region: width of what is cut out, in distances between the eyes. A mouth is 0.87 wide.
         colour: red, green and blue instead of grey.
 
     Raises:
-        UsageError: a setting that cannot be; at call, a model or package that is not there.
+        UsageError: an invalid setting; at call, a model or package that is missing.
         BadVideo: at call, a file without usable pictures of a mouth; see `Video` and `follow`.
     """
 
@@ -80,10 +81,10 @@ class MouthReader:
             raise UsageError(f"MouthReader: model is {self.model}, but the locator {self.locator} {needs}")
 
     def __call__(self, path: str | Path) -> Mouths:
-        locate = LOCATORS[self.locator](*([self.model] if self.model else []))  # anew: it follows one clip
+        locate = LOCATORS[self.locator](*([self.model] if self.model else []))  # a new one: it follows one clip
         try:
             return self._read(path, locate)
-        except cv2.error as error:  # such as for pictures that change their size
+        except cv2.error as error:  # such as for frames that change in size
             raise BadVideo(Path(path), "unreadable", f"OpenCV stops at it ({error.err}); convert it anew") from error
 
     def _read(self, path: str | Path, locate: Locator) -> Mouths:
@@ -94,10 +95,10 @@ class MouthReader:
         return Mouths(np.stack(frames, axis=1), track.poses, track.quality, video.notes)
 
     def _crop(self, frame: Picture, pose: np.ndarray, finer: int) -> Picture:
-        """uint8 (C, height, width). First `finer` times as large, so that all of the frame's pixels count."""
+        """uint8 (C, height, width). First warped `finer` times as large, so that all of the frame's pixels count."""
         x, y, eyes, angle = pose
         height, width = finer * self.height, finer * self.width
-        scale = self.region * eyes / width  # pixels of the frame in a pixel of the crop
+        scale = self.region * eyes / width  # pixels of the frame per pixel of the warped crop
         cos, sin = scale * np.cos(angle), scale * np.sin(angle)
         turn = np.array([[cos, -sin], [sin, cos]])
         corner = np.array([x, y]) - turn @ [(width - 1) / 2, (height - 1) / 2]

@@ -1,4 +1,4 @@
-"""Videos of mouths on the scale that suits a network, whatever the light and the camera."""
+"""Videos of mouths on a scale that suits a network, whatever the light and the camera."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,15 @@ from sigconv.errors import UsageError
 
 
 class ClipNorm(nn.Module):
-    """Each clip to zero mean and unit deviation, by itself and each channel by itself: light and camera go out.
+    """Scales each channel of each clip to zero mean and unit variance, which removes the effect of light and camera.
 
     Frames without a picture, all zeros as around a short clip, do not count, and stay zero.
 
     Args:
-        epsilon: added to the variance, so that a clip without any change becomes zero, not noise.
+        epsilon: added to the variance, so that a constant clip becomes zero, not noise.
 
     Shape: (B, C, T, H, W), uint8 or floating, to the same shape; integers become torch's default dtype, a floating
-    dtype is kept. Computed in float32 at least.
+    dtype is kept. Computed in at least float32.
 
     Raises:
         UsageError: at call, anything but a batch of videos.
@@ -43,10 +43,10 @@ class ClipNorm(nn.Module):
 
 
 def has_picture(videos: Tensor) -> Tensor:
-    """Which frames are not padding, all zeros: (B, C, T, H, W) -> (B, 1, T, 1, 1), bool."""
+    """Which frames are not padding (all zeros): (B, C, T, H, W) -> (B, 1, T, 1, 1), bool."""
     return videos.abs().amax((1, 3, 4), keepdim=True) > 0
 
 
 def mean_frame(videos: Tensor, shown: Tensor) -> Tensor:
-    """The mean of the frames that are ``shown`` (B, 1, T, 1, 1), zeros where none is: (B, C, 1, H, W)."""
+    """The mean of the frames that are ``shown`` (B, 1, T, 1, 1), zeros if none is: (B, C, 1, H, W)."""
     return (videos * shown).sum(2, keepdim=True) / shown.sum(2, keepdim=True).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Where the mouth is in a picture: what every way to find it answers."""
+"""Where the mouth is in a picture: what every locator returns."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ class Pose(NamedTuple):
 
     Args:
         x, y: its centre, half-way between its corners, in pixels.
-        eyes: the distance between the eyes in pixels; the unit of size, because no speech changes it.
+        eyes: the distance between the eyes in pixels; the unit of size, because speech does not change it.
         angle: the roll of the head in radians: 0 upright, positive clockwise in the picture.
     """
 
@@ -23,4 +23,4 @@ class Pose(NamedTuple):
     angle: float
 
 
-Locator = Callable[[Picture], Pose | None]  # from one frame of a clip after the other; None where there is no face
+Locator = Callable[[Picture], Pose | None]  # called for the frames of one clip in order; None where there is no face

@@ -1,4 +1,4 @@
-"""The path of a mouth through a clip: gaps filled, outliers left out, the locator's tremble smoothed away."""
+"""The path of a mouth through a clip: gaps filled, outliers dropped, the locator's jitter smoothed away."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from sigconv.signals.lips.pose import Pose
 from sigconv.signals.lips.video import BadVideo
 
 GAP = 0.5  # seconds, at most, without a face: a head hardly moves in that time
-LEAST = 0.6  # of all frames with a face, at least
-NEIGHBOURHOOD = 0.8  # seconds, whose median tells an outlier
-FAR = 0.5  # distances between the eyes, of an outlier from that median
-UNLIKE = 1.25  # its size, as a factor
-SMOOTHING = 0.1  # seconds: deviation of the Gaussian, which is 0.24 s wide at half of its height
-STEADY, SHARP = 0.2, 32  # of the score: see Quality
+LEAST = 0.6  # smallest share of frames with a face
+NEIGHBOURHOOD = 0.8  # seconds over which the median is taken that outliers are compared with
+FAR = 0.5  # distance from that median, in distances between the eyes, beyond which a pose is an outlier
+UNLIKE = 1.25  # likewise for its size, as a factor
+SMOOTHING = 0.1  # seconds: standard deviation of the Gaussian, whose full width at half maximum is 0.24 s
+STEADY, SHARP = 0.2, 32  # constants of the score: see Quality
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Quality:
     """How well the mouth was found.
 
     Args:
-        found: share of frames with a face, outliers left out.
+        found: share of frames with a face, outliers not counted.
         jitter: root mean square distance of the places found from the smoothed path, in distances between the eyes.
         eyes: mean distance between the eyes, in pixels.
-        score: all in one, 0..1: found * exp(-jitter / 0.2) * min(1, eyes / 32).
+        score: all of these in one number, 0..1: found * exp(-jitter / 0.2) * min(1, eyes / 32).
     """
 
     found: float
@@ -41,8 +41,8 @@ class Track:
     """The path.
 
     Args:
-        poses: float64 (T, 4), the columns those of `Pose`; there is one for every frame.
-        quality: how well it was found.
+        poses: float64 (T, 4), columns as in `Pose`; there is one for every frame.
+        quality: how well the mouth was found.
     """
 
     poses: np.ndarray
@@ -50,18 +50,18 @@ class Track:
 
 
 def follow(poses: Sequence[Pose | None], rate: float, path: str | Path) -> Track:
-    """Makes one smooth path of what was found in each frame by itself.
+    """Makes one smooth path of the poses found in the single frames.
 
-    A pose that is far from the median around it, or of another size, is a wrong detection and counts as none. Between
-    poses the path is a straight line; before the first and after the last it stands still. Then it is smoothed over
-    time, to both sides alike: the path does not lag behind, and the mouth's own quick motion stays out of it.
+    A pose that is far from the local median, or of another size, is a false detection and counts as none. Between poses
+    the path is interpolated linearly; before the first and after the last it is constant. Then it is smoothed over
+    time, symmetrically: the path does not lag behind, and does not follow the mouth's own quick motion.
 
     Args:
         rate: frames per second.
         path: of the video, for the error.
 
     Raises:
-        BadVideo: "no face" in more than 0.5 s together, or in more than 40 % of the frames.
+        BadVideo: "no face" for more than 0.5 s at a stretch, or in more than 40 % of the frames.
     """
     raw = np.array([(np.nan,) * 4 if pose is None else pose for pose in poses], dtype=np.float64).reshape(-1, 4)
     _check(raw, rate, Path(path))
@@ -72,7 +72,7 @@ def follow(poses: Sequence[Pose | None], rate: float, path: str | Path) -> Track
 
 
 def _check(raw: np.ndarray, rate: float, path: Path) -> np.ndarray:
-    """Which frames have a face, bool (T,); BadVideo where these are too few."""
+    """Which frames have a face, bool (T,); raises BadVideo if they are too few."""
     found = ~np.isnan(raw[:, 0])
     edges = np.flatnonzero(np.diff(~found, prepend=False, append=False))
     longest = max(edges[1::2] - edges[::2], default=0)
@@ -87,7 +87,7 @@ def _check(raw: np.ndarray, rate: float, path: Path) -> np.ndarray:
 
 
 def _outliers(raw: np.ndarray, rate: float) -> np.ndarray:
-    """bool (T,)."""
+    """Which poses are outliers, bool (T,)."""
     median = median_filter(_filled(raw), size=(2 * round(NEIGHBOURHOOD * rate / 2) + 1, 1), mode="reflect")
     away = np.hypot(*(raw - median)[:, :2].T) / median[:, 2]
     return (away > FAR) | (np.abs(np.log(raw[:, 2] / median[:, 2])) > np.log(UNLIKE))
@@ -99,7 +99,7 @@ def _filled(raw: np.ndarray) -> np.ndarray:
 
 
 def _quality(raw: np.ndarray, smooth: np.ndarray, found: float) -> Quality:
-    """Of the frames (F, 4) with a face, and the share that these are of all."""
+    """From the poses (F, 4) of the frames with a face, and ``found``, the share of these among all frames."""
     eyes = float(smooth[:, 2].mean())
     jitter = float(np.sqrt(np.square((raw - smooth)[:, :2] / smooth[:, 2:3]).sum(1).mean()))
     return Quality(found, jitter, eyes, float(found * np.exp(-jitter / STEADY) * min(1.0, eyes / SHARP)))

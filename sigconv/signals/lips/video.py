@@ -1,4 +1,4 @@
-"""Video files of any container and rate, as frames at the rate that is asked for."""
+"""Video files of any container and rate, as frames at the requested rate."""
 
 import math
 import os
@@ -15,8 +15,8 @@ from sigconv.signals.lips.pose import Picture
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet
 
 TOLERANCE = 0.1  # some containers estimate how many frames they have
-VARIABLE = 0.2  # of the time from frame to frame, more than containers change that round to milliseconds
-ROUNDED = 0.01  # and of the mean rate
+VARIABLE = 0.2  # relative change of the time between frames, more than rounding to milliseconds in a container causes
+ROUNDED = 0.01  # relative change of the mean rate that such rounding may cause
 
 
 class BadVideo(UsageError):  # noqa: N818 (it is the video that is bad)
@@ -37,17 +37,17 @@ class BadVideo(UsageError):  # noqa: N818 (it is the video that is bad)
 class Video:
     """The frames of a file, uint8 (H, W, 3) in OpenCV's order BGR, at `rate` frames a second.
 
-    Each comes from the nearest one in time, by the file's own time stamps, so a variable frame rate does no harm; where
-    there are none, or they do not grow, by its frame rate. A video that was taken with the camera on its side is turned
-    upright. Frames are decoded as they are asked for, and again each time: a long video does not fill the memory.
+    Each is the file's frame that is nearest in time, by the file's own time stamps, so a variable frame rate does no
+    harm; if these are missing or do not increase, by its frame rate. A video taken with the camera on its side is
+    turned upright. Frames are decoded on demand, and again for each iteration: a long video does not fill the memory.
 
     Args:
         path: a file of any container and codec that OpenCV reads: mp4, mpg, mov, avi, mkv, webm and more.
-        rate: frames per second; the file's own, the mean where they vary, if None.
+        rate: frames per second; if None, the file's own (the mean if it varies).
 
     Attributes:
-        source_rate: the file's own frames per second, the mean where they vary.
-        seconds: its length.
+        source_rate: the file's own frames per second (the mean if it varies).
+        seconds: the length of the file.
         notes: what was done to its frames; for people.
 
     Raises:
@@ -97,7 +97,7 @@ def _open(path: Path) -> cv2.VideoCapture:
 
 
 def _times(path: Path) -> tuple[np.ndarray, float]:
-    """When each frame is shown, in seconds, float64 (frames,); and frames per second."""
+    """The time at which each frame is shown, in seconds, float64 (frames,); and the frames per second."""
     try:
         with open(path, "rb") as raw:
             if not raw.read(1):
@@ -126,5 +126,5 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
 
 
 def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """For each of the wanted times the number of the nearest of growing times; of two as near, the later one."""
+    """For each wanted time, the index of the nearest of the increasing ``times``; of two equally near, the later."""
     return np.searchsorted((times[1:] + times[:-1]) / 2, wanted, side="right")

@@ -1,6 +1,6 @@
-"""How words look: the sounds of the 51 words of GRID, and the visemes, which are sounds that look alike on the lips.
+"""How words look: the sounds of the 51 words of GRID, and the visemes, classes of sounds that look alike on the lips.
 
-Sounds are ARPAbet phonemes without stress, as in British English: r is heard before a vowel only, and z is "zed". The
+Sounds are ARPAbet phonemes without stress, as in British English: r is heard only before a vowel, and z is "zed". The
 visemes are those of S. Lee, D. Yook: Audio-to-visual conversion using hidden Markov models. PRICAI 2002, as listed by
 L. Cappelletta, N. Harte: Phoneme-to-viseme mapping for visual speech recognition. ICPRAM 2012.
 """
@@ -47,6 +47,6 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 
 
 def visemes(word: str) -> tuple[str, ...] | None:
-    """What is seen of a word, such as ("p b m", "iy ih") of "b"; None for a word that is not in `WORDS`."""
+    """The visemes of a word, such as ("p b m", "iy ih") for "b"; None for a word that is not in `WORDS`."""
     phonemes = WORDS.get(word)
     return None if phonemes is None else tuple(VISEMES[phoneme] for phoneme in phonemes)

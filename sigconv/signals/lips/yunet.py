@@ -1,4 +1,4 @@
-"""The mouth from five landmarks of the face: YuNet, a small network, by OpenCV."""
+"""The mouth from five landmarks of the face: YuNet, a small network, run by OpenCV."""
 
 import math
 from pathlib import Path
@@ -9,12 +9,12 @@ from sigconv.errors import UsageError
 from sigconv.signals.lips.pose import Picture, Pose
 
 LONG_SIDE = 320  # of the picture, in pixels, at most: the network was trained on faces of 10 to 300 pixels
-SURE = 0.7  # score of a face, 0..1
+SURE = 0.7  # smallest score of a face, 0..1
 ZOO = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
 
 
 class YunetLocator:
-    """Finds a face, also one turned aside, by Wu, Peng and Yu (2023), "YuNet: a tiny millisecond-level face detector".
+    """Finds a face, even one turned aside, by Wu, Peng and Yu (2023), "YuNet: a tiny millisecond-level face detector".
 
     Args:
         model: the network's file, `face_detection_yunet_2023mar.onnx`.
@@ -48,7 +48,7 @@ def pose_of(points: list[float]) -> Pose:
 
     Args:
         points: x and y of the right eye, the left eye, the tip of the nose, and the right and left corner of the mouth,
-            in pixels. The right eye is the person's, so on the left of the picture.
+            in pixels. Right is the person's own, on the left of the picture.
     """
     right_x, right_y, left_x, left_y, _, _, *corners = points
     across, down = left_x - right_x, left_y - right_y

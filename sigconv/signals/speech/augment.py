@@ -14,17 +14,17 @@ from sigconv.signals.speech.waveform import as_waveform
 
 
 class WaveformAugmentation(nn.Module):
-    """What all augmentation of waveforms has in common; a subclass says how in `augment`.
+    """Base class of all augmentation of waveforms; a subclass implements `augment`.
 
     Active in training mode only; in evaluation the sound passes through `as_waveform` alone. Every draw is
     independent per example and comes from torch's global generator of the sound's device: ``torch.manual_seed``
-    alone reproduces a batch. Where everything drawn would be 0, nothing is drawn and the sound passes.
+    alone reproduces a batch. Where every draw could only be 0, nothing is drawn and the sound passes through.
 
     Args:
         probability: share of the examples, drawn one by one, that are augmented; the others pass and cost nothing.
 
-    Shape: (B, 1, T), integer or floating, to (B, 1, T): float32 for integers, else the same dtype. What is
-    computed is computed in at least float32, under autocast too.
+    Shape: (B, 1, T), integer or floating, to (B, 1, T): float32 for integers, else the same dtype. Computed in
+    at least float32, even under autocast.
 
     Raises:
         UsageError: a limit out of range; at call, anything but a batch of mono sound.
@@ -68,7 +68,7 @@ class WaveformAugmentation(nn.Module):
 
 
 def from_decibels(level: Tensor) -> Tensor:
-    """The factor on an amplitude that a level in dB stands for."""
+    """The amplitude factor that corresponds to a level in dB."""
     return torch.exp(level * (math.log(10) / 20))
 
 
@@ -79,7 +79,7 @@ def fft_length(samples: int) -> int:
 
 
 class TimeShift(WaveformAugmentation):
-    """Move every recording by a whole number of samples, up to `seconds` either way; zeros move in behind it.
+    """Shift every recording by a whole number of samples, up to `seconds` either way; zeros fill the gap.
 
     Args:
         rate: samples per second, in Hz.
@@ -96,7 +96,7 @@ class TimeShift(WaveformAugmentation):
         count, _, samples = waveform.shape
         most = min(round(self.seconds * self.rate), samples)
         start = torch.randint(2 * most + 1, (count,), device=waveform.device)
-        windows = F.pad(waveform, (most, most)).unfold(-1, samples, 1)  # a view: every shift there is
+        windows = F.pad(waveform, (most, most)).unfold(-1, samples, 1)  # a view of all possible shifts
         return windows[torch.arange(count, device=waveform.device), :, start]
 
 
@@ -116,10 +116,10 @@ class Gain(WaveformAugmentation):
 
 
 class Equalise(WaveformAugmentation):
-    """Another microphone: filter every recording by a smooth random frequency response, without delay.
+    """Simulate another microphone: filter every recording with a smooth random frequency response, without delay.
 
     The response, in dB over the logarithm of frequency, is a sum of six cosines of random weight over the seven octaves
-    below half the sampling rate; further down it goes on level. Its greatest deviation from flat is uniform in [0, db).
+    below half the sampling rate; below these it is constant. Its greatest deviation from flat is uniform in [0, db).
 
     Args:
         db: limit of the greatest deviation.
@@ -127,7 +127,7 @@ class Equalise(WaveformAugmentation):
 
     COSINES = 6
     OCTAVES = 7
-    RESPONSE = 512  # samples that the response takes to die away, at any rate: its octaves count from half the rate
+    RESPONSE = 512  # samples in which the response dies away, at any rate: its octaves count from half the rate
 
     def __init__(self, db: float, probability: float = 1.0) -> None:
         super().__init__(probability if db else 0.0)
@@ -150,14 +150,14 @@ class AddNoise(WaveformAugmentation):
     """Add noise of a random colour at a random signal-to-noise ratio, over the whole window.
 
     The ratio is that of the `active_power` of the recording to the mean power of the noise: silence in and around
-    the recording does not count as signal. The noise covers the silence too, so that no padding tells how long a
-    recording is. Digital silence stays silent.
+    the recording does not count as signal. The noise covers the silence too, so that padding does not reveal how
+    long a recording is. A recording that is all zeros stays silent.
 
     Args:
         rate: samples per second, in Hz.
         snr: lowest and highest ratio, in dB; uniform between them.
         colour: lowest and highest exponent k, uniform between them, of a noise whose power density falls as
-            1 / frequency^k above 50 Hz and is level below: 0 is white, 1 pink, 2 brown.
+            1 / frequency^k above 50 Hz and is constant below: 0 is white, 1 pink, 2 brown.
     """
 
     LEVEL_BELOW = 50.0
@@ -193,7 +193,7 @@ class AddNoise(WaveformAugmentation):
 
 
 def active_power(waveform: Tensor, rate: float) -> Tensor:
-    """Mean power of the active part, (B, 1, T) -> (B, 1, 1): of the frames of 20 ms within 30 dB of the loudest one."""
+    """Mean power of the active part, the 20 ms frames within 30 dB of the loudest one: (B, 1, T) -> (B, 1, 1)."""
     frame = min(max(1, round(0.02 * rate)), waveform.shape[-1])
     power = F.avg_pool1d(waveform.square(), frame, ceil_mode=True)
     active = power >= 1e-3 * power.amax(-1, keepdim=True)
@@ -201,10 +201,10 @@ def active_power(waveform: Tensor, rate: float) -> Tensor:
 
 
 class Room(WaveformAugmentation):
-    """Another room: convolve every recording with a random synthetic room impulse response.
+    """Simulate another room: convolve every recording with a random synthetic room impulse response.
 
-    The response is the direct sound, neither delayed nor changed, and after it white noise that decays
-    exponentially: Polack's model of late reverberation (1988). What rings on past the window is cut off.
+    The response is the direct sound, neither delayed nor changed, followed by white noise that decays
+    exponentially: Polack's model of late reverberation (1988). Reverberation past the window is cut off.
 
     Args:
         rate: samples per second, in Hz.

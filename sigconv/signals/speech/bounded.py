@@ -1,4 +1,4 @@
-"""Learned numbers that stay within bounds."""
+"""Learned parameters that stay within bounds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sigconv.errors import UsageError
 class Bounded(nn.Module):
     """Numbers between two bounds, whatever the optimiser does: lower + (upper - lower) * sigmoid(raw).
 
-    ``raw`` is what is learned. It is of the order of one in any unit, so that the same learning rate moves
+    ``raw`` is what is learned. It is of the order of one whatever the unit, so that one learning rate suits
     frequencies in Hz and exponents alike.
 
     Args:
-        start: the first values, of any shape, each strictly between the bounds.
-        learned: a parameter, or else a buffer.
+        start: the initial values, of any shape, each strictly between the bounds.
+        learned: whether ``raw`` is a parameter, or else a buffer.
     """
 
     raw: Tensor

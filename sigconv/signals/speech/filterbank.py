@@ -1,12 +1,12 @@
-"""Power in bands of sound by filters that are trained with the network: what all learned front ends share.
+"""Power in frequency bands, by filters that are trained with the network: what all learned front ends share.
 
-A bank defines its filters, and nothing else (the idea of asteroid-filterbanks, Pariente et al. 2020). What becomes of
-them is the same for all, :class:`FilterBank`: the power that each filter lets pass, averaged over a frame, compressed.
+A bank defines its filters, and nothing else (the idea of asteroid-filterbanks, Pariente et al. 2020). The rest is the
+same for all, :class:`FilterBank`: the power that each filter passes is averaged over a frame and compressed.
 
-All filters are complex, and but for free ones analytic: without negative frequencies, or nearly. The squared modulus of
-what passes is then the power in the band as it changes, without the wave itself, and need not be computed at every
-sample. Every millisecond does: on speech it changes the frames by 0.07 dB, and costs a sixteenth at 16 kHz. The
-square of a real filter's output swings at twice the band's frequency, and would alias.
+All filters are complex and, except for free ones, analytic: without negative frequencies, or nearly so. The squared
+modulus of their output is then the power in the band as it varies, without the carrier, and need not be computed at
+every sample. Every millisecond is enough: on speech this changes the frames by 0.07 dB, at a sixteenth of the cost at
+16 kHz. The square of a real filter's output oscillates at twice the band's frequency, and would alias.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from sigconv.signals.speech.decibels import decibels
 from sigconv.signals.speech.pcen import EnergyNorm
 from sigconv.signals.speech.waveform import as_waveform
 
-# The power in a band that counts as none. Filters here pass their own frequency as it is, which makes power about
-# a hundredth of that in mel bands of a spectrum: so are these of what those have.
+# The power in a band that counts as none. The filters here have unit gain at their own frequency, so the power is about
+# a hundredth of that in mel bands of a spectrum, and these floors are a hundredth of the ones used there.
 SILENCE, SILENCE_PCEN = 1e-12, 1e-8
 
 
 class FilterBank(nn.Module):
-    """Power passed by each of a bank's filters, over time. Subclasses say what the filters are.
+    """Power passed by each of a bank's filters, over time. Subclasses define the filters.
 
-    The filters' output is squared in modulus, averaged by a Gaussian whose width is learned for each band by itself
-    (LEAF: Zeghidour, Teboul, de Chaumont Quitry & Tagliasacchi, "LEAF: a learnable frontend for audio classification",
-    ICLR 2021), and compressed. Frames lie as those of :mod:`sigconv.signals.speech.power`: centred, ``hop`` apart,
-    silence beyond the ends. Computed in full precision, under autocast too.
+    The squared modulus of each filter's output is averaged by a Gaussian whose width is learned for each band
+    separately (LEAF: Zeghidour, Teboul, de Chaumont Quitry & Tagliasacchi, "LEAF: a learnable frontend for audio
+    classification", ICLR 2021), and compressed. Frames are placed as in :mod:`sigconv.signals.speech.power`: centred,
+    ``hop`` apart, with silence beyond the ends. Computed in full precision, even under autocast.
 
     Args:
         rate: samples a second, in Hz.
         filters: how many.
-        window: length of the filters and of the average behind them, in seconds.
+        window: length of the filters and of the averages after them, in seconds.
         hop: from a frame to the next, in seconds.
-        low, high: the range of frequencies that the filters divide at the start, evenly on the mel scale, in Hz; half
+        low, high: the range of frequencies that the filters divide initially, evenly on the mel scale, in Hz; half
             the rate if ``high`` is None.
-        stride: from a computed output of the filters to the next, in seconds, as near as a number of samples is that
-            divides the hop.
-        compression: "log", in dB with a floor ``range_db`` under each recording's peak, as log mels have it; or
-            "pcen", with learned parameters, as LEAF has it.
+        stride: from a computed output of the filters to the next, in seconds, rounded to the nearest number of samples
+            that divides the hop.
+        compression: "log", in dB with a floor ``range_db`` under each recording's peak, as for log mels; or "pcen",
+            with learned parameters, as in LEAF.
 
-    Shape: (B, 1, T), int16 or floating, to (B, 1, filters, frames) of float32, or float64 for a signal of that. The
-    filters' order is that of their centre frequencies at the start.
+    Shape: (B, 1, T), int16 or floating, to (B, 1, filters, frames) of float32, or of float64 for a float64 signal. The
+    filters are in the order of their initial centre frequencies.
 
     Raises:
-        UsageError: times and frequencies that cannot be; at call, no mono sound, or sound shorter than a window.
+        UsageError: times or frequencies out of range; at call, sound that is not mono, or is shorter than a window.
     """
 
     time: Tensor
@@ -96,14 +96,14 @@ class FilterBank(nn.Module):
         self.start()
 
     def start(self) -> None:
-        """Makes what a subclass learns of its filters, set to where it begins; the last step of the construction."""
+        """Creates the learned parameters of a subclass's filters, at their initial values; ends the construction."""
 
     def filters(self) -> Tensor:
         """The impulse responses: (filters, taps), complex, the middle tap at time 0."""
         raise NotImplementedError
 
     def averages(self) -> Tensor:
-        """The windows that average power into frames: (filters, taps), each of sum 1, a tap for each stride."""
+        """The windows that average power into frames: (filters, taps), each of sum 1, with one tap per stride."""
         return gaussian(self.pool_time, self.smoothing())
 
     def forward(self, signal: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class FilterBank(nn.Module):
 
     def power(self, wave: Tensor) -> Tensor:
         """The power in each band, averaged over each frame: (B, 1, T) -> (B, filters, frames)."""
-        # Responses are turned round in time, to convolve. Real and imaginary parts are channels, first all the real.
+        # Responses are reversed in time, to convolve. Real and imaginary parts are channels, all the real ones first.
         filters = self.filters().flip(-1)
         weight = torch.cat([filters.real, filters.imag]).unsqueeze(1).to(wave.dtype)
         passed = F.conv(wave, weight, stride=self.step, padding=(self.reach, self.reach + 1))
@@ -134,12 +134,12 @@ class FilterBank(nn.Module):
 def gaussian(time: Tensor, deviation: Tensor) -> Tensor:
     """A Gaussian around time 0, of sum 1.
 
-    Where it is under exp(-40) it stays there: further down lie denormal numbers, on which processors are ten times as
-    slow.
+    It does not fall below exp(-40) (before scaling): further down lie denormal numbers, on which processors are ten
+    times as slow.
     """
     return unit_sum(torch.exp(-((time / deviation).square() / 2).clamp(max=40)))
 
 
 def unit_sum(response: Tensor) -> Tensor:
-    """Scaled to pass a constant as it is."""
+    """Scales a response to sum 1, so that it passes a constant unchanged."""
     return response / response.sum(-1, keepdim=True)

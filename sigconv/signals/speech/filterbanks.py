@@ -1,6 +1,6 @@
 """Learned front ends: banks of filters on raw samples that are trained with the network.
 
-Each says what its filters are; what is done with them is :class:`sigconv.signals.speech.filterbank.FilterBank`'s.
+Each defines its filters; :class:`sigconv.signals.speech.filterbank.FilterBank` does the rest.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sigconv.signals.speech.mel import mel_points
 
 
 class GaborFilters(FilterBank):
-    """Gaussian bands with learned centre and width: LEAF's.
+    """Gaussian bands with learned centre and width: the filters of LEAF.
 
-    A complex wave under a Gaussian, so that the magnitude of the frequency response is a Gaussian around the centre
-    frequency, 1 at its top. Centre frequency and bandwidth (between the points of half power, in Hz) are learned, and
-    start as those of triangular mel bands. LEAF as it was published is ``compression="pcen"``.
+    A complex exponential with a Gaussian envelope, so that the magnitude of the frequency response is a Gaussian around
+    the centre frequency, with peak 1. Centre frequency and bandwidth (between the half-power points, in Hz) are
+    learned, and start as those of triangular mel bands. LEAF as published has ``compression="pcen"``.
 
-    Args and shape: :class:`FilterBank`'s.
+    Args and shape: as in :class:`FilterBank`.
     """
 
     def start(self) -> None:
         centre, bandwidth = mel_bands(self.count, self.low, self.high)
         self.centre = Bounded(centre.unsqueeze(1), 0, self.rate / 2)
-        # A Gaussian narrower in frequency than this is longer than the window; one wider than that, under two samples.
+        # Narrower in frequency, a Gaussian would be longer than the window; wider, it would be under two samples long.
         narrowest, widest = 1 / self.window, self.rate / 4
         self.bandwidth = Bounded(bandwidth.unsqueeze(1).clamp(1.01 * narrowest, 0.99 * widest), narrowest, widest)
 
@@ -39,14 +39,14 @@ class GaborFilters(FilterBank):
 
 
 class SincFilters(FilterBank):
-    """Bands with sharp learned edges: SincNet's.
+    """Bands with sharp learned edges: the filters of SincNet.
 
-    The ideal band-pass between two learned cut-off frequencies, cut to the window by a Hamming window. Ravanelli &
-    Bengio, "Speaker recognition from raw waveform with SincNet", SLT 2018; their filters are the real part of these.
-    The bands start side by side on the mel scale. None gets narrower than 1 / window, which is as sharp as filters of
-    that length get, or leaves the range from 0 to half the rate.
+    The ideal band-pass between two learned cut-off frequencies, truncated by a Hamming window. Ravanelli & Bengio,
+    "Speaker recognition from raw waveform with SincNet", SLT 2018; their filters are the real part of these. The bands
+    start side by side on the mel scale. No band gets narrower than 1 / window, which is as sharp as filters of that
+    length can be, or leaves the range from 0 to half the rate.
 
-    Args and shape: :class:`FilterBank`'s.
+    Args and shape: as in :class:`FilterBank`.
     """
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class SincFilters(FilterBank):
         edges = mel_points(self.count + 1, self.low, self.high).float().unsqueeze(1)
         room = self.rate / 2 - self.narrowest
         lower = edges[:-1].clamp(1e-3 * room, 0.999 * room)
-        # Of the room that is left above its lower edge and the least width, the part that a band takes.
+        # The part that a band takes of the room left above its lower edge plus the minimum width.
         part = (edges[1:] - lower - self.narrowest) / (room - lower)
         self.lower = Bounded(lower, 0, room)
         self.part = Bounded(part.clamp(1e-3, 0.999), 0, 1)
@@ -78,8 +78,8 @@ class FreeFilters(FilterBank):
     Args:
         start: "mel", the Gabor filters on the mel scale (Zeghidour, Usunier, Kokkinos, Schatz, Synnaeve & Dupoux,
             "Learning filterbanks from raw speech for phone recognition", ICASSP 2018, found that it matters); or
-            "noise", nothing known, in the order of the mean frequencies.
-        bank: :class:`FilterBank`'s arguments, whose shape it has too.
+            "noise", random taps, in the order of their mean frequencies.
+        bank: the other arguments of :class:`FilterBank`, whose shape applies too.
     """
 
     def __init__(self, rate: float, filters: int = 40, *, start: str = "mel", **bank: Any) -> None:
@@ -96,7 +96,7 @@ class FreeFilters(FilterBank):
 
 
 def gabor(time: Tensor, centre: Tensor, bandwidth: Tensor) -> Tensor:
-    """Gabor filters (filters, taps) around ``centre`` in Hz, of half power ``bandwidth`` / 2 away: both (filters, 1).
+    """Gabor filters (filters, taps) around ``centre``, at half power ``bandwidth`` / 2 away; both (filters, 1), in Hz.
 
     The envelope exp(-t^2 / 2 sigma^2) has the response exp(-(2 pi sigma f)^2 / 2), whose square is a half at
     f = bandwidth / 2 where sigma = sqrt(ln 2) / (pi bandwidth).
@@ -106,20 +106,20 @@ def gabor(time: Tensor, centre: Tensor, bandwidth: Tensor) -> Tensor:
 
 
 def mel_bands(count: int, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Centres and bandwidths, in Hz, of triangular bands even on the mel scale: (count,) each."""
+    """Centres and bandwidths, in Hz, of triangular bands evenly spaced on the mel scale: (count,) each."""
     edges = mel_points(count + 2, low, high).float()
     return edges[1:-1], (edges[2:] - edges[:-2]) / 2
 
 
 def _modulated(envelope: Tensor, centre: Tensor, time: Tensor) -> Tensor:
-    """A low-pass moved up to ``centre``."""
+    """A low-pass filter shifted up to ``centre``."""
     phase = 2 * math.pi * centre * time
-    # Not torch.polar: where the envelope is negative, as a sinc is, its gradient has the wrong sign.
+    # Not torch.polar: where the envelope is negative, as a sinc can be, its gradient has the wrong sign.
     return torch.complex(envelope * phase.cos(), envelope * phase.sin())
 
 
 def _by_frequency(responses: Tensor) -> Tensor:
-    """In the order of their mean frequency, weighted by power."""
+    """Sorts responses by their power-weighted mean frequency."""
     power = torch.fft.fft(responses).abs().square()
     frequency = torch.fft.fftfreq(responses.shape[-1]).abs()
     return responses[((power * frequency).sum(-1) / power.sum(-1)).argsort()]

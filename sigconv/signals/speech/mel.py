@@ -1,4 +1,4 @@
-"""The mel scale of pitch, as the field's two toolkits have it."""
+"""The mel scale of pitch, in its two common definitions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sigconv.names import known
 SCALES = ("slaney", "htk")
 KNEE_HZ, KNEE_MEL = 1000.0, 15.0
 OCTAVES = math.log(6.4) / 27
-"""Of Slaney's scale above the knee: 27 mels for a factor of 6.4."""
+"""The logarithmic step of one mel on Slaney's scale above the knee: 27 mels for a factor of 6.4."""
 
 
 def to_mel(hz: Tensor, scale: str = "slaney") -> Tensor:
     """Hz to mels.
 
     Args:
-        scale: "slaney", of Slaney's Auditory Toolbox (1998) and librosa: linear up to 1 kHz, logarithmic above; or
-            "htk", of the HTK Book and torchaudio: 2595 log10(1 + f / 700).
+        scale: "slaney", as in Slaney's Auditory Toolbox (1998) and librosa: linear up to 1 kHz, logarithmic above; or
+            "htk", as in the HTK Book and torchaudio: 2595 log10(1 + f / 700).
 
     Raises:
         UsageError: any other scale.
@@ -40,18 +40,18 @@ def from_mel(mel: Tensor, scale: str = "slaney") -> Tensor:
 
 
 def mel_points(count: int, low: float, high: float, scale: str = "slaney") -> Tensor:
-    """Frequencies from ``low`` to ``high`` in Hz, ends included, evenly on the mel scale: (count,), float64."""
+    """Frequencies from ``low`` to ``high`` in Hz, ends included, evenly spaced in mels: (count,), float64."""
     first, last = to_mel(torch.tensor([low, high], dtype=torch.float64), scale)
     return from_mel(torch.linspace(float(first), float(last), count, dtype=torch.float64), scale)
 
 
 def mel_triangles(count: int, low: float, high: float, rate: float, n_fft: int, scale: str = "slaney") -> Tensor:
-    """Triangular bands over the lines of a spectrum, each from its left to its right neighbour's top.
+    """Triangular bands over the bins of a spectrum, each from its left to its right neighbour's peak.
 
-    Of equal area on Slaney's scale, 1 if lines lay 1 Hz apart, and of height 1 on HTK's, as each has it.
+    Following each definition, they have equal area on Slaney's scale, 1 if bins were 1 Hz apart, and height 1 on HTK's.
 
     Returns:
-        (count, n_fft / 2 + 1); a band between two lines is all zeros.
+        (count, n_fft / 2 + 1); a band that falls between two bins is all zeros.
     """
     edges = mel_points(count + 2, low, high, scale).unsqueeze(1)
     left, top, right = edges[:-2], edges[1:-1], edges[2:]

@@ -1,9 +1,9 @@
-"""Features to zero mean and unit deviation, of each recording or of the corpus.
+"""Normalises features to zero mean and unit variance, over each recording or over the corpus.
 
-Padding does not count. A frame of digital silence, as zeros around a recording give, has every band at its least of
-that recording: at the floor of log features, at zero in PCEN. How many there are says how long the recording was, not
-how it sounds, and in a short word they would be most of the mean. They are left out of means and deviations, and come
-out well below zero. Not so in MFCC, whose coefficients have no floor: there all frames count.
+Padding does not count. In a frame of digital silence, as zeros around a recording give, every band is at its minimum
+over that recording: at the floor of log features, at zero in PCEN. The number of these frames shows how long the
+recording was, not how it sounds, and in a short word they would dominate the mean. They are left out of means and
+deviations, and come out well below zero. MFCC are the exception: they have no floor, so there all frames count.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sigconv.signals import check
 
 
 class UtteranceNorm(nn.Module):
-    """Each recording to zero mean and unit deviation, by itself: level and distance go out.
+    """Scales each recording by itself to zero mean and unit variance, which removes level and distance.
 
     Args:
-        over: "all", bands and time together, which takes out the level alone and keeps the shape of the spectrum;
-            "bands", each band over time by itself, which takes out the colour of microphone and voice too, but blows a
-            band up that hardly changes, as one does that is near its floor; or "means", each band to zero mean, and
-            all together to unit deviation, which takes out colour and blows up nothing.
-        epsilon: added to the variance, so that a recording without any change becomes zero, not noise.
+        over: "all", bands and time together, which removes only the level and keeps the shape of the spectrum;
+            "bands", each band over time by itself, which also removes the colour of microphone and voice, but amplifies
+            a band that hardly changes, such as one near its floor; or "means", each band to zero mean, and all
+            together to unit variance, which removes the colour and amplifies nothing.
+        epsilon: added to the variance, so that a constant recording becomes zero, not noise.
 
-    Shape: (B, C, F, frames) to the same shape and dtype; computed in float32 at least.
+    Shape: (B, C, F, frames) to the same shape and dtype; computed in at least float32.
 
     Raises:
-        UsageError: another ``over``; at call, another number of axes.
+        UsageError: an unknown ``over``; at call, another number of axes.
     """
 
     def __init__(self, over: str = "bands", epsilon: float = 1e-5) -> None:
@@ -52,15 +52,15 @@ class UtteranceNorm(nn.Module):
 
 
 class PeakNorm(nn.Module):
-    """Levels in dB by their distance to the loudest point of each recording: 2 at the peak, -2 `range_db` below it.
+    """Scales levels in dB by their distance from the loudest point of each recording: 2 there, -2 `range_db` below it.
 
-    What is further below counts as no more than that, so that a quiet room and digital silence look alike. Mean and
-    deviation, which silence and noise in and around a word move, play no part.
+    Anything lower becomes -2 too, so that a quiet room and digital silence look alike. Mean and deviation, which depend
+    on the silence and noise in and around a word, play no part.
 
     Args:
         range_db: the range that matters, in dB.
 
-    Shape: (B, C, F, frames) to the same shape and dtype; computed in float32 at least.
+    Shape: (B, C, F, frames) to the same shape and dtype; computed in at least float32.
 
     Raises:
         UsageError: a range that is not positive; at call, another number of axes.
@@ -81,14 +81,14 @@ class PeakNorm(nn.Module):
 
 
 class CorpusNorm(nn.Module):
-    """Each band to zero mean and unit deviation over the training set.
+    """Scales each band to zero mean and unit variance over the training set.
 
-    Differences between recordings, in level and colour, stay. Before :meth:`fit`, the features pass as they are.
+    Differences between recordings, in level and colour, remain. Before :meth:`fit`, features pass through unchanged.
 
     Args:
         bands: how many the features have.
 
-    Shape: (B, C, bands, frames) to the same shape and dtype; computed in float32 at least.
+    Shape: (B, C, bands, frames) to the same shape and dtype; computed in at least float32.
 
     Raises:
         UsageError: at call, another number of bands.
@@ -111,10 +111,10 @@ class CorpusNorm(nn.Module):
 
     @torch.no_grad()
     def fit(self, signals: Iterable[Tensor]) -> None:
-        """Set mean and deviation from batches of features (B, C, bands, frames); a band without any change keeps 1.
+        """Set mean and deviation from batches of features (B, C, bands, frames); a constant band gets deviation 1.
 
         Raises:
-            UsageError: there is no batch, or none but silence; a value is not finite. The buffers stay as they were.
+            UsageError: there is no batch, or only silence; a value is not finite. The buffers stay as they were.
         """
         count, total, squares, shift = torch.zeros(1), torch.zeros(1), torch.zeros(1), None
         for features in signals:
@@ -123,7 +123,7 @@ class CorpusNorm(nn.Module):
                 raise UsageError("CorpusNorm: the features of a recording are not finite; look for a damaged recording")
             weight = sounding(x).squeeze(-2)
             x = x.movedim(-2, 0)  # (bands, B, C, frames)
-            if shift is None:  # about the mean, so that the sum of squares keeps its digits
+            if shift is None:  # about the mean, so that the sum of squares keeps its precision
                 shift = x.flatten(1).mean(1).reshape(-1, 1, 1, 1)
                 count, total, squares = count.to(x), total.to(x), squares.to(x)
             away = x - shift
@@ -150,7 +150,7 @@ class CorpusNorm(nn.Module):
 def sounding(features: Tensor) -> Tensor:
     """Which frames are not digital silence: (B, C, F, frames) -> (B, C, 1, frames), bool.
 
-    Silence is a frame in which each band is at its least of the recording, to within 1e-6 of the band's range.
+    A frame is silent if each band is at its minimum over the recording, to within 1e-6 of the band's range.
     """
     features = features.detach()
     least, most = features.amin(-1, keepdim=True), features.amax(-1, keepdim=True)

@@ -16,19 +16,19 @@ class EnergyNorm(nn.Module):
 
         (E / (epsilon + M)^gain + bias)^power - bias^power
 
-    Automatic gain control in each band: distance, microphone and steady noise go out, onsets come forward. The numbers
-    at the start are those of the paper, Wang, Getreuer, Hughes, Lyon & Saurous, "Trainable frontend for robust and
-    far-field keyword spotting", ICASSP 2017.
+    This is automatic gain control in each band: it removes the effects of distance, microphone and steady noise, and
+    emphasises onsets. The defaults are those of the paper, Wang, Getreuer, Hughes, Lyon & Saurous, "Trainable frontend
+    for robust and far-field keyword spotting", ICASSP 2017.
 
     Args:
         bands: how many there are.
         hop: from a frame to the next, in seconds.
         time_constant: of the mean, in seconds: s = 1 - exp(-hop / time_constant).
-        gain, bias, power: of the formula: gain and power between 0 and 1, bias between 0 and 10.
+        gain, bias, power: as in the formula: gain and power between 0 and 1, bias between 0 and 10.
         epsilon: energy below which a band counts as silent rather than as something to be amplified.
-        learned: whether gain, bias, power and s are trained, for each band by itself; they keep within their bounds.
+        learned: whether gain, bias, power and s are trained, for each band separately; they stay within their bounds.
 
-    Shape: (B, C, bands, frames) to the same, C any number.
+    Shape: (B, C, bands, frames) to the same, for any C.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class EnergyNorm(nn.Module):
         self.epsilon = epsilon
         per_band = torch.ones(bands, 1)
         self.gain = Bounded(per_band * gain, 0, 1, learned)
-        self.bias = Bounded(per_band * bias, 1e-3, 10, learned)  # at 0 its root has no derivative
+        self.bias = Bounded(per_band * bias, 1e-3, 10, learned)  # its root has no derivative at 0
         self.power = Bounded(per_band * power, 1e-3, 1, learned)
         self.smoothing = Bounded(-torch.expm1(-per_band * hop / time_constant), 0, 1, learned)
 

@@ -1,8 +1,8 @@
-"""Power of sound over time and frequency, what every feature of the spectrum starts from.
+"""Power of sound over time and frequency, from which all spectral features start.
 
-A frame lies around its time: frame t around t * hop, T // (hop in samples) + 1 of them. Beyond its ends a recording is
+Frames are centred: frame t lies around t * hop, and there are T // (hop in samples) + 1. Beyond its ends a recording is
 taken to be silent, so that zeros appended to it change nothing in the frames before them. All is computed in full
-precision, under autocast too: half precision has not the range of sound.
+precision, even under autocast: half precision lacks the dynamic range of sound.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from sigconv.signals.speech.waveform import as_waveform
 
 
 class PowerSpectrum(nn.Module):
-    """Power of each frequency over time: |STFT|^2 through a Hann window, not scaled.
+    """Power of each frequency over time: |STFT|^2 with a Hann window, not scaled.
 
     Args:
         rate: samples a second, in Hz.
-        window: length of a frame, in seconds. The transform has the next power of two at least as long.
+        window: length of a frame, in seconds. The transform's length is the next power of two.
         hop: from a frame to the next, in seconds.
 
     Shape: (B, 1, T) to (B, 1, n_fft / 2 + 1, frames).
 
     Raises:
-        UsageError: a window or a hop that cannot be; at call, no mono sound, or sound shorter than a window.
+        UsageError: an invalid window or hop; at call, sound that is not mono, or is shorter than a window.
     """
 
     taper: Tensor
@@ -77,21 +77,21 @@ class PowerSpectrum(nn.Module):
 
 
 class MelSpectrum(PowerSpectrum):
-    """Power in bands that are triangles evenly spaced on the mel scale.
+    """Power in triangular bands that are evenly spaced on the mel scale.
 
     Args:
         mels: how many bands.
         low: lower edge of the lowest band, in Hz.
         high: upper edge of the highest, in Hz; half the rate if None.
-        scale: "slaney", linear below 1 kHz, with triangles of equal area, as librosa has it; or "htk", with triangles
-            of equal height, as torchaudio has it. Slaney's low bands are the wider ones, and so suit short windows: of
-            40 up to 4 kHz each is at least 110 Hz wide, where HTK's lowest has 60 Hz, two lines of the spectrum.
-        Others: as of :class:`PowerSpectrum`.
+        scale: "slaney", linear below 1 kHz, with triangles of equal area, as in librosa; or "htk", with triangles of
+            equal height, as in torchaudio. Slaney's low bands are wider, and so suit short windows better: with 40 up
+            to 4 kHz, each is at least 110 Hz wide, whereas HTK's lowest is 60 Hz wide, two bins of the spectrum.
+        Others: as in :class:`PowerSpectrum`.
 
     Shape: (B, 1, T) to (B, 1, mels, frames).
 
     Raises:
-        UsageError: edges that cannot be; a band so narrow that it holds no frequency of the transform.
+        UsageError: invalid edges; a band so narrow that it holds no frequency of the transform.
     """
 
     filters: Tensor
@@ -135,5 +135,5 @@ class MelSpectrum(PowerSpectrum):
 
 
 def _empty(filters: Tensor) -> int:
-    """How many filters hold nothing."""
+    """How many filters are all zeros."""
     return int((filters.amax(1) <= 0).sum())

@@ -1,4 +1,4 @@
-"""Recordings of any format, rate, channels and length, as one channel of int16 at the rate that is asked for."""
+"""Recordings of any format, rate, number of channels and length, as mono int16 at the requested rate."""
 
 import math
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ __all__ = ["BadRecording", "Recording", "find_faults", "find_offset", "read_reco
 
 SILENCE = 1e-4  # of full scale, -80 dB: three steps of 16 bits
 FULL_SCALE = 0.98  # the highest level of mu-law, which is below that of all other formats, is 0.9803
-OFFSET = 0.05  # of the level: such a step, where zeros are put around a recording, is 26 dB under it
-QUIET = 0.01  # of full scale, -40 dB: under it 16 bits hold less than 60 dB
-TURNED_UP = 0.5  # the peak of what was quiet
+OFFSET = 0.05  # of the level: the step that this makes where a recording is padded with zeros is 26 dB below the level
+QUIET = 0.01  # of full scale, -40 dB: below it, 16 bits hold less than 60 dB
+TURNED_UP = 0.5  # the peak to which a quiet recording is amplified
 CLIPPED_RUN = 3  # samples
 CLIPPED_SHARE = 0.01  # of all samples
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What `read_recording` gives.
+    """What `read_recording` returns.
 
     Args:
-        samples: int16 (1, T), at the rate that was asked for.
+        samples: int16 (1, T), at the requested rate.
         notes: what was done to the sound of the file, and what is wrong with it; for people.
         seconds: its length.
-        faults: those of `find_faults` that can be listened through: "clipped", or none.
+        faults: those of `find_faults` that leave a recording usable: "clipped", or none.
     """
 
     samples: np.ndarray
@@ -40,16 +40,16 @@ class Recording:
 def read_recording(path: str | Path, rate: int, start: float | None = None, end: float | None = None) -> Recording:
     """Reads a file of any format that libsndfile knows: wav, flac, ogg, opus, mp3, aiff and more.
 
-    A file of one channel, 16 bits and the right rate comes as it is, bit for bit. Several channels become their
-    mean; but where they cancel each other, for which a microphone wired the wrong way round is enough, the loudest
-    is taken alone. An offset, as cheap sound cards have it, is removed where it is more than a twentieth of the level.
-    Other rates are resampled without aliases (soxr, high quality). What then goes beyond full scale is turned down as a
-    whole, never cut off; what is finer than 16 bits and very quiet is turned up.
+    A mono file of 16 bits and the right rate is returned bit for bit, apart from an offset. Several channels are
+    averaged; but if they cancel each other, as when one microphone is wired with reversed polarity, only the loudest is
+    used. A DC offset, as from cheap sound cards, is removed if it is more than a twentieth of the level. Other rates
+    are resampled without aliasing (soxr, high quality). What then exceeds full scale is turned down as a whole, never
+    clipped; what is finer than 16 bits and very quiet is turned up.
 
     Args:
         rate: of the result, in Hz.
-        start: seconds into the file at which the piece that is wanted begins; without it, its beginning.
-        end: seconds into the file at which that piece ends; without it, its end.
+        start: where the wanted piece begins, in seconds; by default, the beginning of the file.
+        end: where that piece ends, in seconds from the beginning of the file; by default, the end of the file.
 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty, truncated, silent, or holds NaN or infinite
@@ -78,18 +78,18 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
 def find_faults(channels: np.ndarray) -> list[str]:
     """What is wrong with the samples of a recording: ["silent"], ["clipped"], or nothing.
 
-    Silent: nothing is further than -80 dB of full scale from the mean of its channel (a constant is silent too).
+    Silent: no sample is as far as -80 dB of full scale from the mean of its channel (a constant is silent too).
 
     Clipped: in some channel, at least 1 % of all samples are at full scale (at 98 % of it or beyond) in runs of three
-    or more. A healthy recording that was brought to full scale by its highest peak has a few such samples; one that
-    was recorded too loud has them in every period.
+    or more. A healthy recording whose peak was normalised to full scale has a few such samples; one that was recorded
+    too loud has them in every period.
 
     Args:
         channels: (..., T), T at least 1: int16, or floating with full scale at 1.
     """
     if channels.dtype == np.int16:
         channels = channels.astype(np.float32) / 32768
-    each = channels.reshape(-1, channels.shape[-1])  # one by one below: a long recording fills the memory
+    each = channels.reshape(-1, channels.shape[-1])  # one by one below, since a long recording fills the memory
     if max(max(channel.max() - channel.mean(), channel.mean() - channel.min()) for channel in each) < SILENCE:
         return ["silent"]
     limit = CLIPPED_SHARE * channels.shape[-1]
@@ -98,7 +98,7 @@ def find_faults(channels: np.ndarray) -> list[str]:
 
 
 def _in_runs(chosen: np.ndarray) -> int:
-    """How many of the chosen samples, bool (T,), stand in runs of CLIPPED_RUN or more."""
+    """How many of the chosen samples, bool (T,), are in runs of CLIPPED_RUN or more."""
     edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
     lengths = edges[1::2] - edges[::2]
     return int(lengths[lengths >= CLIPPED_RUN].sum())
@@ -110,7 +110,7 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
     if count == 1:
         return channels[0]
     mix, energies = channels.mean(axis=0), np.array([channel.var() for channel in channels])
-    # Channels that have nothing to do with each other make a mix of the sum of their energies / count^2.
+    # Uncorrelated channels give a mix whose energy is the sum of theirs / count^2.
     if mix.var() < 0.1 * energies.sum() / count**2:
         loudest = int(energies.argmax())
         notes.append(f"{count} channels cancel each other: number {loudest + 1}, the loudest, taken alone")
@@ -120,7 +120,7 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def find_offset(sound: np.ndarray) -> float:
-    """The mean of (T,), where it is more than a twentieth of the level; zero elsewhere."""
+    """The mean of (T,) if it is more than a twentieth of the level, else zero."""
     mean = float(sound.mean(dtype=np.float64))
     return mean if abs(mean) > OFFSET * float(sound.std(dtype=np.float64)) else 0.0
 
@@ -134,12 +134,12 @@ def _without_offset(sound: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def _quantise(sound: np.ndarray, notes: list[str]) -> np.ndarray:
-    """float (T,) to int16; the inverse of what makes floats of 16 bits when they are read."""
+    """Float (T,) to int16; the inverse of the conversion of 16 bits to float when a file is read."""
     peak = float(np.abs(sound).max())
     if peak > 1:
         sound = sound / peak
         notes.append(f"turned down by {20 * math.log10(peak):.1f} dB, to stay within full scale")
-    elif peak < QUIET and (sound * 32768 % 1).any():  # what has come in 16 bits gains nothing
+    elif peak < QUIET and (sound * 32768 % 1).any():  # what was read from 16 bits gains nothing
         sound = sound * (TURNED_UP / peak)
         notes.append(f"turned up by {20 * math.log10(TURNED_UP / peak):.1f} dB, as 16 bits would hold little of it")
     return np.clip(np.rint(sound * 32768), -32768, 32767).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Decodes sound files, and finds out the damaged ones that a decoder alone takes for whole."""
+"""Decodes sound files, and detects damaged ones that a decoder alone would take for complete."""
 
 import os
 import shlex
@@ -11,19 +11,19 @@ import soundfile
 from sigconv.errors import UsageError
 
 READABLE = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64")
-CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka")  # sound, but not to libsndfile
+CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka")  # sound, but not for libsndfile
 
-UNKNOWN_LENGTH = 1 << 48  # libsndfile gives more frames than this for flac that was written into a pipe
-STREAMED = 0x7FFFF000  # programs that write wav into a pipe give this length or more, or 0
+UNKNOWN_LENGTH = 1 << 48  # libsndfile reports more frames than this for flac that was written to a pipe
+STREAMED = 0x7FFFF000  # programs that write wav to a pipe declare this length or more, or 0
 MALFORMED, LOST_SYNC = 3, 158  # libsndfile's error codes
-TOLERANCE = 0.05  # an mp3 without index has an estimated length only
+TOLERANCE = 0.05  # the length of an mp3 without an index is only an estimate
 
 
 class BadRecording(UsageError):  # noqa: N818 (it is the recording that is bad)
     """A file that gives no usable sound.
 
     `reason` says why in a word or two: "missing", "unreadable", "not audio", "empty", "truncated", "not finite",
-    "silent", or such as "m4a, not readable".
+    "silent", or for example "m4a, not readable".
     """
 
     def __init__(self, path: Path, reason: str, detail: str) -> None:
@@ -38,7 +38,7 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
     """The samples of a file, float32 (C, T) with full scale at 1 and T at least 1, and their rate in Hz.
 
     Args:
-        start, end: seconds; the piece that is wanted. All of the file without them.
+        start, end: the wanted piece, in seconds; by default the whole file.
 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty or truncated.
@@ -52,8 +52,8 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
             _check_length(path, raw, size)
             descriptor = raw.fileno()
             os.lseek(descriptor, 0, os.SEEK_SET)
-            # By number: given the file itself libsndfile reads by calling Python, and an interruption in there is lost
-            # and taken for the file's end.
+            # By descriptor: given the file object, libsndfile reads through callbacks into Python, in which an
+            # interrupt is lost and taken for the end of the file.
             with soundfile.SoundFile(descriptor, closefd=False) as file:
                 if file.frames > UNKNOWN_LENGTH:
                     raise BadRecording(path, "unreadable", f"it does not tell its length. Convert it: {convert}")
@@ -89,10 +89,10 @@ def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float
 
 
 def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
-    """Raises BadRecording where the file ends before its sound does.
+    """Raises BadRecording if the file ends before its sound does.
 
-    libsndfile reads what there is, and does not tell: of wav and aiff, whose header gives the length of the samples,
-    and of ogg, whose last page is marked as the last.
+    libsndfile reads what there is, without an error. This checks wav and aiff, whose header gives the length of the
+    samples, and ogg, whose last page is marked as such.
     """
     kind = raw.read(12)[:4]
     if kind in (b"RIFF", b"FORM"):
@@ -107,6 +107,6 @@ def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
         raw.seek(max(0, size - (1 << 16)))  # a page is shorter than that
         tail = raw.read()
         page = tail[max(0, tail.rfind(b"OggS")) :]
-        # RFC 3533: flags, 4 for the last page, in byte 5; in byte 26 how many lengths of segments follow.
+        # RFC 3533: byte 5 holds flags, 4 for the last page; byte 26 the number of segment lengths that follow.
         if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
             raise BadRecording(path, "truncated", "its last page is missing or not whole")

@@ -1,4 +1,4 @@
-"""Spectrograms that hide a part of themselves, or another vocal tract's: batched augmentation on the device."""
+"""Spectrograms that are partly masked, or of another vocal tract: batched augmentation on the device."""
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,9 @@ from sigconv.signals.speech.voice import vocal_tract_map
 
 
 class SpectrogramAugmentation(nn.Module):
-    """What all augmentation of spectrograms has in common; a subclass says how in `augment`.
+    """Base class of all augmentation of spectrograms; a subclass implements `augment`.
 
-    Active in training mode only; in evaluation the spectrograms pass. Every draw is independent per example and
+    Active in training mode only; in evaluation the spectrograms pass through. Every draw is independent per example and
     comes from torch's global generator of the device: ``torch.manual_seed`` alone reproduces a batch.
 
     Shape: (B, 1, F, frames) of any floating dtype, to the same shape and dtype.
@@ -35,14 +35,14 @@ class SpectrogramAugmentation(nn.Module):
             return self.augment(spectrograms)
 
     def augment(self, spectrograms: Tensor) -> Tensor:
-        """The same shape and dtype."""
+        """Spectrograms to the same shape and dtype."""
         raise NotImplementedError
 
 
 class SpecAugment(SpectrogramAugmentation):
-    """Hide bands of frequency and stretches of time behind the mean of their spectrogram.
+    """Replace bands of frequency and stretches of time by the mean of their spectrogram.
 
-    The width of each mask is uniform over the whole numbers from 0 to its limit, then its place is; masks may overlap.
+    Each mask's width is uniform over the whole numbers from 0 to its limit, then so is its place; masks may overlap.
 
     Args:
         time: greatest width of a mask in time, as a share of the frames, rounded down to whole ones.
@@ -51,7 +51,7 @@ class SpecAugment(SpectrogramAugmentation):
         frequency_masks: how many in frequency.
 
     Park, Chan, Zhang, Chiu, Zoph, Cubuk and Le (2019), "SpecAugment: a simple data augmentation method for automatic
-    speech recognition", without its warp in time, which they found to do little. There time is given in frames.
+    speech recognition", without its time warping, which they found to matter little. There, time is given in frames.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class SpecAugment(SpectrogramAugmentation):
 class VocalTractWarp(SpectrogramAugmentation):
     """Give every mel spectrogram a longer or shorter vocal tract: warp its frequency axis.
 
-    What is at a frequency goes to the frequency that `vocal_tract_map` makes of it, by a factor uniform in
-    [1 - limit, 1 + limit]. Bands are found by the mel scale and read between their centres by linear interpolation:
-    right for levels in dB or other logarithms. At the edges the outermost band goes on. Unlike `VocalTract` this
-    moves the harmonics of the voice along with its formants, where the bands are narrow enough to show them.
+    Every frequency moves to where `vocal_tract_map` takes it, by a factor uniform in [1 - limit, 1 + limit]. Between
+    the centres of bands on the mel scale, values are interpolated linearly, which is right for levels in dB or other
+    logarithms. At the edges the outermost band is repeated. Unlike `VocalTract` this moves the harmonics of the voice
+    along with its formants, where the bands are narrow enough to resolve them.
 
     Args:
         rate: samples per second of the sound, in Hz.
         limit: greatest relative change; 0.1 in the paper, 0.2 for children.
-        low: lower edge of the lowest mel band, in Hz, as the features have it.
+        low: lower edge of the lowest mel band, in Hz, as in the features.
         high: upper edge of the highest, in Hz; None is half the rate.
         scale: "slaney" or "htk".
 
@@ -119,7 +119,7 @@ class VocalTractWarp(SpectrogramAugmentation):
         return (weights @ precise.squeeze(1)).unsqueeze(1).to(spectrograms.dtype)
 
     def source(self, factor: Tensor, bands: int) -> Tensor:
-        """Where each band comes from, by `factor` (B, 1, 1): (B, 1, bands), as a number of bands from the lowest."""
+        """Where each band comes from, for `factor` (B, 1, 1): (B, 1, bands), in bands from the lowest."""
         first, last = to_mel(torch.tensor([self.low, self.high], dtype=torch.float64), self.scale).tolist()
         step = (last - first) / (bands + 1)
         centre = first + step * torch.arange(1, bands + 1, device=factor.device, dtype=factor.dtype)

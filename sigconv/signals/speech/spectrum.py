@@ -1,7 +1,7 @@
 """Features of sound from its short-time spectrum: spectrogram, log mel bands, cepstrum, per-channel normalised energy.
 
 Each is a module from raw signals to a picture of them: (B, 1, T), int16 or floating, to (B, 1, F, frames) of float32,
-or of float64 for a signal of that; F goes from low to high frequency. Frames and precision are those of
+or of float64 for a float64 signal; F runs from low to high frequency. Frames and precision are as in
 :mod:`sigconv.signals.speech.power`.
 """
 
@@ -23,7 +23,7 @@ class Spectrogram(PowerSpectrum):
 
     Args:
         range_db: the dynamic range, in dB below the loudest point of each recording; None for no such floor.
-        Others: as of :class:`PowerSpectrum`.
+        Others: as in :class:`PowerSpectrum`.
 
     Shape: (B, 1, T) to (B, 1, n_fft / 2 + 1, frames).
     """
@@ -40,13 +40,13 @@ class Spectrogram(PowerSpectrum):
 
 
 class LogMel(MelSpectrum):
-    """Log power in mel bands, in dB, by :func:`decibels`: what most networks for speech look at.
+    """Log power in mel bands, in dB, by :func:`decibels`: the usual input of speech networks.
 
-    In dB rather than nepers, as the range is, and as everybody reads it; networks want a normalisation behind either.
+    In dB rather than nepers, as the range is, and as is customary; networks need a normalisation after either.
 
     Args:
         range_db: the dynamic range, in dB below the loudest point of each recording; None for no such floor.
-        Others: as of :class:`MelSpectrum`.
+        Others: as in :class:`MelSpectrum`.
 
     Shape: (B, 1, T) to (B, 1, mels, frames).
     """
@@ -73,17 +73,17 @@ class LogMel(MelSpectrum):
 
 
 class MFCC(LogMel):
-    """Mel-frequency cepstral coefficients and their changes in time, one below the other.
+    """Mel-frequency cepstral coefficients and their deltas (changes in time), stacked along the frequency axis.
 
     The orthonormal cosine transform (DCT-II) of the log mel bands in dB: coefficient 0 is loudness, the next few the
     shape of the spectrum. Davis & Mermelstein, "Comparison of parametric representations for monosyllabic word
-    recognition in continuously spoken sentences", 1980. Changes are the slope of the line of least squares through five
-    frames, :func:`deltas`; the changes of changes are the same of them, as in HTK.
+    recognition in continuously spoken sentences", 1980. Deltas are the slope of the least-squares line through five
+    frames, :func:`torchaudio.functional.compute_deltas`; further deltas are the deltas of these, as in HTK.
 
     Args:
         coefficients: how many are kept, the lowest first; at most as many as mels.
-        deltas: how many times changes are taken: 0, 1 or 2, or more.
-        Others: as of :class:`LogMel`.
+        deltas: how many times deltas are taken: 0 or more.
+        Others: as in :class:`LogMel`.
 
     Shape: (B, 1, T) to (B, 1, coefficients * (1 + deltas), frames).
     """
@@ -126,7 +126,7 @@ class PCEN(MelSpectrum):
 
     Args:
         learned: whether the parameters of each band are trained with the network.
-        Others: as of :class:`MelSpectrum`.
+        Others: as in :class:`MelSpectrum`.
 
     Shape: (B, 1, T) to (B, 1, mels, frames).
     """

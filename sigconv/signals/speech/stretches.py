@@ -1,15 +1,15 @@
-"""Where in a long recording something is said."""
+"""Finds where in a long recording something is said."""
 
 import numpy as np
 
 from sigconv.signals.length import slide
 
 FRAME = 0.02  # seconds
-RANGE_DB = 35  # below the loudest frame nothing counts
-ABOVE_NOISE_DB = 6  # above what is there in the quietest tenth of the recording
+RANGE_DB = 35  # frames further below the loudest one do not count
+ABOVE_NOISE_DB = 6  # nor frames that are not this far above the quietest tenth of the recording
 PAUSE = 0.2  # seconds: shorter ones are part of a word, such as the closure of a stop
-SHORTEST = 0.06  # seconds: shorter ones are clicks
-MARGIN = 0.15  # seconds of what is around, at most
+SHORTEST = 0.06  # seconds: shorter stretches are clicks
+MARGIN = 0.15  # seconds of the surroundings, at most
 
 
 def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
@@ -34,8 +34,8 @@ def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
 def cut_windows(samples: np.ndarray, rate: float, length: int) -> list[tuple[int, int]]:
     """The pieces of a recording to look at one by one, none longer than `length`: (first, end) in samples.
 
-    Each stretch between pauses is one, with the quiet around it up to the middle of the pause, or `MARGIN`, or what
-    `length` has room for. Over a stretch that is too long by itself a window slides in steps of half its length.
+    Each stretch between pauses is one, with the quiet around it up to the middle of the pause, `MARGIN` or what
+    `length` has room for, whichever is least. Over a stretch longer than `length`, a window slides by half its length.
     """
     stretches = find_stretches(samples, rate)
     margin = round(MARGIN * rate)

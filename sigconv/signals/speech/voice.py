@@ -15,8 +15,8 @@ class Speed(WaveformAugmentation):
     """Play every recording faster or slower: its pitch, formants and tempo go up or down together.
 
     The factor is in [1 / (1 + limit), 1 + limit], uniform in its logarithm; above 1 is faster and higher. The
-    window keeps its length and its middle its place: what is played beyond the ends is lost, and zeros are around a
-    recording that has become too short.
+    window keeps its length, and its middle stays in place: what is played beyond the ends is lost, and a recording
+    that has become too short is padded with zeros.
 
     Args:
         limit: greatest relative change; 0.2 is a factor from 0.83 to 1.2.
@@ -34,7 +34,7 @@ class VocalTract(WaveformAugmentation):
     """Give every recording a longer or shorter vocal tract: its formants move, its pitch and tempo stay.
 
     The formants are multiplied by a factor in [1 / (1 + limit), 1 + limit], uniform in its logarithm; see
-    `scale_formants`. Men, women and children lie within about 0.8 to 1.25 of each other.
+    `scale_formants`. Men, women and children differ by factors within about 0.8 to 1.25.
 
     Args:
         rate: samples per second, in Hz.
@@ -54,7 +54,7 @@ class VocalTract(WaveformAugmentation):
 class Pitch(WaveformAugmentation):
     """Say every recording in a higher or lower voice: its pitch and tempo go up or down together, its formants stay.
 
-    It is played at another speed, and its formants are then put back.
+    It is played at another speed, and its formants are then moved back.
 
     Args:
         rate: samples per second, in Hz.
@@ -75,9 +75,9 @@ class Pitch(WaveformAugmentation):
 def resample(waveform: Tensor, factor: Tensor) -> Tensor:
     """Play (B, 1, T) `factor` (B, 1, 1) times as fast about its middle; zeros where there is nothing to play.
 
-    The sound is oversampled twice by FFT, which also takes out what a faster speed would lift above half the sampling
-    rate, and read between its samples by cubic B-splines, whose droop is undone in the same spectrum. Images are thus
-    at most (v / (4 - v))^4 of a sound at v times half the rate: -94 dB at a quarter, -67 dB at a half.
+    The sound is oversampled by two by FFT, which also removes what a faster speed would move above half the sampling
+    rate, and interpolated by cubic B-splines, whose droop is compensated in the same spectrum. Images are thus at most
+    (v / (4 - v))^4 of a sound at v times half the rate: -94 dB at a quarter, -67 dB at a half.
     """
     samples = waveform.shape[-1]
     length = fft_length(samples + 64)  # room for the ringing of the low-pass at the ends
@@ -115,13 +115,13 @@ MOST_GAIN_DB = 25.0  # where there is hardly anything to amplify
 
 
 def scale_formants(waveform: Tensor, factor: Tensor, rate: float) -> Tensor:
-    """Multiply the formants of (B, 1, T) by `factor` (B, 1, 1) and leave its pitch and tempo.
+    """Multiply the formants of (B, 1, T) by `factor` (B, 1, 1), keeping its pitch and tempo.
 
     Each frame of 32 ms is filtered by the ratio of its spectral envelope with a warped frequency axis, by
     `vocal_tract_map`, to the envelope as it is. The envelope is the true envelope of Roebel and Rodet (2005),
     "Efficient spectral envelope estimation and its application to pitch shifting and envelope preservation": a
-    cepstrum that is shorter than a period of the voice, and so knows formants but not harmonics, is led over the tops
-    of the harmonics in a few steps. A sum of cosines, it is known at any frequency without interpolation.
+    cepstrum shorter than a period of the voice, which thus captures formants but not harmonics, is raised to the peaks
+    of the harmonics in a few steps. As a sum of cosines, it can be evaluated at any frequency without interpolation.
     """
     count, _, samples = waveform.shape
     hop = max(1, round(0.016 * rate))
@@ -155,7 +155,7 @@ def scale_formants(waveform: Tensor, factor: Tensor, rate: float) -> Tensor:
 def vocal_tract_map(frequency: Tensor, factor: Tensor, rate: float) -> Tensor:
     """Multiply frequencies in Hz by `factor`, and keep 0 and half the sampling rate where they are.
 
-    From 0 to a knee it is the factor alone, and from there on a straight line. The knee, or for factors above 1 its
+    Up to a knee, it multiplies by the factor; above, it is another straight line. The knee, or for factors above 1 its
     image, is at 4800 Hz or at 0.8 of half the rate, whichever is less: formants lie below. The map by 1 / factor
     undoes it. Jaitly and Hinton (2013), "Vocal tract length perturbation (VTLP) improves speech recognition".
     """

@@ -1,4 +1,4 @@
-"""Sound as the network's modules take it."""
+"""Sound in the form in which the network's modules take it."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from sigconv.signals import check
 def as_waveform(signal: Tensor) -> Tensor:
     """(B, 1, T) of integers, as a corpus keeps them, to float32 in [-1, 1); floating point passes as it is.
 
-    Raises UsageError for any other shape: several channels are to be mixed down to one before.
+    Raises UsageError for any other shape: several channels have to be mixed down to one beforehand.
     """
     if signal.ndim != 3 or signal.shape[1] != 1:
         raise UsageError(f"a batch of mono sound has the shape (batch, 1, samples), not {tuple(signal.shape)}")
@@ -25,14 +25,14 @@ class Waveform(nn.Module):
     """Raw samples for networks that take them as they are.
 
     Args:
-        normalise: of each recording by itself: "none"; "peak", its loudest sample to 1 or -1; or "standard", zero mean
-            and unit deviation. Samples of exactly zero do not count for the latter and stay zero, so that padding
+        normalise: for each recording by itself: "none"; "peak", its loudest sample to 1 or -1; or "standard", zero mean
+            and unit variance. Samples of exactly zero do not count for the latter and stay zero, so that padding
             changes nothing and has no step at its edge. Silence stays silence.
 
-    Shape: (B, 1, T), int16 or floating, to the same in floating point, as of :func:`as_waveform`.
+    Shape: (B, 1, T), int16 or floating, to the same in floating point, as by :func:`as_waveform`.
 
     Raises:
-        UsageError: another ``normalise``; at call, no mono sound.
+        UsageError: an unknown ``normalise``; at call, sound that is not mono.
     """
 
     def __init__(self, normalise: str = "standard") -> None:
