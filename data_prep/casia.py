@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from data_prep.characters import CHARACTERS, framed
+from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
+from sigconv.signals.image.characters import framed
 
 VALIDATION = 0.05  # of the training writers
 _HEAD = struct.Struct("<I2sHH")  # bytes of the record, the character's code, width, height; then the pixels, paper 255

@@ -15,13 +15,14 @@ from fontTools.ttLib import TTFont, TTLibError
 from matplotlib.font_manager import findSystemFonts
 from PIL import Image, ImageDraw, ImageFont
 
-from data_prep.characters import CHARACTERS, framed
+from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
 from data_prep.script import run
 from data_prep.splits import place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.image import RandomWarp
+from sigconv.signals.image.characters import framed
 
 DRAWN = 96  # pixels at which a glyph is rendered, before it is brought to its size
 HELD_OUT = {"validation": 1, "test": 4}  # pictures of each character; see `prepare`

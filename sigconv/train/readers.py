@@ -11,6 +11,7 @@ from torch import Tensor
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length, pad_to_length, slide
 
+DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
 About = Mapping[str, Any]  # what a run knows of its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
 
 
@@ -35,6 +36,11 @@ def check_readable(run: object, about: About) -> None:
     """Raises UsageError where there is no way from files to the signals that the run was trained on."""
     if about["kind"] not in READERS:
         raise UsageError(f"{run} was trained on {about['kind']}; there is no reader of such files yet.")
+    if about["kind"] == "image" and tuple(about["shape"]) not in (DIGIT, CHARACTER):
+        shape = "x".join(map(str, about["shape"]))
+        raise UsageError(
+            f"{run} was trained on pictures of {shape}; files are read as digits of 1x28x28 or characters of 1x48x48."
+        )
     if about["kind"] == "video" and not about.get("reader"):
         raise UsageError(
             f"{run} was trained on {about['name']}, which was not read from video files: there is no way from a video "
@@ -66,10 +72,13 @@ def _pieces(
 
 
 def _read_image(file: str, about: About) -> Reading:
-    from sigconv.signals.image.digits import read_digit
+    if tuple(about["shape"]) == CHARACTER:
+        from sigconv.signals.image.characters import read_character as read
+    else:
+        from sigconv.signals.image.digits import read_digit as read
 
-    signal, inverted = read_digit(file)
-    return Reading(signal[None], notes=["inverted: a dark digit on light paper"] if inverted else [])
+    signal, inverted = read(file)
+    return Reading(signal[None], notes=["inverted: dark ink on light paper"] if inverted else [])
 
 
 def _read_sound(file: str, about: About) -> Reading:

@@ -11,8 +11,9 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from typer.testing import CliRunner
 
 from data_prep import casia, glyphs
-from data_prep.characters import CHARACTERS, framed
+from data_prep.characters import CHARACTERS
 from sigconv.errors import UsageError
+from sigconv.signals.image.characters import framed
 
 WANTED = CHARACTERS[:3]
 

@@ -1,0 +1,60 @@
+"""Turns a picture of a Chinese character, drawn or photographed, into one as a corpus has them."""
+
+from os import PathLike
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sigconv.errors import UsageError
+from sigconv.signals.image.ink import broadened, cropped, ink_of, pieces_of, read_light_ink
+from sigconv.signals.image.picture import to_bytes
+
+SIZE, INK = 48, 40  # pixels: of a picture, and of the longer side of the character in it
+STROKE = 0.04  # thinnest stroke, as a share of the longer side
+
+
+def read_character(path: str | PathLike[str]) -> tuple[Tensor, bool]:
+    """Read one character from a picture: light on black, its longer side 40 of 48 pixels, in the middle.
+
+    All the ink of the picture counts but specks, for a character may be of strokes far from each other. A sheet of
+    paper is cropped out of its surroundings, uneven light is evened out, and strokes of a thin pen are broadened.
+
+    Args:
+        path: see :func:`sigconv.signals.image.ink.read_light_ink`.
+
+    Returns:
+        The character, uint8 (1, 48, 48), ink up to 255 on 0; and whether it was dark on light and had to be inverted.
+
+    Raises:
+        UsageError: no such file, no picture, or no ink in it.
+    """
+    picture, inverted = read_light_ink(path)
+    already = to_bytes(picture)
+    if already.shape == (SIZE, SIZE) and already.any() and np.array_equal(framed(already)[0], already):
+        return torch.from_numpy(already).unsqueeze(0), inverted
+    ink = ink_of(picture)
+    labels, area, _ = pieces_of(ink)
+    if not area.any():
+        raise UsageError(f"no character found in {path}; it needs to be larger, or to stand out more from its ground")
+    return torch.from_numpy(framed(to_bytes(broadened(cropped(ink, area[labels] > 0), STROKE)))), inverted
+
+
+def framed(ink: NDArray[Any]) -> NDArray[Any]:
+    """(1, SIZE, SIZE) uint8: the character in the middle, its longer side `INK` pixels.
+
+    Args:
+        ink: (height, width) uint8, paper 0; what is around the character is cut off. There must be ink.
+    """
+    rows, columns = np.nonzero(ink.any(1))[0], np.nonzero(ink.any(0))[0]
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = INK / max(drawn.shape)
+    height, width = (max(1, round(scale * side)) for side in drawn.shape)
+    drawn = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    picture = np.zeros((1, SIZE, SIZE), np.uint8)
+    top, left = (SIZE - height) // 2, (SIZE - width) // 2
+    picture[0, top : top + height, left : left + width] = drawn
+    return picture
