@@ -1,6 +1,6 @@
-"""AudioMNIST: 30,000 English digits by 60 speakers, into a corpus: `python data_prep/audiomnist.py`.
+"""Prepares AudioMNIST, 30,000 English digits by 60 speakers, as a corpus: `python data_prep/audiomnist.py`.
 
-The splits share no speaker: they are the five folds for digits of the dataset's authors.
+The splits share no speakers: they are the five folds for digits by the dataset's authors.
 """
 
 import re
@@ -20,7 +20,7 @@ from sigconv.names import named
 
 URL = "https://github.com/soerenab/AudioMNIST/archive/refs/heads/master.tar.gz"
 SPEAKERS, TAKES = 60, 50
-RATE = 16_000  # the originals have 48 kHz
+RATE = 16_000  # the originals are at 48 kHz
 NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>\d\d)_(?P<take>\d+)")
 
 # Five groups of twelve speakers. Fold k trains on groups k, k + 1 and k + 2 (modulo 5), validates on k + 3 and tests on
@@ -54,15 +54,15 @@ def prepare(
     split: str = "fold:0",
     faulty: str = "leave_out",
 ) -> Corpus:
-    """The corpus of a fold, in `folder/fold_0` to `folder/fold_4`, made if it is not there: int16, 16 kHz.
+    """The corpus of a fold, in `folder/fold_0` to `folder/fold_4`, created if it does not exist: int16, 16 kHz.
 
-    What is downloaded stays in `folder/raw`, and serves every fold.
+    Downloads stay in `folder/raw`, and serve every fold.
 
     Args:
-        source: the unpacked dataset, or its folder `data`: what is there is taken. Without one it is downloaded, and
-            must be whole.
+        source: the unpacked dataset, or its folder `data`, taken as it is. Without one, the dataset is downloaded, and
+            must be complete.
         split: "fold:0" to "fold:4". Each trains on 36 speakers, validates on 12 and tests on 12.
-        faulty: what becomes of faulty recordings, see `write_recordings`.
+        faulty: how faulty recordings are handled, see `write_recordings`.
 
     Raises:
         UsageError: there is no such fold; the download fails; the source holds something else; the corpus' folder
@@ -79,7 +79,7 @@ def prepare(
 
 
 def split_speakers(split: str) -> dict[str, str]:
-    """The part in which each speaker is, by name: "01" to "60"."""
+    """The split of each speaker, by name: "01" to "60"."""
     folds = {f"fold:{fold}": fold for fold in range(len(GROUPS))}
     fold = named("split of AudioMNIST", split, folds)
     groups = GROUPS[fold:] + GROUPS[:fold]
@@ -87,7 +87,7 @@ def split_speakers(split: str) -> dict[str, str]:
 
 
 def download(raw: Path) -> Path:
-    """The folder of the recordings, fetched into `raw` where they are not there, and complete."""
+    """The folder of the recordings, downloaded into `raw` if missing; raises UsageError if they are incomplete."""
     unpacked = fetch_unpacked(URL, raw / "audiomnist", None)
     data = find_data(unpacked)
     count = len(_recordings(data))
@@ -101,7 +101,7 @@ def download(raw: Path) -> Path:
 
 
 def find_data(source: Path) -> Path:
-    """The folder with a folder for each speaker: `source`, or `data` wherever in it that is."""
+    """The folder that has a folder for each speaker: `source`, or `data` in it or in one of its subfolders."""
     for data in (source, source / "data", *source.glob("*/data")):
         if _recordings(data):
             return data
@@ -116,7 +116,7 @@ def _recordings(data: Path) -> list[Path]:
 
 
 def list_items(data: Path, parts: dict[str, str]) -> list[Item]:
-    """Each recording with its digit, speaker, and part in the split."""
+    """Each recording with its digit, speaker and split."""
     items: list[Item] = []
     strange: list[str] = []
     for path in _recordings(data):
@@ -139,7 +139,7 @@ def list_items(data: Path, parts: dict[str, str]) -> list[Item]:
 def main(
     folder: Path = Path("data/audiomnist"), source: Path | None = None, split: str = "fold:0", faulty: str = "leave_out"
 ) -> None:
-    """Prepare AudioMNIST in FOLDER, from the unpacked dataset SOURCE or else from its official place.
+    """Prepare AudioMNIST in FOLDER, from the unpacked dataset SOURCE or else from its official site.
 
     SPLIT is fold:0 to fold:4. FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
     """

@@ -1,9 +1,9 @@
-"""/b/, /d/ and /g/ before a vowel, synthesised: `python data_prep/bdg.py`. It needs no download.
+"""Synthesises a corpus of /b/, /d/ and /g/ before a vowel: `python data_prep/bdg.py`. It needs no download.
 
 The task, and the rate of 12 kHz, are those of A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. J. Lang: Phoneme
 recognition using time-delay neural networks. IEEE Transactions on ASSP 37(3):328-339, 1989, whose recordings are not
-public. Voices, vowels, tempo, microphones, rooms and noise are drawn at random. A voice says each of the 15 syllables
-once, and all in one split.
+public. Voices, vowels, tempo, microphones, rooms and noise are drawn at random. Each voice says each of the 15
+syllables once, all in one split.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from sigconv.errors import UsageError
 
 RATE = 12_000
 SAMPLES = 3_600  # 0.3 s of synthesis
-MIDDLE = slice(960, 2_640)  # what is kept: 15 frames of 10 ms, as the paper has them, from centre to centre
+MIDDLE = slice(960, 2_640)  # what is kept: 15 frames every 10 ms, as in the paper, from the first centre to the last
 ONSET = (0.13, 0.17)  # of the vowel, in seconds
 EXAMPLES = (3_000, 500, 1_000)
 VOICES_AT_ONCE = 20
@@ -43,18 +43,18 @@ INFO = CorpusInfo(
 
 
 def prepare(folder: str | Path = "data/bdg", examples: tuple[int, int, int] = EXAMPLES, seed: int = 0) -> Corpus:
-    """The corpus in `folder`, made if it is not there: int16 signals (1, 1680), 0.14 s at 12 kHz.
+    """The corpus in `folder`, created if it does not exist: int16 signals (1, 1680), 0.14 s at 12 kHz.
 
-    The vowel begins in the middle, give or take 20 ms. The same seed gives the same examples, and a smaller corpus is
+    The vowel begins within 20 ms of the middle. The same seed gives the same examples, and a smaller corpus is
     the beginning of a larger one.
 
     Args:
-        examples: in train, validation and test.
-        seed: of all that is drawn.
+        examples: how many in train, validation and test.
+        seed: of all random draws.
 
     Raises:
-        UsageError: `folder` holds a damaged corpus, one made with other arguments, or something else; or there is less
-            than one example in a split, or a seed below 0.
+        UsageError: `folder` holds a damaged corpus, one made with other arguments, or something else; or a split
+            has less than one example, or the seed is below 0.
     """
     if min(examples) < 1 or seed < 0:
         raise UsageError(f"Each split needs an example, and the seed is 0 or more; these are {examples} and {seed}.")
@@ -83,9 +83,9 @@ def synthesise(voices: int, rng: np.random.Generator) -> tuple[list[str], np.nda
 
 
 def record(draw: Draw, speech: np.ndarray) -> np.ndarray:
-    """int16 recordings of the middle of the speech (signals, samples); a voice has its microphone, room and noise."""
-    length = 2 * SAMPLES  # room for the echoes, which would come round to the beginning else
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50) / 1000)  # from 1 kHz
+    """int16 recordings of the middle of the speech (signals, samples); each voice has a microphone, room and noise."""
+    length = 2 * SAMPLES  # room for the echoes, which would otherwise wrap around to the beginning
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50) / 1000)  # relative to 1 kHz
     colour = draw.voice(-2, 2)[:, None] * octaves
     for _ in range(3):  # bumps and dips
         place, width = draw.voice(-3, 2.5)[:, None], draw.voice(0.3, 1)[:, None]
@@ -103,7 +103,7 @@ def record(draw: Draw, speech: np.ndarray) -> np.ndarray:
 
 
 def _room(draw: Draw) -> np.ndarray:
-    """Impulse responses (signals, 0.1 s): the direct sound, and echoes that fade, 10 to 25 dB below it in all."""
+    """Impulse responses (signals, 0.1 s): direct sound, and decaying echoes, 10 to 25 dB below it in total."""
     time = np.arange(RATE // 10) / RATE
     echoes = np.repeat(draw.rng.standard_normal((draw.voices, len(time))), len(SYLLABLES), axis=0)
     echoes *= np.exp(-6.9 * time / draw.voice(0.1, 0.4)[:, None]) * (time > 0.002)  # -60 dB after 0.1 to 0.4 s

@@ -1,6 +1,6 @@
-"""CASIA's handwritten Chinese characters into a corpus: `python data_prep/casia.py --source FOLDER`.
+"""Prepares CASIA's handwritten Chinese characters as a corpus: `python data_prep/casia.py --source FOLDER`.
 
-HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, to be had from the institute on request.
+HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, available from the institute on request.
 """
 
 import struct
@@ -35,13 +35,13 @@ INFO = CorpusInfo(
 
 
 def prepare(folder: str | Path = "data/casia", source: str | Path | None = None) -> Corpus:
-    """The corpus in `folder`, made if it is not there: uint8 images (1, 48, 48), paper 0, ink up to 255.
+    """The corpus in `folder`, created if it does not exist: uint8 images (1, 48, 48), paper 0, ink up to 255.
 
-    A twentieth of the training writers, by the hash of their number, are for validation.
+    About a twentieth of the training writers, by the hash of their number, are for validation.
 
     Args:
-        source: a folder with the unpacked files, `.gnt`, one a writer; those for the test in a folder with "tst" in its
-            name.
+        source: a folder with the unpacked `.gnt` files, one per writer; those for the test are in a folder with "tst"
+            in its name.
 
     Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is
         damaged, or `folder` holds something else.
@@ -85,7 +85,7 @@ def _split(file: Path) -> str:
 def read_gnt(file: Path) -> Iterator[tuple[str, np.ndarray]]:
     """The characters of a file, each with its ink: (height, width) uint8, paper 0.
 
-    Raises UsageError where a record is cut off, or is none.
+    Raises UsageError if a record is cut off or invalid.
     """
     data, begin = file.read_bytes(), 0
     while begin < len(data):

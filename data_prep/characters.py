@@ -1,4 +1,4 @@
-"""The 3,755 common Chinese characters, and what their pictures are in a corpus."""
+"""The 3,755 common Chinese characters."""
 
 # Level 1 of GB 2312-80: rows 16 to 55 of the table, of which the last lacks five cells.
 CHARACTERS = tuple(

@@ -1,4 +1,4 @@
-"""Anybody's own files, below a root: a subfolder a class, speakers by the files' names, sorted into splits."""
+"""Sorts the user's own files below a root into splits: one subfolder per class, speakers found in the file names."""
 
 import re
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ LEAST = 3  # recordings of a class: one for each split
 
 @dataclass(frozen=True)
 class File:
-    """A file below the root, its class (None where there are none), and its split where a folder tells it."""
+    """A file below the root, its class (None if there are none), and its split if a folder gives it."""
 
     path: Path
     source: str
@@ -32,7 +32,7 @@ class File:
 
 
 def list_files(root: Path) -> list[Path]:
-    """All files below `root`, relative to it and sorted; raises UsageError for no folder, or a link to one in it."""
+    """All files below `root`, relative to it and sorted; raises UsageError if it is no folder, or has a link to one."""
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}: name one with a subfolder of recordings for each class.")
     paths = sorted(root.rglob("*"))
@@ -43,7 +43,7 @@ def list_files(root: Path) -> list[Path]:
 
 
 def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:
-    """Those of the kinds (suffixes in lower case); says how many others there are, but for those used otherwise."""
+    """The files of these kinds (suffixes in lower case); prints how many others there are, except those in `used`."""
     chosen = [path for path in files if path.suffix.lower() in kinds and not _is_hidden(path)]
     _tell_skipped(root, set(files).difference(chosen, used))
     return chosen
@@ -65,9 +65,9 @@ def _tell_skipped(root: Path, skipped: Iterable[Path]) -> None:
 
 
 def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
-    """Each file with its class, the name of its subfolder of `root`, or of one of the folders of the splits.
+    """Each file with its class: the name of its subfolder of `root`, or of the split's folder there.
 
-    Raises UsageError: a file is in no class' folder; a class has less than three; some folders are those of splits.
+    Raises UsageError: a file is in no class' folder; a class has fewer than three; only some folders are for splits.
     """
     folders = _folders(root)
     depth = 1 + _has_split_folders(root, folders)
@@ -93,7 +93,7 @@ def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
 
 
 def without_classes(root: Path, files: Sequence[Path]) -> list[File]:
-    """Each file with its split, where the subfolders of `root` are those of the splits."""
+    """Each file without a class, but with its split if the subfolders of `root` are those of the splits."""
     split = _has_split_folders(root, _folders(root))
     loose = [str(path) for path in files if split and len(path.parts) == 1]
     if loose:
@@ -124,7 +124,7 @@ def _has_split_folders(root: Path, folders: Sequence[str]) -> bool:
 
 
 def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
-    """The speaker of each source, by a regular expression with one group; none without it."""
+    """The speaker of each source, found by a regular expression with one group; no speakers if it is None."""
     if pattern is None:
         return {}
     try:
@@ -144,7 +144,7 @@ def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
 
 
 def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation: float, test: float) -> dict[str, str]:
-    """The split of each source; each class is in each split."""
+    """The split of each source. Raises UsageError if a split would lack a class."""
     splits = {file.source: file.split for file in files if file.split}
     if not splits and speakers:
         known = sorted(set(speakers.values()))
@@ -190,7 +190,7 @@ def describe_state(root: Path, files: Iterable[Path]) -> str:
 
 
 def load_unchanged(place: Path, info: CorpusInfo) -> Corpus | None:
-    """As `load_prepared`; raises UsageError as well where the files have changed since."""
+    """Like `load_prepared`, but raises UsageError also if the files have changed since."""
     corpus = load_prepared(place, info)
     if corpus and corpus.info.citation != info.citation:
         raise UsageError(

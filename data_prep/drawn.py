@@ -1,9 +1,9 @@
-"""Drawn mouths that speak sentences of GRID's grammar: `python data_prep/drawn.py`. It needs no download and no face.
+"""Draws mouths that speak sentences of GRID's grammar: `python data_prep/drawn.py`. It needs no download and no face.
 
 The task is that of M. Cooke, J. Barker, S. Cunningham, X. Shao: An audio-visual corpus for speech perception and
 automatic speech recognition. JASA 120(5):2421-2424, 2006. Faces, tempo, light and cameras are drawn at random; a
-speaker is in one split only. What is drawn are visemes (`sigconv.signals.lips.visemes`), so that nobody can tell b
-from p, c from d from t, or l from n.
+speaker is in one split only. Only visemes (`sigconv.signals.lips.visemes`) are drawn, so that b and p look alike, as
+do c, d and t, and l and n.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,21 +56,21 @@ def prepare(
     seed: int = 0,
     mouth: Mapping[str, Any] | None = None,
 ) -> Corpus:
-    """The corpus of a task, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, height, width).
+    """The corpus of a task, in its own folder in `folder`, created if it does not exist: uint8 (C, T, height, width).
 
     Args:
         task: "words": each word is an example, and the corpus has labels. "sentences": each clip of 3 s is one, with a
             text.
-        context: of words, whether to cut out `seconds` around each, moved inside the clip where they would stick out
-            of it; else the word's frames alone.
-        seconds: of a word with its context.
-        clips: in all, a sentence each.
-        speakers: in all, who share the clips; 15 % of them are in validation, and 15 % in the test.
-        seed: of all that is drawn.
-        mouth: settings of `MouthReader`, of which height, width, region, rate and colour count here.
+        context: for words, whether to cut out `seconds` around each, shifted to lie within the clip if needed; or the
+            word's frames alone.
+        seconds: length of a word with its context.
+        clips: total number, one sentence each.
+        speakers: total number, who share the clips; 15 % of them are in validation, and 15 % in the test.
+        seed: of all random draws.
+        mouth: settings of `MouthReader`, of which height, width, region, rate and colour are used here.
 
     Raises:
-        UsageError: there is no such task; the numbers make no corpus; or the corpus' folder holds a damaged corpus or
+        UsageError: there is no such task; the numbers are out of range; or the corpus' folder holds a damaged corpus or
             something else.
     """
     known("task", task, TASKS)
@@ -101,7 +101,7 @@ def prepare(
 
 
 def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterator[tuple[Example, list[Word]]]:
-    """Sentences, and when each word of them is said."""
+    """Sentences, each with the times of its words."""
     held_out = max(1, round(HELD_OUT * speakers))
     counts = (speakers - 2 * held_out, held_out, held_out)
     for number, split in enumerate(np.repeat(SPLITS, counts).tolist()):
@@ -118,13 +118,13 @@ def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterato
 
 
 def _sentences(count: int, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
-    """At random, but each word of a class as often as the others, give or take one."""
+    """Random sentences in which the words of a class are equally frequent, give or take one."""
     rounds = [[rng.permutation(words) for _ in range(-(-count // len(words)))] for words in GRID_GRAMMAR.values()]
     yield from islice(zip(*(np.concatenate(columns).tolist() for columns in rounds), strict=False), count)
 
 
 def _name(words: Sequence[str]) -> str:
-    """As GRID names clips: "bbaf5a" is "bin blue at f five again", and z is zero."""
+    """A clip's name in GRID's style: "bbaf5a" is "bin blue at f five again", and z is zero."""
     digits = GRID_GRAMMAR["digit"]
     return "".join("z123456789"[digits.index(word)] if word in digits else word[0] for word in words)
 
@@ -142,7 +142,7 @@ def main(
 ) -> None:
     """Draw speaking mouths in a folder of FOLDER.
 
-    TASK: words or sentences. Of the flags from --locator on, height, width, region, rate and colour count.
+    TASK: words or sentences. Of the flags from --locator on, only height, width, region, rate and colour are used.
     """
     run(lambda: prepare(folder, task, context, seconds, clips, speakers, seed, mouth))
 

@@ -1,4 +1,4 @@
-"""Downloads for every corpus: resumed, checked, and never half a file under its final name."""
+"""Downloads for every corpus: resumable, checked, and never a partial file under its final name."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ NETWORK_ERRORS = (URLError, HTTPException, ConnectionError, TimeoutError, ssl.SS
 
 
 class FetchError(UsageError):
-    """A download failed. `cause` is the message without its advice, for a caller with another source to turn to."""
+    """A download failed. `cause` is the message without its advice, for a caller with another source to try."""
 
     def __init__(self, cause: str, cure: str) -> None:
         super().__init__(f"{cause}. {cure}")
@@ -27,18 +27,18 @@ class FetchError(UsageError):
 
 
 def fetch(url: str, path: Path, checksum: str | None, *, attempts: int = 4, timeout: float = 10.0) -> Path:
-    """Downloads `url` to `path`, going on where an earlier try stopped; a `path` that is there is only checked.
+    """Downloads `url` to `path`, resuming an earlier attempt; a `path` that exists is only checked.
 
-    What has arrived stands in `<path>.part`, which is renamed to `path` once its checksum is right.
+    What has arrived is in `<path>.part`, which is renamed to `path` once its checksum is right.
 
     Args:
-        checksum: "md5:..." or "sha256:...", in hexadecimal. None where the server packs the file anew now and then, so
-            that its bytes are not for ever the same: what is in it is then for the caller to check.
-        attempts: tries in a row without a new byte before giving up.
+        checksum: "md5:..." or "sha256:...", in hexadecimal. None if the server repacks the file from time to time, so
+            that its bytes may change: checking its contents is then up to the caller.
+        attempts: consecutive attempts without a new byte before giving up.
         timeout: seconds to wait for the connection, and for each further piece.
 
     Raises:
-        FetchError: the file cannot be had, or is not what the checksum says.
+        FetchError: the file cannot be downloaded, or does not match the checksum.
     """
     if path.exists():
         _check(path, checksum, "Delete it and run again.")
@@ -83,7 +83,7 @@ def _download(url: str, part: Path, attempts: int, timeout: float) -> None:
 
 
 def _receive(url: str, part: Path, timeout: float) -> None:
-    """Appends to `part` what it lacks of `url`."""
+    """Appends to `part` what it still lacks of `url`."""
     start = _size(part)
     request = Request(url, headers={"User-Agent": "sigconv"})
     if start:
@@ -91,11 +91,11 @@ def _receive(url: str, part: Path, timeout: float) -> None:
     try:
         response = urlopen(request, timeout=timeout)
     except HTTPError as error:
-        if start and error.code == 416:  # nothing comes after `start`: whether that is all, the checksum tells
+        if start and error.code == 416:  # nothing comes after `start`: the checksum shows whether that is all
             return
         raise
     with response:
-        if response.status != 206:  # a server that knows no ranges sends all
+        if response.status != 206:  # a server without ranges sends all
             start = 0
         length = response.headers["Content-Length"]
         total = start + int(length) if length else None
@@ -113,7 +113,7 @@ def _size(part: Path) -> int:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """An answer that the next try would get too: HTTP 4xx, but for "timeout" and "too many requests"."""
+    """Whether a retry would get the same answer: HTTP 4xx, except "timeout" and "too many requests"."""
     return isinstance(error, HTTPError) and 400 <= error.code < 500 and error.code not in (408, 429)
 
 

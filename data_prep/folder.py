@@ -1,4 +1,4 @@
-"""Anybody's own recordings, a subfolder a class, into a corpus: `python data_prep/folder.py PATH`."""
+"""Prepares the user's own recordings, one subfolder per class, as a corpus: `python data_prep/folder.py PATH`."""
 
 import shlex
 from pathlib import Path
@@ -24,7 +24,7 @@ from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.signals.speech.soundfiles import CONVERTIBLE, READABLE
 
-SOUND = READABLE + CONVERTIBLE  # those that cannot be read are not skipped, but told of
+SOUND = READABLE + CONVERTIBLE  # those that cannot be read are reported, not skipped
 
 
 def prepare(
@@ -36,27 +36,26 @@ def prepare(
     speaker: str | None = None,
     faulty: str = "leave_out",
 ) -> Corpus:
-    """The corpus of the recordings below `root`, made if it is not there: int16, mono, of one rate.
+    """The corpus of the recordings below `root`, created if it does not exist: int16, mono, at one rate.
 
-    Each subfolder of `root` is a class, with files at any depth, of any rate, channels and length. Where the
-    subfolders are train, validation (or valid, val, dev) and test, they are the splits, and the classes are in them.
-    Otherwise the hash of a file's name, or of its speaker's, draws its split, which stays the same whatever is added
-    later; a class (or a number of speakers) too small to get into each split in this way is split in the order of its
-    hashes.
+    Each subfolder of `root` is a class, with files at any depth, of any rate, channels and length. If the subfolders
+    are train, validation (or valid, val, dev) and test, they are the splits, and the classes are in them. Otherwise the
+    hash of a file's name, or of its speaker's, determines its split, which stays the same whatever is added later; a
+    class (or set of speakers) too small to reach each split in this way is split in the order of its hashes.
 
     Args:
-        folder: of the corpus. Without one it is `data/folder_<name of root>_<hash>`, with a hash of the files and of
-            all that is asked for here: when something changes, there is a new corpus beside the old one.
-        rate: to which the recordings are brought, in Hz.
+        folder: of the corpus; by default `data/folder_<name of root>_<hash>`, with a hash of the files and of all these
+            options: when something changes, there is a new corpus beside the old one.
+        rate: to which the recordings are resampled, in Hz.
         validation: share of the recordings (of the speakers, if they are known) for validation.
         test: share for testing.
         speaker: regular expression with one group that finds the speaker in a file's name, such as "_([a-z]+)_" for
-            7_jackson_32.wav. No speaker is then in more than one split drawn by hash.
-        faulty: what becomes of faulty recordings, see `write_recordings`.
+            7_jackson_32.wav. Splits drawn by hash then share no speakers.
+        faulty: how faulty recordings are handled, see `write_recordings`.
 
     Raises:
-        UsageError: `root` is not made up like that; a class has less than three recordings, or none for some split;
-            the corpus' folder holds something else, or the corpus of what the files were before.
+        UsageError: `root` is not organised like that; a class has fewer than three recordings, or none for some split;
+            the corpus' folder holds something else, or a corpus of the files as they were before.
     """
     root = Path(root).resolve()
     check_shares(validation, test)
@@ -84,7 +83,7 @@ def prepare(
 
 
 def find_sounds(root: Path) -> list[File]:
-    """The sound files below `root`; says how many other files there are, and skips them."""
+    """The sound files below `root`; skips other files, and prints how many there are."""
     files = list_files(root)
     if has_kind(files, VIDEO) and not has_kind(files, set(SOUND).difference(VIDEO)):
         raise UsageError(
@@ -103,9 +102,9 @@ def main(
     speaker: str | None = None,
     faulty: str = "leave_out",
 ) -> None:
-    """Prepare the recordings below ROOT, a subfolder a class, in FOLDER.
+    """Prepare the recordings below ROOT, one subfolder per class, in FOLDER.
 
-    SPEAKER is a regular expression whose group finds the speaker in a file's name: no speaker is then in two splits.
+    SPEAKER is a regular expression whose group finds the speaker in a file's name: splits then share no speakers.
     FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
     """
     run(lambda: prepare(root, folder, rate, validation, test, speaker, faulty))

@@ -1,4 +1,4 @@
-"""The Free Spoken Digit Dataset: 3,000 English digits by six speakers, into a corpus: `python data_prep/fsdd.py`.
+"""Prepares the Free Spoken Digit Dataset, 3,000 English digits by six speakers: `python data_prep/fsdd.py`.
 
 Two protocols: the official split, which shares its speakers between training and test, and one speaker left out.
 """
@@ -22,7 +22,7 @@ from sigconv.names import named
 VERSION = "1.0.10"
 URL = f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v{VERSION}.tar.gz"
 COUNT = 3_000
-# `content_hash` of this version's recordings: the archive itself is packed by the server, which may do it otherwise.
+# `content_hash` of this version's recordings: the server packs the archive itself, whose bytes may change.
 CONTENT = "dbd573d7cafe79c4b49f65718115e1304e24e067fa39eff18a660dc6cb9c360f"
 RATE = 8_000
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -47,16 +47,16 @@ def prepare(
     split: str = "official",
     faulty: str = "leave_out",
 ) -> Corpus:
-    """The corpus of a split, in `folder/official` or `folder/speaker_theo`, made if it is not there: int16, 8 kHz.
+    """The corpus of a split, in `folder/official` or `folder/speaker_theo`, created if it does not exist: int16, 8 kHz.
 
-    What is downloaded stays in `folder/raw`, and serves every split.
+    Downloads stay in `folder/raw`, and serve every split.
 
     Args:
-        source: the unpacked dataset, or its folder `recordings`, of any version: what is there is taken. Without
-            one, version 1.0.10 is downloaded, and must be whole.
+        source: the unpacked dataset, or its folder `recordings`, of any version, taken as it is. Without one, version
+            1.0.10 is downloaded, and must be complete.
         split: "official" tests on takes 0 to 4 of each digit and speaker; "speaker:theo" tests on all that theo says.
-            Of what remains takes 5 to 9 are for validation.
-        faulty: what becomes of faulty recordings, see `write_recordings`.
+            Of the rest, takes 5 to 9 are for validation.
+        faulty: how faulty recordings are handled, see `write_recordings`.
 
     Raises:
         UsageError: there is no such split or speaker; the download fails; the source holds something else; the
@@ -72,7 +72,7 @@ def prepare(
 
 
 def download(raw: Path) -> list[Path]:
-    """The recordings of version 1.0.10, fetched into `raw` where they are not there, and checked."""
+    """The recordings of version 1.0.10, downloaded into `raw` if they are not there, and checked."""
     unpacked = fetch_unpacked(URL, raw / f"fsdd-{VERSION}", None)
     recordings = find_recordings(unpacked)
     found = content_hash(recordings)
@@ -86,7 +86,7 @@ def download(raw: Path) -> list[Path]:
 
 
 def find_recordings(source: Path) -> list[Path]:
-    """The wav files in a folder `recordings`, wherever in `source` it is, or in `source` itself."""
+    """The wav files in `source` itself, or in a folder `recordings` in it or in one of its subfolders."""
     folders = [source, source / "recordings", *source.glob("*/recordings")]
     paths = [sorted(folder.glob("*.wav")) for folder in folders]
     if not any(paths):
@@ -104,7 +104,7 @@ def content_hash(recordings: Sequence[Path]) -> str:
 
 
 def list_items(recordings: Sequence[Path], split: str) -> list[Item]:
-    """Each recording with its digit, speaker, and part in the split."""
+    """Each recording with its digit, speaker and split."""
     names = [NAME.fullmatch(path.stem) for path in recordings]
     strange = [path.name for path, name in zip(recordings, names, strict=True) if not name]
     if strange:
@@ -134,7 +134,7 @@ def _part(take: int, speaker: str, left_out: str | None) -> str:
 def main(
     folder: Path = Path("data/fsdd"), source: Path | None = None, split: str = "official", faulty: str = "leave_out"
 ) -> None:
-    """Prepare FSDD in FOLDER, from the unpacked dataset SOURCE or else from its official place.
+    """Prepare FSDD in FOLDER, from the unpacked dataset SOURCE or else from its official site.
 
     SPLIT is official, or speaker:theo and the like. FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
     """

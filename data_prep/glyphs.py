@@ -1,6 +1,6 @@
-"""Chinese characters rendered from the fonts of this machine, deformed, into a corpus: `python data_prep/glyphs.py`.
+"""Renders Chinese characters from the fonts of this machine, deformed, as a corpus: `python data_prep/glyphs.py`.
 
-Each font is a hand. What is learned from some is tested on one that was left out, where there are several.
+Each font stands for a writer. If there are several, one is left out of training for the test.
 """
 
 import os
@@ -24,11 +24,11 @@ from sigconv.errors import UsageError
 from sigconv.signals.image import RandomWarp
 from sigconv.signals.image.characters import framed
 
-DRAWN = 96  # pixels at which a glyph is rendered, before it is brought to its size
+DRAWN = 96  # pixels at which a glyph is rendered before it is resized
 HELD_OUT = {"validation": 1, "test": 4}  # pictures of each character; see `prepare`
 AT_ONCE = 500  # pictures that are deformed together
 
-# As different as two people's writing: chosen by eye.
+# Chosen by eye, to differ as much as two people's writing.
 WARP = {"degrees": 8, "translate": 2, "scale": 0.12, "shear": 10, "elastic_alpha": 40, "elastic_sigma": 6}
 
 INFO = CorpusInfo(
@@ -51,20 +51,20 @@ def prepare(
     copies: int = 10,
     seed: int = 0,
 ) -> Corpus:
-    """The corpus in `folder`, made if it is not there: uint8 images (1, 48, 48), paper 0, ink up to 255.
+    """The corpus in `folder`, created if it does not exist: uint8 images (1, 48, 48), paper 0, ink up to 255.
 
-    Of the font files that have all the characters the last by path is the test's, where there are two or more; the
-    others are for training and validation. Where there is one only, all splits have it, deformed differently. A family
-    with several files is several hands: name a folder with one of each where that is not wanted.
+    Of the font files that have all the characters, the last by path is for the test, and the others are for training
+    and validation. If there is only one, all splits use it, with different deformations. A family with several files
+    counts as several writers: to avoid that, name a folder with one file of each.
 
     Args:
         source: a folder with fonts, or one font; those of the system if None.
-        characters: the first so many of the 3,755.
-        copies: pictures of each character by each font for training; for validation there is one, for the test four.
+        characters: how many of the 3,755, from the first on.
+        copies: training pictures of each character in each font; there is one for validation, and four for the test.
         seed: of the deformations.
 
     Raises UsageError: no font has the characters; a number is out of range; or `folder` holds something else,
-        such as a corpus by other arguments.
+        such as a corpus made with other arguments.
     """
     if not 2 <= characters <= len(CHARACTERS) or copies < 1:
         raise UsageError(f"characters is 2 to {len(CHARACTERS)} and copies 1 or more, not {characters} and {copies}.")
@@ -79,7 +79,7 @@ def prepare(
 
 
 def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> list[Path]:
-    """Font files that have all the characters, by path; of those in `source`, or of the system's."""
+    """Font files that have all the characters, sorted by path: from `source`, or from the system."""
     if source is not None and Path(source).is_file():
         files = [Path(source)]
     else:
@@ -96,7 +96,7 @@ def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> l
 
 
 def _coded(file: Path) -> set[int]:
-    """The characters that a font has; none where it cannot be read."""
+    """The characters that a font has; none if it cannot be read."""
     try:
         with TTFont(file, fontNumber=0, lazy=True) as font:
             return set(font.getBestCmap() or ())
@@ -126,13 +126,13 @@ def _examples(characters: Sequence[str], plan: Sequence[tuple[str, Path, int]], 
 
 
 def _names(fonts: Sequence[Path]) -> dict[Path, str]:
-    """By which fonts are told apart: their paths, without what all have in common."""
+    """A name for each font: its path, without the folders that all have in common."""
     shared = Path(os.path.commonpath([font.parent for font in fonts]))
     return {font: font.relative_to(shared).as_posix() for font in fonts}
 
 
 def render(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
-    """(1, SIZE, SIZE) uint8, as the font has it."""
+    """(1, SIZE, SIZE) uint8, as in the font, not deformed."""
     canvas = Image.new("L", (2 * DRAWN, 2 * DRAWN))
     ImageDraw.Draw(canvas).text((DRAWN, DRAWN), character, fill=255, font=font, anchor="mm")
     ink = np.asarray(canvas)
@@ -142,7 +142,7 @@ def render(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:
 
 
 def _deformed(pictures: np.ndarray, key: str) -> np.ndarray:
-    """(N, 1, SIZE, SIZE) uint8, each by another random map, which the key determines."""
+    """(N, 1, SIZE, SIZE) uint8, each deformed by a different random map, which the key determines."""
     with torch.random.fork_rng([]):
         torch.manual_seed(int(place(key) * 2**52))
         warped = RandomWarp(**WARP).train()(torch.from_numpy(pictures).float())

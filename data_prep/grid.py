@@ -1,6 +1,6 @@
-"""GRID: sentences such as "bin blue at f five again" by 33 faces, into a corpus: `python data_prep/grid.py`.
+"""Prepares GRID, sentences such as "bin blue at f five again" by 33 faces, as a corpus: `python data_prep/grid.py`.
 
-1,000 sentences of 3 s by each speaker, at 25 frames a second; there is no video of s21. Two tasks: the words, cut out
+1,000 sentences of 3 s by each speaker, at 25 frames per second; there is no video of s21. Two tasks: the words, cut out
 one by one, or the whole sentences. For the ways to split see `data_prep/lips/grid_protocols.py`.
 """
 
@@ -30,7 +30,7 @@ from sigconv.signals.lips.mouths import MouthReader, Mouths
 
 PLACE = "https://zenodo.org/records/3625687/files"
 SPEAKERS = tuple(f"s{number}" for number in range(1, 35) if number != 21)
-SLACK = 3  # frames, by which an alignment may end after its video
+SLACK = 3  # frames by which an alignment may extend beyond its video
 
 INFO = CorpusInfo(
     name="GRID",
@@ -67,23 +67,23 @@ def prepare(
     mouth: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> Corpus:
-    """The corpus of a task, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, height, width).
+    """The corpus of a task, in its own folder in `folder`, created if it does not exist: uint8 (C, T, height, width).
 
-    What is downloaded stays in `folder/raw`, and the cropped mouths in `folder/mouths`: they serve every corpus. A clip
-    without a usable alignment, or without a mouth to be found, is left out, and told of in `left_out.csv`.
+    Downloads stay in `folder/raw`, and the cropped mouths in `folder/mouths`: they serve every corpus. A clip without a
+    usable alignment, or in which no mouth is found, is left out and listed in `left_out.csv`.
 
     Args:
-        source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. With other
-            clips in it there is another corpus. Without it, what the speakers need is downloaded.
-        speakers: such as "s1,s2" or a list; all that there are without it.
+        source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. A different
+            set of clips gives a different corpus. Without it, what the speakers need is downloaded.
+        speakers: such as "s1,s2" or a list; all that there are if None.
         task: "words": each word is an example, and the corpus has labels. "sentences": each clip is one, with a text.
-        context: of words, whether to cut out `seconds` around each, moved inside the clip where they would stick out
-            of it; else the word's frames alone.
-        seconds: of a word with its context.
+        context: for words, whether to cut out `seconds` around each, shifted to lie within the clip if needed; or the
+            word's frames alone.
+        seconds: length of a word with its context.
         split: "speaker_dependent", "fold:0" to "fold:4", "overlapped" or "unseen", see `split_sentences`.
-        share: of the training clips that is kept, for learning curves; a smaller share is a part of a larger one.
+        share: of the training clips that is kept, for learning curves; a smaller share is a subset of a larger one.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; as many as there are cores without it.
+        workers: processes that crop; one per core if None.
 
     Raises:
         UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
@@ -127,7 +127,7 @@ def prepare(
 
 
 def download(raw: Path, speakers: Sequence[str]) -> Path:
-    """`raw`, where the alignments and these speakers' videos have been fetched to; a zip has its own checksums."""
+    """Fetches the alignments and these speakers' videos into `raw`, and returns it; a zip has its own checksums."""
     for name in ("alignments", *speakers):
         fetch_unpacked(f"{PLACE}/{name}.zip?download=1", raw / name, None)
     return raw
@@ -136,7 +136,7 @@ def download(raw: Path, speakers: Sequence[str]) -> Path:
 def find_takes(
     root: Path, there: Files, speakers: Sequence[str], split: str, share: float
 ) -> tuple[dict[str, Take], dict[str, str]]:
-    """What there is to crop, and why other clips are left out, both by source, such as "s1/bbaf5a".
+    """The takes to crop, and the reasons why other clips are left out, both by source, such as "s1/bbaf5a".
 
     Args:
         there: the videos in `root`.
@@ -175,10 +175,10 @@ def main(
     workers: int | None = None,
     mouth: dict[str, Any] | None = None,
 ) -> None:
-    """Prepare GRID in a folder of FOLDER, from the unpacked dataset SOURCE or else from its official place.
+    """Prepare GRID in a folder of FOLDER, from the unpacked dataset SOURCE or else from its official site.
 
     TASK: words or sentences. SPLIT: speaker_dependent, fold:0 to fold:4, overlapped or unseen. SPEAKERS: such as s1,s2.
-    SHARE: of the training clips, for learning curves. From --locator on the flags say how the mouth is found and cut.
+    SHARE: of the training clips, for learning curves. The flags from --locator on set how the mouth is found and cut.
     """
     run(lambda: prepare(folder, source, speakers, task, context, seconds, split, share, mouth, workers))
 

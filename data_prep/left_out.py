@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LEFT_OUT = "left_out.csv"
-FEW = 5  # names of each reason that the terminal shows
+FEW = 5  # names shown in the terminal for each reason
 
 
 class LeftOut(Exception):  # noqa: N818 (a clip that does not fit is no error)
-    """A clip does not fit into the corpus, for a reason of few words."""
+    """A clip does not fit into the corpus, for a reason given in a few words."""
 
 
 def write_list(folder: Path, reasons: Mapping[str, str]) -> None:
-    """`left_out.csv`, columns source and reason; none where nothing was left out."""
+    """Writes `left_out.csv`, columns source and reason; no file if nothing was left out."""
     if not reasons:
         return
     with open(folder / LEFT_OUT, "w", encoding="utf-8", newline="") as file:
@@ -24,7 +24,7 @@ def write_list(folder: Path, reasons: Mapping[str, str]) -> None:
 
 
 def summary(what: str, reasons: Mapping[str, str], folder: Path) -> str:
-    """Such as "5 faulty recordings, listed in ...", and a line for each reason."""
+    """A text such as "5 faulty recordings, listed in ...", and a line for each reason."""
     return f"{len(reasons):,} {what}, listed in {folder / LEFT_OUT}:\n{count_reasons(reasons)}"
 
 

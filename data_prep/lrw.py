@@ -1,4 +1,4 @@
-"""Lip Reading in the Wild: 500 words from BBC television, into a corpus: `python data_prep/lrw.py SOURCE`.
+"""Prepares Lip Reading in the Wild, 500 words from BBC television, as a corpus: `python data_prep/lrw.py SOURCE`.
 
 Each clip has 29 frames, 1.16 s, with the word in the middle. The BBC gives it to researchers who sign an agreement, so
 there is nothing to download here: https://www.bbc.co.uk/rd/projects/lip-reading-datasets
@@ -45,17 +45,17 @@ def prepare(
     mouth: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> Corpus:
-    """The corpus of some words, in a folder of its own in `folder`, made if it is not there: uint8 (C, T, H, W).
+    """The corpus of some words, in a folder of its own in `folder`, created if it does not exist: uint8 (C, T, H, W).
 
-    The splits are the official ones. The cropped mouths are kept in `folder/mouths`. A clip without a mouth to be found
-    is left out, and told of in `left_out.csv`.
+    The splits are the official ones. The cropped mouths are kept in `folder/mouths`. A clip in which no mouth is found
+    is left out and listed in `left_out.csv`.
 
     Args:
-        source: the unpacked dataset, or its folder lipread_mp4. With other clips in it there is another corpus.
-        words: such as "ABOUT,ABSOLUTELY" or a list; all that there are without it.
+        source: the unpacked dataset, or its folder lipread_mp4. A different set of clips gives a different corpus.
+        words: such as "ABOUT,ABSOLUTELY" or a list; all those in the source if None.
         task: "words", since there are no sentences.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; as many as there are cores without it.
+        workers: processes that crop; one per core if None.
 
     Raises:
         UsageError: there is no source, or it holds something else; there is no such word; a split would be empty; the
@@ -107,7 +107,7 @@ def find_root(source: Path) -> Path:
 
 
 def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
-    """Those wanted, a list or a text with commas; all that are there for None."""
+    """The words wanted, a list or a comma-separated text; all that are there if None."""
     if wanted is None:
         return tuple(there)
     return tuple(known("word of LRW", name.upper(), there) for name in listed(wanted))
@@ -123,7 +123,7 @@ def main(
 ) -> None:
     """Prepare LRW in a folder of FOLDER, from the unpacked dataset SOURCE.
 
-    WORDS: such as ABOUT,ABSOLUTELY. From --locator on the flags say how the mouth is found and cut.
+    WORDS: such as ABOUT,ABSOLUTELY. The flags from --locator on set how the mouth is found and cut.
     """
     run(lambda: prepare(source, folder, words, mouth=mouth, workers=workers))
 

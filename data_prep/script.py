@@ -1,4 +1,4 @@
-"""What the scripts that make corpora do on the command line."""
+"""What the scripts that prepare corpora share on the command line."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from sigconv.errors import UsageError
 
 
 def run(make: Callable[[], Corpus]) -> None:
-    """The end of a script's `main`: makes the corpus and says what is in it, or what the user is to mend."""
+    """The end of a script's `main`: makes the corpus and prints what is in it, or the user's mistake."""
     try:
         corpus = make()
     except (UsageError, OSError) as error:

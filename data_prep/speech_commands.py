@@ -1,11 +1,11 @@
-"""Google's Speech Commands v0.02, 105,829 one-second words, into a corpus: `python data_prep/speech_commands.py`.
+"""Prepares Google's Speech Commands v0.02, 105,829 one-second words: `python data_prep/speech_commands.py`.
 
 P. Warden: Speech Commands: a dataset for limited-vocabulary speech recognition. arXiv:1804.03209, 2018. A corpus is
 made for a task: all 35 words, the 12 classes of the published figures, or any words, with or without the classes
 "unknown", which stands for all other words, and "silence", which is cut from the recordings of background noise.
 
-Two test sets of the 12 classes are in use, and one model scores differently on them: the speakers that the hash rule
-puts aside (test=hash), and an archive of its own (test=official), which the published figures are usually for.
+Two test sets of the 12 classes are in use, and a model scores differently on them: the speakers that the hash rule sets
+aside (test=hash), and a separate archive (test=official), on which published figures are usually measured.
 """
 
 import hashlib
@@ -75,23 +75,23 @@ def prepare(
     test_source: str | Path | None = None,
     faulty: str = "keep",
 ) -> Corpus:
-    """The corpus of a task, in a folder of its own in `folder`, made if it is not there: int16 at 16 kHz, up to 1 s.
+    """The corpus of a task, in its own folder in `folder`, created if it does not exist: int16 at 16 kHz, up to 1 s.
 
-    In each split there are as many recordings of "unknown", and of "silence", as of a word on average (as far as there
-    are): that is the official 10 % where there are ten words. Train, validation and test are split by speaker, by the
-    corpus' own hash rule, which must agree with its lists where they are there. Where the rule leaves no test
-    recordings, its validation speakers are the test, and a further tenth of the speakers is the validation.
+    Each split has as many recordings of "unknown", and of "silence", as of a word on average (if there are that many):
+    with ten words, that is the official 10 %. Train, validation and test are split by speaker, by the corpus' own hash
+    rule, which must agree with its lists if they are there. If the rule leaves no test recordings, its validation
+    speakers become the test split, and a further tenth of the speakers the validation split.
 
-    What is downloaded stays in `folder/raw`, and serves every task.
+    Downloads stay in `folder/raw`, and serve every task.
 
     Args:
-        source: the unpacked corpus, or what there is of it. Without one, version 0.02 is downloaded (2.4 GB).
+        source: the unpacked corpus, or a part of it. Without one, version 0.02 is downloaded (2.4 GB).
         words: "all", "twelve", or words of one's own, which may include "unknown" and "silence": a list, or a text
             with commas.
         test: the test split: "hash", by the rule; or "official", the archive of 4,890 recordings for the 12 classes.
         test_source: that archive, unpacked. Without it, it is downloaded (0.1 GB).
-        faulty: what becomes of faulty recordings, see `write_recordings`. Unlike elsewhere, clipped ones are kept, so
-            that the test is the one that others take.
+        faulty: how faulty recordings are handled, see `write_recordings`. Unlike elsewhere, clipped ones are kept, so
+            that the test set is the one that others use.
 
     Raises:
         UsageError: a word, or the noise for "silence", is not there; the lists contradict the rule; a split would be
@@ -124,7 +124,7 @@ def prepare(
 
 
 def read_task(words: str | Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The name of a task, which its folder has, and its classes."""
+    """The name of a task, which is that of its folder, and its classes."""
     if isinstance(words, str) and words in TASKS:
         return words, TASKS[words]
     labels = listed(words)
@@ -147,7 +147,7 @@ def _download(name: str, raw: Path) -> Path:
 
 
 def _choose_rule(root: Path, recordings: Sequence[Word]) -> tuple[Rule, str]:
-    """The rule by which there is a test split, and what it tests on."""
+    """The hash rule that gives a test split, and a few words on that split for the corpus' name."""
     if any(part(r.speaker) == "test" for r in recordings):
         return RULE, "test by the hash rule"
     typer.echo(
@@ -159,7 +159,7 @@ def _choose_rule(root: Path, recordings: Sequence[Word]) -> tuple[Rule, str]:
 
 
 def find_recordings(root: Path, labels: Iterable[str]) -> list[Word]:
-    """All recordings in an unpacked corpus, of the labels' words and of others, sorted.
+    """All recordings in an unpacked corpus, of the labels' words and of others, sorted by path.
 
     Raises UsageError: one of the words is not there, or, for "unknown", no other; or the lists contradict the rule.
     """
@@ -228,7 +228,7 @@ def main(
     test_source: Path | None = None,
     faulty: str = "keep",
 ) -> None:
-    """Prepare Speech Commands in a folder of FOLDER, from the unpacked corpus SOURCE or else from its official place.
+    """Prepare Speech Commands in a folder of FOLDER, from the unpacked corpus SOURCE or else from its official site.
 
     WORDS: all (35), twelve (10 words, unknown, silence), or such as down,go,left,right,up,unknown. TEST: hash (by the
     corpus' rule) or official (the archive for the 12 classes, unpacked in TEST_SOURCE or else downloaded). FAULTY

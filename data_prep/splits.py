@@ -20,7 +20,7 @@ def digest(*texts: str) -> str:
 
 
 def place(name: str) -> float:
-    """Where the hash of a name puts it in [0, 1)."""
+    """The hash of a name, as a number in [0, 1)."""
     return int(digest(name)[:13], 16) / 16**13
 
 
@@ -43,7 +43,7 @@ def _part(place: float, tested_from: float, trained_from: float) -> str:
 
 
 def check_shares(validation: float, test: float) -> None:
-    """Raises UsageError where they leave a split without any share."""
+    """Raises UsageError if they leave a split without any share."""
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise UsageError(
             f"The shares are {validation:g} for validation and {test:g} for testing; "

@@ -1,4 +1,4 @@
-"""Unpacks what was fetched: safely, and there as a whole or not at all."""
+"""Unpacks what was fetched: safely, and either completely or not at all."""
 
 import os
 import tarfile
@@ -16,9 +16,9 @@ from sigconv.errors import UsageError
 
 
 def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
-    """`folder`, unpacked from the archive at `url` where it is not there; that is kept as `<folder>.tar.gz` or `.zip`.
+    """`folder`, unpacked if missing from the archive at `url`, which is kept as `<folder>.tar.gz` or `.zip`.
 
-    Raises UsageError where the archive cannot be fetched, or is not what `checksum` says: see `fetch`.
+    Raises UsageError if the archive cannot be fetched, or does not match `checksum`: see `fetch`.
     """
     if folder.exists():
         return folder
@@ -27,11 +27,11 @@ def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpacks a zip, or a tar archive, compressed or not, as `folder`; one that is there is left as it is.
+    """Unpacks a zip, or a tar archive, compressed or not, as `folder`; one that exists is left as it is.
 
     Nothing can be written outside the folder, whatever the archive says (tarfile's filter "data"; zipfile always).
 
-    Raises UsageError: the archive is damaged or unsafe; it is deleted, so that it is fetched anew next time.
+    Raises UsageError: the archive is damaged or unsafe; it is deleted, so that it is fetched again next time.
     """
     if folder.exists():
         return folder

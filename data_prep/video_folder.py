@@ -1,4 +1,4 @@
-"""Anybody's own clips of talking faces, into a corpus: `python data_prep/video_folder.py PATH`."""
+"""Prepares the user's own clips of talking faces as a corpus: `python data_prep/video_folder.py PATH`."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -44,25 +44,25 @@ def prepare(
     mouth: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> Corpus:
-    """The corpus of the clips below `root`, made if it is not there: uint8 (C, T, height, width).
+    """The corpus of the clips below `root`, created if it does not exist: uint8 (C, T, height, width).
 
-    Folders, classes, splits and speakers are those of `data_prep.folder.prepare`. The cropped mouths are kept beside
-    the corpus, in the folder `mouths`. A clip without a mouth to be found is left out, and told of in `left_out.csv`.
+    Folders, classes, splits and speakers are as in `data_prep.folder.prepare`. The cropped mouths are kept beside the
+    corpus, in the folder `mouths`. A clip in which no mouth is found is left out and listed in `left_out.csv`.
 
     Args:
-        folder: of the corpus. Without one it is `data/video_folder_<name of root>_<hash>`, with a hash of the files
-            and of all that is asked for here: when something changes, there is a new corpus beside the old one.
+        folder: of the corpus; by default `data/video_folder_<name of root>_<hash>`, with a hash of the files and of
+            all these options: when something changes, there is a new corpus beside the old one.
         task: "words": a subfolder is a class. "sentences": beside each clip there is a text file, as hello.txt beside
-            hello.mp4, with what is said; letters become small, and marks go, but for the apostrophe.
+            hello.mp4, with what is said; it is lower-cased, and punctuation other than apostrophes is removed.
         validation: share of the clips (of the speakers, if they are known) for validation.
         test: share for testing.
         speaker: regular expression with one group that finds the speaker in a file's name.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; as many as there are cores without it.
+        workers: processes that crop; one per core if None.
 
     Raises:
-        UsageError: `root` is not made up like that; a class has less than three clips, or none for some split; the
-            corpus' folder holds something else, or the corpus of what the files were before.
+        UsageError: `root` is not organised like that; a class has fewer than three clips, or none for some split; the
+            corpus' folder holds something else, or a corpus of the files as they were before.
     """
     known("task", task, TASKS)
     check_shares(validation, test)
@@ -103,7 +103,7 @@ def prepare(
 
 
 def find_clips(root: Path, task: str) -> dict[File, Path | None]:
-    """The video files below `root`, for sentences each with the text beside it; skips others, and says how many."""
+    """The video files below `root`, for sentences each with the text beside it; skips others, and prints how many."""
     files = list_files(root)
     if has_kind(files, READABLE) and not has_kind(files, VIDEO):
         raise UsageError(f"{root} holds sound and no video: take data=folder, or data_prep/folder.py, to hear it.")
@@ -122,7 +122,7 @@ def find_clips(root: Path, task: str) -> dict[File, Path | None]:
 
 
 def read_text(path: Path, clip: str) -> str:
-    """What is said in a clip: words in small letters, with digits and apostrophes, and a space between them."""
+    """What is said in a clip: words in lower case, with digits and apostrophes, separated by single spaces."""
     try:
         said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     except UnicodeDecodeError:
@@ -144,10 +144,10 @@ def main(
     workers: int | None = None,
     mouth: dict[str, Any] | None = None,
 ) -> None:
-    """Prepare the clips below ROOT, a subfolder a class, or a text file beside each clip, in FOLDER.
+    """Prepare the clips below ROOT, with one subfolder per class or a text file beside each clip, in FOLDER.
 
-    TASK: words or sentences. SPEAKER is a regular expression whose group finds the speaker in a file's name: no speaker
-    is then in two splits. From --locator on the flags say how the mouth is found and cut.
+    TASK: words or sentences. SPEAKER is a regular expression whose group finds the speaker in a file's name: splits
+    then share no speakers. The flags from --locator on set how the mouth is found and cut.
     """
     run(lambda: prepare(root, folder, task, validation, test, speaker, mouth, workers))
 

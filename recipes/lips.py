@@ -1,4 +1,4 @@
-"""Words from lips: `python recipes/lips.py` crops mouths, trains, tests, reports; `--help` tells the rest."""
+"""Lipreading: `python recipes/lips.py` crops mouths, trains, tests and reports; `--help` lists the options."""
 
 from pathlib import Path
 

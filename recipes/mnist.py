@@ -1,4 +1,4 @@
-"""Handwritten digits: `python recipes/mnist.py` trains, tests and reports; `--help` tells what can be changed."""
+"""Handwritten digits: `python recipes/mnist.py` trains, tests and reports; `--help` lists the options."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Words from spectrograms: `python recipes/speech_spectrogram.py` trains, tests, reports; `--help` tells the rest."""
+"""Words from spectrograms: `python recipes/speech_spectrogram.py` trains, tests and reports; `--help` lists options."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Words from raw samples: `python recipes/speech_waveform.py` trains, tests, reports; `--help` tells the rest."""
+"""Words from raw samples: `python recipes/speech_waveform.py` trains, tests and reports; `--help` lists options."""
 
 from pathlib import Path
 

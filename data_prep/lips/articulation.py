@@ -1,8 +1,8 @@
-"""How a mouth moves as it speaks: each sound pulls at it, sounds that need it more strongly, and before their time.
+"""How a mouth moves in speech: each sound pulls at its parts, those that it needs most strongly, and in advance.
 
 After M. M. Cohen, D. W. Massaro: Modeling coarticulation in synthetic visual speech. In: Models and techniques in
-computer animation, Springer 1993. What is drawn is the viseme, so that sounds of one viseme look alike; the diphthongs
-glide from one to another.
+computer animation, Springer 1993. What is drawn is a sound's viseme, so that sounds of one viseme look alike; the
+diphthongs glide from one viseme to another.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ import numpy as np
 from data_prep.lips.words import Word
 from sigconv.signals.lips.visemes import VISEMES, WORDS
 
-# Of the lips, apart (below 0: pressed together); of the jaw, down; of the lips, spread (below 0: rounded); of the lips,
-# forward; of the lower lip, under the upper teeth; of the tongue, up. 1 is as far as a speaker goes.
+# Lips apart (below 0: pressed together), jaw down, lips spread (below 0: rounded), lips forward, lower lip tucked under
+# the upper teeth, tongue up. 1 is as far as a speaker goes.
 PARTS = ("lips", "jaw", "spread", "forward", "tuck", "tongue")
 
-# Where a viseme pulls each part, and how strongly: a b must close the lips, and leaves the rest to its neighbours.
+# Where each viseme pulls each part, and how strongly: a b must close the lips, and leaves the rest to its neighbours.
 SILENCE = "silence"
 PULLS: dict[str, tuple[tuple[float, float], ...]] = {
     SILENCE: ((-0.05, 0.5), (0.05, 0.5), (0.0, 0.4), (0.0, 0.4), (0.0, 1.0), (0.3, 0.3)),
@@ -38,8 +38,8 @@ PULLS: dict[str, tuple[tuple[float, float], ...]] = {
 GLIDES = {"EY": ("EH", "IY"), "AY": ("AA", "IY"), "AW": ("AA", "UW"), "OW": ("AO", "UW"), "OY": ("AO", "IY")}
 VOWELS = {"IY", "IH", "EH", "AE", "AA", "AH", "AO", "UH", "UW", "ER"}
 SECONDS = {True: 0.13, False: 0.08}  # of a vowel, and of a consonant
-SHORTEST = 0.2  # word, in seconds
-PAUSE = 0.2  # before and after a sentence, at least, in seconds
+SHORTEST = 0.2  # seconds, of a word
+PAUSE = 0.2  # seconds at least before and after a sentence
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Speech:
     """Words that are said, and the mouth at any time.
 
     Args:
-        words: and when each is said.
+        words: with the times at which they are said.
         edges: (sounds + 1,), the times in seconds at which each sound begins, and the last one ends.
-        where, strength: (sounds, PARTS), where the sounds pull the parts to, and how strongly.
+        where, strength: (sounds, PARTS), the targets to which the sounds pull the parts, and how strongly.
     """
 
     words: list[Word]
@@ -58,9 +58,9 @@ class Speech:
     strength: np.ndarray
 
     def mouth(self, times: np.ndarray) -> np.ndarray:
-        """(times, PARTS) float64: the mean of where the sounds pull, by how strongly they do at each time.
+        """(times, PARTS) float64: the mean of the sounds' targets, weighted by how strongly they pull at each time.
 
-        A sound pulls most in its middle, by 1/e of that at its edges, and again by 1/e with every 50 ms from there.
+        A sound pulls most in its middle; that falls to 1/e at its edges, and again to 1/e with every 50 ms beyond.
         """
         times = times[:, None]
         begin, end = self.edges[:-1], self.edges[1:]
@@ -71,13 +71,13 @@ class Speech:
 
 
 def speak(words: Sequence[str], seconds: float, tempo: float, effort: float, rng: np.random.Generator) -> Speech:
-    """The words, somewhere in a clip of so many seconds, and silence before and after.
+    """The words at a random place in a clip, with silence before and after.
 
     Args:
         words: of `WORDS`.
-        seconds: of the clip; words that are too long for it are said faster.
-        tempo: 1 for a common one.
-        effort: how far the parts go, 1 for clear speech; with less the speaker mumbles.
+        seconds: length of the clip; words that are too long for it are said faster.
+        tempo: relative to the average, 1.
+        effort: how far the parts move: 1 for clear speech, less for mumbling.
     """
     sounds = [[part for phoneme in WORDS[word] for part in GLIDES.get(phoneme, (phoneme,))] for word in words]
     lengths = [_lengths(word, tempo, rng) for word in sounds]

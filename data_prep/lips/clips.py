@@ -1,4 +1,4 @@
-"""Mouths cropped from clips, in several processes: each is kept in a file of its own, so that no work is done twice."""
+"""Crops mouths from clips in several processes; each result is kept in its own file, so that no work is done twice."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.lips.track import Quality
 from sigconv.signals.lips.video import BadVideo
 
-Reader = Callable[[Path], Mouths]  # that can be sent to another process
+Reader = Callable[[Path], Mouths]  # must be picklable, to be sent to another process
 CRASHED = "crashed the decoder"
 
 
@@ -51,18 +51,18 @@ def store_name(reader: MouthReader) -> str:
 
 
 def crop_clips(clips: Sequence[Clip], reader: Reader, store: Path, workers: int | None = None) -> dict[str, str]:
-    """Crops the mouth from each clip into `<store>/<source>.npz`, and gives the reason for each source it cannot.
+    """Crops the mouth from each clip into `<store>/<source>.npz`, and returns the reason for each source refused.
 
-    What is in the store is not made again, a refusal neither, unless the clip's size or time have changed since. Each
-    file is there as a whole or not at all, so this can be stopped at any time, and goes on where it was. A clip that
-    kills the process which decodes it is refused, and the others go on.
+    Results in the store, refusals included, are reused unless the clip's size or modification time has changed. Each
+    file is written completely or not at all, so this can be stopped at any time, and resumes where it stopped. A clip
+    that crashes the process which decodes it is refused, and the others go on.
 
     Args:
-        reader: of a video file.
-        workers: processes; as many as there are cores without it.
+        reader: crops the mouth from a video file.
+        workers: processes; one per core if None.
 
     Raises:
-        UsageError: there is less than one worker; or the reader's own, but for `BadVideo`, which is a clip's.
+        UsageError: there is less than one worker; or what the reader raises, except `BadVideo`, which refuses a clip.
     """
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}, but cropping needs one process at least.")
@@ -81,7 +81,7 @@ def crop_clips(clips: Sequence[Clip], reader: Reader, store: Path, workers: int 
 
 def _crop_until_crash(
     waiting: deque[Clip], reader: Reader, store: Path, workers: int, bar: tqdm
-) -> list[Clip]:  # the clips that were in work when a process died; the others are done, or still wait
+) -> list[Clip]:  # the clips in progress when a process died; the others are done, or still waiting
     working: dict[Future[None], Clip] = {}
     with _processes(min(workers, len(waiting))) as pool:
         try:
@@ -104,13 +104,13 @@ def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
     context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(count, context, _start) as pool:
-        pool.submit(int).result()  # where no process can be started at all, no clip is to be blamed for it
+        pool.submit(int).result()  # fails if no process can be started at all, so that no clip is blamed
         yield pool
 
 
 def _start() -> None:
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a process at once, and without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a process at once and silently
 
 
 def _crop(clip: Clip, reader: Reader, store: Path) -> None:
@@ -131,14 +131,14 @@ def _crop(clip: Clip, reader: Reader, store: Path) -> None:
 
 
 def load_mouths(store: Path, clip: Clip) -> Mouths:
-    """What `crop_clips` has made of a clip that it did not refuse."""
+    """The result of `crop_clips` for a clip that it did not refuse."""
     with np.load(_path(store, clip)) as arrays:
         quality = Quality(*arrays["quality"].tolist())
         return Mouths(arrays["frames"], arrays["poses"], quality, arrays["notes"].tolist())
 
 
 def _outcome(store: Path, clip: Clip) -> str | None:
-    """The reason why the clip was refused, "" where it was not; None where it is yet to be cropped, or has changed."""
+    """The reason why the clip was refused, or "" if it was not; None if it is yet to be cropped, or has changed."""
     try:
         with np.load(_path(store, clip)) as arrays:
             if arrays["stamp"].tolist() != _stamp(clip):
@@ -146,7 +146,7 @@ def _outcome(store: Path, clip: Clip) -> str | None:
             return str(arrays["reason"]) if "reason" in arrays else ""
     except FileNotFoundError:
         return None
-    except (BadZipFile, ValueError, KeyError, EOFError):  # a disk that was full, or switched off
+    except (BadZipFile, ValueError, KeyError, EOFError):  # the disk was full, or lost power
         return None
 
 
@@ -166,6 +166,6 @@ def _path(store: Path, clip: Clip) -> Path:
 
 
 def _stamp(clip: Clip) -> list[int]:
-    """Changes when the file is written."""
+    """Size and modification time: changes when the file is written."""
     stat = clip.path.stat()
     return [stat.st_size, stat.st_mtime_ns]

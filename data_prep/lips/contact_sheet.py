@@ -1,4 +1,4 @@
-"""A picture of cropped mouths, the worst first: one look tells whether the mouth was found."""
+"""A picture of cropped mouths, the worst first, which shows at a glance whether the mouth was found."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,10 +14,10 @@ MOST = 600  # tiles on a sheet
 COLUMNS = 20
 WIDTH = 160  # pixels of a mouth
 CAPTION, MARGIN, TITLE = 34, 4, 30
-POOR = 0.8  # score, below which a tile is framed; what is found well has about 0.9
+POOR = 0.8  # score below which a tile is framed in red; a mouth that is found well scores about 0.9
 RED, GREY, WHITE = (60, 60, 230), (90, 90, 90), (255, 255, 255)  # BGR
-LETTERS = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)  # of most of the world's alphabets
-LETTER = 7  # pixels, about
+LETTERS = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)  # covers most of the world's alphabets
+LETTER = 7  # approximate width in pixels
 
 
 class Tile(NamedTuple):
@@ -29,11 +29,11 @@ class Tile(NamedTuple):
 
 
 def draw_sheet(tiles: Sequence[Tile], total: int) -> np.ndarray:
-    """uint8 (height, width, 3), BGR; row by row, and the poor ones framed in red.
+    """uint8 (height, width, 3), BGR: the tiles row by row, the poor ones framed in red.
 
     Args:
-        tiles: of one shape, one at least.
-        total: of the clips; where there are more than tiles, a title says so.
+        tiles: at least one, all of the same shape.
+        total: number of clips; if there are more than tiles, a title says so.
     """
     drawn = [_draw(tile) for tile in tiles]
     columns = min(COLUMNS, len(drawn))
@@ -54,7 +54,7 @@ def _draw(tile: Tile) -> np.ndarray:
     poor = tile.quality.score < POOR
     frame = cv2.copyMakeBorder(mouth, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=RED if poor else WHITE)
     out = cv2.copyMakeBorder(frame, 0, CAPTION, 0, 0, cv2.BORDER_CONSTANT, value=WHITE)
-    name = tile.name[-(WIDTH // LETTER) :]  # the end tells clips apart
+    name = tile.name[-(WIDTH // LETTER) :]  # clips differ in the end of their names
     below = frame.shape[0]
     score = f"{tile.quality.score:.2f}", (MARGIN, below + 15), RED if poor else GREY
     return _written(out, [(name, (MARGIN, below), GREY), score])
@@ -62,7 +62,7 @@ def _draw(tile: Tile) -> np.ndarray:
 
 def _written(picture: np.ndarray, texts: Sequence[tuple[str, tuple[int, int], tuple[int, int, int]]]) -> np.ndarray:
     """The picture with texts in it, each at (x, y) from its upper left corner and in a colour, BGR."""
-    image = Image.fromarray(picture)  # its order of colours is as good as any
+    image = Image.fromarray(picture)  # the order of colours does not matter here
     for text, at, colour in texts:
         ImageDraw.Draw(image).text(at, text, colour, LETTERS)
     return np.array(image)

@@ -1,4 +1,4 @@
-"""GRID's files: which video belongs to which speaker and alignment, and what an alignment tells."""
+"""GRID's files: which video belongs to which speaker and alignment, and what an alignment contains."""
 
 import re
 from collections import defaultdict
@@ -17,7 +17,7 @@ from sigconv.signals.lips.grammar import GRID_GRAMMAR
 
 Files = Mapping[str, Mapping[str, Path]]  # speaker -> name of the sentence, such as "bbaf5a" -> file
 SPEAKER = re.compile(r"s\d+")
-UNITS = 25_000  # of an alignment in a second
+UNITS = 25_000  # of time in an alignment per second
 SILENT = ("sil", "sp")
 
 
@@ -29,10 +29,10 @@ class Sentence(NamedTuple):
 
 
 def find_videos(root: Path) -> Files:
-    """The videos of each speaker, whose number is the name of a folder above them, or of `root` itself.
+    """The videos of each speaker, such as s1, after whom a folder above them, or `root` itself, is named.
 
-    So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg will all do. Raises UsageError where there is none, or one
-    sentence twice.
+    So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg all work. Raises UsageError if there are no videos, or if a
+    sentence of a speaker is there twice.
     """
     videos = _find(root, VIDEO)
     if not videos:
@@ -46,8 +46,8 @@ def find_videos(root: Path) -> Files:
 def find_alignments(root: Path, videos: Files) -> Files:
     """The alignments of each speaker.
 
-    In the official archive some speakers have the folder of another. So a speaker whose sentences are mostly not in
-    the folder of that name gets the one which has most of them, and this is told.
+    In the official archive, some speakers' alignments are in another's folder. So if less than half of a speaker's
+    sentences are in the folder of that name, one with more than half of them is taken instead, and a message says so.
     """
     folders = _find(root, (".align",))
     found = {}
@@ -75,7 +75,7 @@ def _find(root: Path, kinds: Collection[str]) -> Files:
 
 
 def choose_speakers(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
-    """Those wanted, a list or a text with commas, in order; all that are there for None."""
+    """The speakers wanted, a list or a comma-separated text, in the order of `there`; all that are there if None."""
     if wanted is None:
         return tuple(there)
     chosen = {known("speaker of GRID", name, there) for name in listed(wanted)}
@@ -83,7 +83,7 @@ def choose_speakers(wanted: str | Sequence[str] | None, there: Sequence[str]) ->
 
 
 def read_sentence(path: Path | None) -> Sentence:
-    """Reads an alignment, lines such as "17500 23000 bin"; raises LeftOut for none, or one of no sentence of GRID."""
+    """Reads an alignment, lines such as "17500 23000 bin"; raises LeftOut if there is none, or no sentence of GRID."""
     if path is None:
         raise LeftOut("no alignment")
     try:

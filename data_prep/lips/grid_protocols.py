@@ -1,7 +1,7 @@
 """The protocols by which GRID's sentences are split into train, validation and test.
 
-A sentence's name alone draws its split, so that the words of a sentence are together, and what several speakers say,
-too, but for the protocol "unseen", which splits by speaker.
+Splits are drawn by the hash of a sentence's name, so that all words of a sentence, and as a rule the same sentence by
+several speakers, are in one split; only the protocol "unseen" splits by speaker.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from sigconv.names import known
 
 FOLDS = 5
 SHARE = 0.1  # of the clips, for validation; with "speaker_dependent" for the test, too
-OVERLAPPED = 255  # sentences of each speaker that are tested
+OVERLAPPED = 255  # test sentences of each speaker
 UNSEEN = {  # as many men as women each time
     "test": ("s1", "s2", "s20", "s22"),
     "validation": ("s3", "s4"),
@@ -22,7 +22,7 @@ PROTOCOLS = ("speaker_dependent", *(f"fold:{fold}" for fold in range(FOLDS)), "o
 
 
 def check_protocol(protocol: str, share: float, speakers: Sequence[str]) -> None:
-    """Raises UsageError where there is no such protocol or share of the training clips, or too few speakers for it."""
+    """Raises UsageError for an unknown protocol, an invalid share of the training clips, or too few speakers."""
     known("split of GRID", protocol, PROTOCOLS)
     if not 0 < share <= 1:
         raise UsageError(f"share={share:g}: the share of the training clips that is kept is above 0, and at most 1.")
@@ -36,7 +36,7 @@ def split_sentences(said: Iterable[tuple[str, str]], protocol: str) -> dict[tupl
     "speaker_dependent": a tenth of each speaker's sentences for validation and a tenth for testing, as M. Wand,
     J. Koutník, J. Schmidhuber (Lipreading with long short-term memory, ICASSP 2016, arXiv:1601.08188) split within
     each speaker, who take 90 %, 5 % and 5 %. "fold:0" to "fold:4" test on each fifth in turn, and validate on a tenth
-    of the rest. Y. M. Assael, B. Shillingford, S. Whiteson, N. de Freitas (LipNet, arXiv:1611.01599, 2016) have the
+    of the rest. Y. M. Assael, B. Shillingford, S. Whiteson, N. de Freitas (LipNet, arXiv:1611.01599, 2016) define the
     other two, without a validation split of their own: "overlapped" tests on 255 sentences of each speaker, drawn at
     random there and by hash here, and validates on a tenth of the others; "unseen" tests on speakers s1, s2, s20 and
     s22, and validates on s3, a man, and s4, a woman.
@@ -45,7 +45,7 @@ def split_sentences(said: Iterable[tuple[str, str]], protocol: str) -> dict[tupl
         said: the speaker and the name of each sentence.
 
     Raises:
-        UsageError: with "unseen", some of these speakers are not there, or nobody else.
+        UsageError: with "unseen", some of these speakers are missing, or there is nobody else.
     """
     names = defaultdict(list)
     for speaker, name in said:
@@ -57,7 +57,7 @@ def split_sentences(said: Iterable[tuple[str, str]], protocol: str) -> dict[tupl
 
 
 def _split(names: Sequence[str], protocol: str) -> dict[str, str]:
-    """Of one speaker."""
+    """The splits of one speaker's sentences."""
     if protocol == "speaker_dependent":
         return draw_splits(names, SHARE, SHARE)
     if protocol == "overlapped":
@@ -65,7 +65,7 @@ def _split(names: Sequence[str], protocol: str) -> dict[str, str]:
     else:
         fold = int(protocol.removeprefix("fold:"))
         tested = {name for name in names if int(place(name) * FOLDS) == fold}
-    # Another hash than that of the test, by which the rest is not spread evenly.
+    # A hash other than the test's, in which the rest is not spread evenly over [0, 1).
     validated = {name for name in names if place(f"validation {name}") < SHARE}
     return {name: "test" if name in tested else "validation" if name in validated else "train" for name in names}
 
@@ -83,5 +83,5 @@ def _split_speakers(speakers: Sequence[str]) -> dict[str, str]:
 
 
 def is_kept(name: str, share: float) -> bool:
-    """Whether a training sentence is in this share of them; a smaller share is a part of a larger one."""
+    """Whether a training sentence is in this share of them; a smaller share is a subset of a larger one."""
     return place(f"share {name}") < share

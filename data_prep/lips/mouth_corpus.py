@@ -44,14 +44,14 @@ def write_mouths(
     left_out: Mapping[str, str],
     workers: int | None = None,
 ) -> Corpus:
-    """Crops the clips, and writes the examples that `cut` makes of them as the corpus in `folder`.
+    """Crops the clips, and writes the examples that `cut` makes from them as the corpus in `folder`.
 
     Beside the examples there are `quality.csv`, how well the mouth was found in each clip; `contact_sheet.png`, a
     mouth of each (of the 600 worst), the worst first; and `left_out.csv`, the clips left out and why.
 
     Args:
         crops: the folder where the cropped mouths are kept, for all corpora of these clips.
-        left_out: source -> reason of those that are left out from the first.
+        left_out: source -> reason, for clips that are left out from the start.
         workers: processes that crop.
 
     Raises:
@@ -77,7 +77,7 @@ def write_mouths(
 def _examples(
     clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], found: list[Found]
 ) -> Iterator[Example]:
-    """Those of the clips that fit; the reasons of the others, and how the mouth was found, are added."""
+    """The examples of the clips that fit; adds the others to `reasons`, and how well mouths were found to `found`."""
     there, learned = set(), set()
     for clip in clips:
         if clip.source in reasons:

@@ -1,8 +1,8 @@
 """Draws mouths: faces, cameras, and frames of the region of the mouth.
 
-Lengths are in distances between the eyes, x to the right and y down from where the lips meet. Contours are heights over
-x, (frames, 1, 1) parameters against (frames, height, width) places, so that a clip is drawn at once; each is soft over
-one pixel. Colours are RGB from 0 to 255.
+Lengths are in distances between the eyes, x to the right and y down from where the lips meet. Contours are functions
+y(x), with parameters (frames, 1, 1) broadcast against places (frames, height, width), so that a clip is drawn at once;
+each is smoothed over one pixel. Colours are RGB from 0 to 255.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)  # ITU-R BT.601
 TONGUE, DARK = np.array([176, 92, 88]), np.array([48, 20, 20])
-TEXTURE = 128  # side of the picture of a face's skin, which is two distances between the eyes
+TEXTURE = 128  # pixels along each side of a face's skin texture, which covers two distances between the eyes
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Face:
         width: half of the mouth at rest.
         upper, lower: how thick the lips are.
         bow: depth of the dip in the upper lip.
-        corners: how far they are below the middle (above it: below 0).
-        opening: how far the lips and the jaw go down.
+        corners: how far they are below the middle (negative: above it).
+        opening: how far the lips and the jaw can open.
         skew: how much further the right half of the mouth opens.
         teeth: y of the edge of the upper teeth.
         tooth: how broad a tooth is.
@@ -54,7 +54,7 @@ class Face:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Face":
-        """A face at random."""
+        """A random face."""
         fair, dark = np.array([238, 196, 172]), np.array([104, 66, 50])
         skin = dark + (fair - dark) * rng.beta(2, 1.2) + rng.normal(0, 5, 3)
         redness = rng.uniform(0.25, 0.8)
@@ -82,17 +82,17 @@ class Face:
 
 @dataclass(frozen=True)
 class Camera:
-    """How a clip is taken.
+    """How a clip is filmed.
 
     Args:
         height, width: of a frame, in pixels.
         region: width of a frame, in distances between the eyes.
         pose: (frames, 4): x and y of the mouth from the middle, relative size, roll in radians, clockwise.
         light: level, about 1.
-        slope: (2,), how much brighter it is one distance to the right, and one down.
+        slope: (2,), how much brighter it is one distance between the eyes to the right, and one down.
         blur: standard deviation, in pixels.
-        noise: standard deviation.
-        quality: of the JPEG that each frame has been, from 1 to 100.
+        noise: standard deviation, in levels from 0 to 255.
+        quality: of the JPEG compression of each frame, from 1 to 100.
     """
 
     height: int
@@ -107,7 +107,7 @@ class Camera:
 
     @classmethod
     def drawn(cls, height: int, width: int, region: float, times: np.ndarray, rng: np.random.Generator) -> "Camera":
-        """A camera at random, and a head before it that drifts for the times, in seconds."""
+        """A random camera, and the pose at each of the times, in seconds, of a head that drifts before it."""
         spread = np.array([0.04, 0.03, 0.05, 0.07])
         waves = np.sin(2 * np.pi * (times[:, None] * rng.uniform(0.1, 0.5, 4) + rng.random(4)))
         jitter = rng.normal(0, 0.05, (len(times), 4))
@@ -159,7 +159,7 @@ def shoot(face: Face, camera: Camera, parts: np.ndarray, colour: bool, rng: np.r
 
 
 class Mouth:
-    """A face's mouth, its parts (frames, PARTS) somewhere, seen at the places x and y, a pixel apart."""
+    """A face's mouth with its parts moved (frames, PARTS), seen at the places x and y, which are `pixel` apart."""
 
     def __init__(self, face: Face, parts: np.ndarray, x: np.ndarray, y: np.ndarray, pixel: float) -> None:
         lips, jaw, spread, forward, tuck, tongue = parts.T.astype(np.float32)[:, :, None, None]
@@ -173,7 +173,7 @@ class Mouth:
         self.line = face.corners * self.across**2  # where closed lips meet
         thick = 1 + 0.25 * forward - 1.6 * pressed - 0.12 * np.maximum(spread, 0)
         bow = 1 - face.bow * np.exp(-((x / 0.06) ** 2))
-        # The four contours of the lips, from above.
+        # The four contours of the lips, from top to bottom.
         self.upper_in = self.line - (0.28 * apart * (1 - 0.6 * forward) + 0.05 * tuck) * opened
         self.upper_out = self.upper_in - face.upper * thick * arch**0.75 * bow
         lower = self.line + 0.72 * apart * opened
@@ -185,7 +185,7 @@ class Mouth:
         self.tongue = self.lower_teeth - 0.09 - tongue * (self.lower_teeth - face.teeth + 0.03)
 
     def picture(self, channels: np.ndarray) -> np.ndarray:
-        """(frames, height, width, channels) float32; `channels` (channels, 3) makes them of red, green and blue."""
+        """(frames, height, width, channels) float32; `channels` (channels, 3) computes them from RGB."""
         lips, inside = self._between(self.upper_out, self.lower_out), self._between(self.upper_in, self.lower_in)
         tongue = self._soft(self.y - self.tongue - 0.6 * self.x**2) * (0.75 - 0.8 * np.abs(self.x))
         teeth = 1 - (1 - self._upper_teeth()) * (1 - self._lower_teeth())
@@ -211,13 +211,13 @@ class Mouth:
         shade -= (0.2 + 0.08 * self.forward) * _bump(y, self.chin + 0.05, 0.05) * _bump(x, 0, 0.22)
         shade += 0.1 * _bump(y, self.chin + 0.22, 0.1) * _bump(x, 0, 0.25)
         shade -= 0.3 * _bump(side, self.half, 0.03) * _bump(y, self.line, 0.03)  # the corners
-        skin = zip(x, y - self.chin * (y > 0), strict=True)  # that of the chin moves
+        skin = zip(x, y - self.chin * (y > 0), strict=True)  # the skin of the chin moves
         grain = np.stack([_sample(face.texture, *places) for places in skin])
         shadow = face.beard * np.clip((y + 0.42 - 0.3 * side) / 0.15, 0, 1)
         return shade * (1 - shadow * (0.5 + 3 * grain / 100)) + grain / 100
 
     def _lips(self) -> np.ndarray:
-        """How bright the lips are: the upper one looks down, and the lower one shines."""
+        """How bright the lips are: the upper one faces down, and the lower one is glossy."""
         y, middle = self.y, (self.upper_in + self.lower_in) / 2
         down = (y - self.upper_out) / np.maximum(self.upper_in - self.upper_out, self.pixel)
         along = (y - self.lower_in) / np.maximum(self.lower_out - self.lower_in, self.pixel)
@@ -235,17 +235,17 @@ class Mouth:
         return self._soft(self.y - edge) * self._enamel(0.65 * self.face.tooth, 0.27) * 0.85
 
     def _enamel(self, tooth: float, arch: float) -> np.ndarray:
-        """How bright teeth so broad are, that vanish sideways where their arch turns back."""
+        """How bright teeth of this width are; they fade at the sides, where the dental arch turns back."""
         number = self.x / tooth
         gaps = 1 - self.face.gaps * _bump(number - np.round(number), 0, 0.012 / tooth)
         return np.clip(1 - (self.x / arch) ** 2, 0, 1) ** 0.6 * gaps
 
     def _soft(self, inside: np.ndarray) -> np.ndarray:
-        """From 0 to 1 over the pixel in which the distance `inside` begins to be positive."""
+        """Rises from 0 to 1 over the pixel in which the signed distance `inside` becomes positive."""
         return np.clip(inside / self.pixel + 0.5, 0, 1)
 
     def _between(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """1 between two contours, 0 outside, and nothing where they meet."""
+        """1 between two contours, 0 outside, and also 0 where they meet."""
         inside = np.minimum(self.y - above, below - self.y)
         return self._soft(inside) * np.clip((below - above) / self.pixel, 0, 1)
 
@@ -257,5 +257,5 @@ def _sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _bump(x: np.ndarray, middle: np.ndarray | float, width: float) -> np.ndarray:
-    """1 in the middle, and 1/e a width from it."""
+    """A Gaussian bump: 1 in the middle, and 1/e at a width from it."""
     return np.exp(-(((x - middle) / width) ** 2))

@@ -22,12 +22,12 @@ class Word(NamedTuple):
 
 
 def word_options(task: str, context: bool, seconds: float | None) -> dict[str, Any]:
-    """Those that count for a task: how words are cut, and nothing for sentences."""
+    """The options that matter for a task: how words are cut out, and none for sentences."""
     return {"context": context, "seconds": seconds if context else None} if task == "words" else {}
 
 
 def whole(frames: np.ndarray, words: Sequence[Word], split: str, source: str, speaker: str | None) -> Example:
-    """A sentence; frames (channels, frames, height, width)."""
+    """The example of a whole sentence; frames (channels, frames, height, width)."""
     return Example(frames, split, source, text=" ".join(word.text for word in words), speaker=speaker)
 
 
@@ -37,9 +37,9 @@ def cut_words(
     """An example of each word; for `length` see `cut_word`.
 
     Args:
-        sentence: all of it, see `whole`.
-        words: that are said in it.
-        rate: frames a second.
+        sentence: the example of all of it, see `whole`.
+        words: those said in it.
+        rate: frames per second.
         labels: of the corpus.
     """
     for place, (text, first, end) in enumerate(words):
@@ -51,7 +51,7 @@ def cut_words(
 def window_length(rate: float, context: bool = False, seconds: float | None = None) -> int | None:
     """The frames of a word with its context, at `rate` frames a second; None without context, as for sentences.
 
-    Raises UsageError for no seconds above 0.
+    Raises UsageError if a context has no seconds, or none above 0.
     """
     if not context:
         return None
@@ -66,8 +66,8 @@ def cut_word(frames: np.ndarray, first: float, end: float, length: int | None) -
     Args:
         frames: of the sentence.
         first, end: when the word begins and ends, in frames.
-        length: frames around the word's middle, moved inside the clip where they would stick out of it, and no more
-            than there are; None for the word alone, every frame that shows some of it, and one at least.
+        length: number of frames around the word's middle, shifted to lie within the clip if needed, and no more than
+            there are; None for the word alone: every frame that shows part of it, and at least one.
     """
     total = frames.shape[1]
     if length is None:

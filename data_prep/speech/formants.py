@@ -1,8 +1,8 @@
-"""Syllables of a voiced stop and a vowel by formant synthesis: pulses and noise through resonators that move.
+"""Formant synthesis of syllables of a voiced stop and a vowel: pulses and noise through resonators that move.
 
-After D. H. Klatt: Software for a cascade/parallel formant synthesizer. JASA 67(3):971-995, 1980. Signals and what
-steers them are arrays (time, signals), so that one walk through time makes many signals at once. What tells the places
-of closure apart is
+After D. H. Klatt: Software for a cascade/parallel formant synthesizer. JASA 67(3):971-995, 1980. Signals and their
+control parameters are arrays (time, signals), so that one pass through time makes many signals at once. The places of
+articulation differ in
 
 - where the formants come from: F1 always rises, F2 and F3 move from the consonant's locus to the vowel. P. C. Delattre,
   A. M. Liberman, F. S. Cooper: Acoustic loci and transitional cues for consonants. JASA 27(4):769-773, 1955;
@@ -26,24 +26,24 @@ VOWELS = {
 }
 HIGH_FORMANTS = (3500, 4500)
 BANDWIDTHS = (60, 90, 140, 250, 300)
-CLOSED_F1 = 200  # Hz, of a mouth that is shut
+CLOSED_F1 = 200  # Hz, F1 of a closed mouth
 PINCH = 350  # Hz, from F2 to F3 at a velar closure
 
-Range = tuple[float, float]  # what is drawn lies between these
+Range = tuple[float, float]  # the limits of a random draw
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the mouth is shut. Frequencies are the mean man's, in Hz; times are in seconds.
+    """A place of articulation. Frequencies are the average man's, in Hz; times are in seconds.
 
     Args:
         f2, f3: the loci; None for an F3 that is pinched with F2.
-        reach: of F2 and F3, how far back to the locus they are when the vowel begins, from 0 (none) to 1. By the
-            slopes of locus equations it is largest for d and smallest for b.
+        reach: how close F2 and F3 still are to the locus when the vowel begins, from 0 (at the vowel's value) to 1 (at
+            the locus). According to the slopes of locus equations it is largest for d and smallest for b.
         transition: from the vowel's onset until its formants are reached.
         voicing: from the opening of the mouth to the vowel's onset.
         burst: frequency and bandwidth of the noise; None for the frequency of F2.
-        decay: in which the noise fades to 1/e.
+        decay: time in which the noise decays to 1/e.
         level: of the burst's peak against the vowel's, in dB.
     """
 
@@ -64,7 +64,7 @@ PLACES = {
 }
 SYLLABLES = tuple(product(VOWELS, PLACES))
 
-# The scale of the formants (that of the mean man is 1), and f0 in Hz.
+# The scale of the formants (1 for the average man), and f0 in Hz.
 VOICES = {"man": ((0.85, 1.02), (90, 150)), "woman": ((1.05, 1.18), (150, 250)), "child": ((1.12, 1.25), (220, 300))}
 
 
@@ -77,24 +77,24 @@ class Draw:
         self.signals = voices * len(SYLLABLES)
 
     def voice(self, low: float | np.ndarray, high: float | np.ndarray) -> np.ndarray:
-        """The same for all that a voice says, between ends that may be each voice's own."""
+        """One number for all that a voice says, between limits that may differ between voices."""
         return np.repeat(self.rng.uniform(low, high, self.voices), len(SYLLABLES))
 
     def each(self, low: float, high: float) -> np.ndarray:
         return self.rng.uniform(low, high, self.signals)
 
     def place(self, name: str) -> np.ndarray:
-        """Between the ends that each signal's place of closure has under this name."""
+        """A number for each signal, between the limits that its place of articulation has under this name."""
         low, high = self.of_place(name).T
         return self.rng.uniform(low, high)
 
     def of_place(self, name: str) -> np.ndarray:
-        """(signals, ...): what each signal's place of closure has under this name."""
+        """(signals, ...): what each signal's place of articulation has under this name."""
         return np.array([getattr(PLACES[consonant], name) for _, consonant in SYLLABLES] * self.voices, float)
 
 
 def speak(draw: Draw, kinds: list[str], rate: float, samples: int, onset: Range) -> np.ndarray:
-    """All syllables by each voice: (samples, voices * syllables), the largest magnitude of each vowel 1.
+    """All syllables by each voice: (samples, voices * syllables), each vowel with a peak magnitude of 1.
 
     Args:
         kinds: a key of `VOICES` for each voice.
@@ -129,7 +129,7 @@ def speak(draw: Draw, kinds: list[str], rate: float, samples: int, onset: Range)
 
 
 def _formants(draw: Draw, scale: np.ndarray, time: np.ndarray) -> list[np.ndarray]:
-    """The five formants in Hz, (time, signals) or (signals,): from the consonant to the vowel, by half a cosine."""
+    """The five formants in Hz, (time, signals) or (signals,): from the consonant to the vowel, along half a cosine."""
     f1, f2, f3 = (draw.each(0.95, 1.05) * f for f in np.tile([VOWELS[v] for v, _ in SYLLABLES], (draw.voices, 1)).T)
     reach, locus2, locus3 = draw.place("reach"), draw.of_place("f2"), draw.of_place("f3")
     from_f1 = CLOSED_F1 + draw.each(0, 0.2) * (f1 - CLOSED_F1)
@@ -147,12 +147,12 @@ def glottal_pulses(
     """The derivative of the glottal flow, in pulses of Rosenberg's trigonometric shape: (time, signals).
 
     A. E. Rosenberg: Effect of glottal pulse shape on the quality of natural vowels. JASA 49(2):583-590, 1971. The
-    derivative stands for the radiation from the lips; a difference of the flow aliases less than its formula.
+    derivative accounts for the radiation from the lips; a difference of the flow aliases less than its formula.
 
     Args:
         f0: (time, signals) in Hz.
         open_quotient: (signals,), the part of a period in which the glottis is open; two thirds of it is opening.
-        jitter, shimmer: standard deviations, of when the pulses come, in periods, and of their heights, which are 1.
+        jitter, shimmer: standard deviations of the pulses' times, in periods, and of their heights, whose mean is 1.
     """
     phase = np.cumsum(f0 / rate, axis=0) + rng.random(f0.shape[1])
     period, signal = phase.astype(int), np.arange(f0.shape[1])
@@ -170,14 +170,14 @@ def glottal_pulses(
 
 
 def cascade(source: np.ndarray, formants: list[np.ndarray], bandwidths: list[np.ndarray], rate: float) -> np.ndarray:
-    """Resonators one after the other, which give the formants the amplitudes that a vocal tract gives them."""
+    """Resonators in series, which give the formants the relative amplitudes that a vocal tract gives them."""
     for frequency, bandwidth in zip(formants, bandwidths, strict=True):
         source = resonate(source, frequency, bandwidth, rate)
     return source
 
 
 def resonate(source: np.ndarray, frequency: np.ndarray, bandwidth: np.ndarray, rate: float) -> np.ndarray:
-    """A second-order resonator of gain 1 at 0 Hz (Klatt 1980, equations 1 and 2), its frequency free to move.
+    """A second-order resonator of gain 1 at 0 Hz (Klatt 1980, equations 1 and 2), whose frequency may vary in time.
 
     Args:
         source: (time, signals).
@@ -196,10 +196,10 @@ def resonate(source: np.ndarray, frequency: np.ndarray, bandwidth: np.ndarray, r
 
 
 def _gate(time: np.ndarray, rise: float) -> np.ndarray:
-    """0 before the time 0, and 1 from `rise` seconds on."""
+    """Rises linearly from 0 at the time 0 to 1 at `rise` seconds."""
     return np.clip(time / rise, 0, 1)
 
 
 def _peak(signals: np.ndarray, level: float | np.ndarray) -> np.ndarray:
-    """Each signal (a column) with its largest magnitude at `level` dB."""
+    """Each signal (a column) scaled to a peak magnitude of `level` dB."""
     return signals * 10 ** (np.asarray(level) / 20) / np.maximum(np.abs(signals).max(axis=0), 1e-9)

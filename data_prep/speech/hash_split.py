@@ -6,15 +6,15 @@ from pathlib import Path
 
 from sigconv.errors import UsageError
 
-# Which split a speaker's hash, in per cent, is below the bound of.
+# Bounds and splits: a speaker gets the split of the first bound that is above the speaker's hash, in per cent.
 Rule = Sequence[tuple[int, str]]
 RULE: Rule = ((10, "validation"), (20, "test"), (101, "train"))
-RULE_WITHOUT_TEST: Rule = ((10, "test"), (30, "validation"), (101, "train"))  # from 10 to 20 there is nobody
+RULE_WITHOUT_TEST: Rule = ((10, "test"), (30, "validation"), (101, "train"))  # nobody is between 10 and 20
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 
 
 def speaker(name: str) -> str:
-    """Who speaks in a recording of this name."""
+    """The speaker of a recording of this name."""
     return name.partition("_nohash_")[0]
 
 
@@ -26,9 +26,9 @@ def part(speaker: str, rule: Rule = RULE) -> str:
 
 
 def check_lists(root: Path, sources: Iterable[str]) -> None:
-    """Raises UsageError where the corpus' lists, if they are there, put recordings elsewhere than the rule does.
+    """Raises UsageError if the corpus' lists, where they are there, contradict the rule.
 
-    Both are the authors', and agree. If they do not, names were changed, or lists are those of another version: then
+    Both are by the authors, and agree. If they do not, files were renamed, or the lists are from another version: then
     neither can be trusted.
 
     Args:

@@ -19,7 +19,7 @@ FAULTY = ("leave_out", "keep", "refuse")
 
 @dataclass(frozen=True)
 class Item:
-    """A recording to be: a file, or a piece of one.
+    """A recording for the corpus, not yet read: a file, or a piece of one.
 
     Args:
         path: of the sound file.
@@ -41,7 +41,7 @@ class Item:
 
 
 def check_splits(items: list[Item], place: Path, rule: str = "") -> list[Item]:
-    """The items; raises UsageError where one of the three splits gets none of what is in `place`, by a rule's name."""
+    """The items; raises UsageError if one of the three splits gets none of those in `place`, by the named rule."""
     empty = empty_splits(item.split for item in items)
     if empty:
         told = f" by {rule}" if rule else ""
@@ -55,14 +55,13 @@ def write_recordings(
     """Reads the items, at the corpus' rate and mixed down to one channel, and writes them as the corpus in `folder`.
 
     Args:
-        faulty: what becomes of recordings that are not as they should be. "leave_out": they are left out, and stand
-            with the reason in `left_out.csv` in the corpus' folder, columns source and reason. "keep": as before, but
-            clipped ones, which can be understood, are kept; the list says so. "refuse": no corpus, and an error that
-            lists them all.
+        faulty: how faulty recordings are handled. "leave_out": they are left out, and listed with the reason in
+            `left_out.csv` in the corpus' folder, columns source and reason. "keep": the same, but clipped ones, which
+            are intelligible, are kept; the list says so. "refuse": no corpus, and an error that lists them all.
 
     Raises:
-        UsageError: `faulty` is none of these; a label is not of the corpus; there are faulty recordings that are not
-            to be left out; or all recordings of a label in a split are.
+        UsageError: `faulty` is none of these; a label is not one of the corpus; there are faulty recordings, and
+            `faulty` is "refuse"; or all recordings of a label in a split are faulty.
     """
     known("value of faulty", faulty, FAULTY)
     unknown = sorted({item.label for item in items} - set(info.labels))
@@ -80,14 +79,14 @@ def write_recordings(
 
 
 class Copies:
-    """Recordings that are there again, sample for sample, in another split: what is tested was trained on."""
+    """Recordings that occur again, sample for sample, in another split, so training data may leak into the test."""
 
     def __init__(self) -> None:
-        self._first: dict[bytes, tuple[str, str]] = {}  # source and split, by a hash of the samples
+        self._first: dict[bytes, tuple[str, str]] = {}  # source and split by hash of the samples
         self._found: list[str] = []
 
     def watched(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """The examples as they are."""
+        """Passes the examples on as they are, and notes copies among them."""
         for example in examples:
             samples = blake2b(example.signal.tobytes(), digest_size=16).digest()
             source, split = self._first.setdefault(samples, (example.source, example.split))

@@ -10,20 +10,20 @@ from data_prep.speech.recordings import Item
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import read_recording
 
-# The part of each noise that a split is cut from, so that none hears the noise of another.
+# The part of each noise that a split is cut from, so that no split contains noise of another.
 PARTS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
 VOLUMES = (0.05, 1.0)
 
 
 def cut_silence(noise: Path, counts: Mapping[str, int], label: str, rate: int, scratch: Path) -> list[Item]:
-    """Seconds at random places of the wav files in the folder `noise`, turned down at random, as files in `scratch`.
+    """Pieces of 1 s from random places of the wav files in the folder `noise`, at random volume, as files in `scratch`.
 
-    So the example program of Speech Commands makes its class "silence", with two differences: no split takes from the
-    part of another, and no volume is so near 0 that nothing is left.
+    This is how the example program of Speech Commands makes its class "silence", with two differences: no split takes
+    from the part of another, and no volume is so close to 0 that nothing is left.
 
     Args:
         counts: how many for each split.
-        label: theirs.
+        label: of the pieces.
         rate: of the files in `scratch`, in Hz.
 
     Raises:

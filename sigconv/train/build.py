@@ -1,4 +1,4 @@
-"""From a run's config to the objects that train."""
+"""Builds the data, task and trainer that a run's config describes."""
 
 import math
 from collections.abc import Iterable
@@ -39,9 +39,9 @@ class FitsToCorpus(Protocol):
 
 
 def signal_length(config: DictConfig, corpus: Corpus) -> int | None:
-    """In samples or frames, where the config gives its `seconds`; None where all signals have one shape.
+    """The network's input length in samples or frames, from `data.seconds`; None if all signals have the same shape.
 
-    Raises UsageError where they have not, for a length that is none, or for one that would cut a sentence off.
+    Raises UsageError if they differ and `seconds` is null, if it is not above 0, or if it would cut a sentence off.
     """
     seconds = config.data.get("seconds")
     if seconds is None:
@@ -81,7 +81,7 @@ def _check_lengths(corpus: Corpus) -> None:
 
 
 def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
-    """Batches of the corpus; its texts are spelled in what the training split and the grammar are made of."""
+    """Batches of the corpus; the tokens for its texts are taken from the training split and the grammar."""
     tokens = None
     if not corpus.labels:
         words = [word for words in corpus.info.grammar.values() for word in words]
@@ -91,12 +91,12 @@ def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
 
 
 def build_task(config: DictConfig, data: CorpusData) -> Task:
-    """Features, fitted to the training split, augmentation, network and optimiser; weights drawn from `config.seed`.
+    """Features, fitted to the training split, augmentation, network and optimiser; `config.seed` seeds the weights.
 
-    What is learned follows from the corpus: to tell classes apart where it has labels, to read where it has texts;
-    by the grammar's decoder where it has a grammar, else by the beam's, unless the config names one.
+    The corpus determines the task: classification if it has labels, transcription if it has texts. The default decoder
+    of the latter is the grammar's if the corpus has a grammar, and beam search otherwise.
 
-    Raises UsageError where the network does not take the signals or has not the outputs that the corpus asks for.
+    Raises UsageError if the network does not accept the signals or lacks the outputs that the corpus needs.
     """
     sequence = data.tokens is not None
     outputs = len(data.tokens or data.corpus.labels)
@@ -127,7 +127,7 @@ def build_task(config: DictConfig, data: CorpusData) -> Task:
 
 
 def _check_frames(data: CorpusData, frames: int) -> None:
-    """Raises UsageError for a text that no path through the network's frames spells."""
+    """Raises UsageError if a text needs more frames than the network outputs."""
     assert data.tokens is not None
     for name in data.corpus.splits:
         split = data.corpus.split(name)
@@ -142,7 +142,7 @@ def _check_frames(data: CorpusData, frames: int) -> None:
 
 @torch.no_grad()
 def fit_features(features: nn.Module, data: CorpusData) -> None:
-    """Lets those parts of the features that learn from the training split, such as its mean, do so in their order."""
+    """Fits, in order, those parts of the features that depend on the training split, such as on its mean."""
     parts = list(features.children()) if isinstance(features, nn.Sequential) else [features]
     for i, part in enumerate(parts):
         if isinstance(part, FitsToCorpus):  # type: ignore[unsafe-overlap]  (a Module may have any attribute)
@@ -153,7 +153,7 @@ def fit_features(features: nn.Module, data: CorpusData) -> None:
 def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:
     """A trainer whose checkpoints go to the run's folder.
 
-    Raises UsageError for a device that is not there, or settings that Lightning refuses.
+    Raises UsageError for a device that is not available, or for settings that are invalid or that Lightning rejects.
     """
     epochs, share = config.trainer.max_epochs, config.trainer.get("limit_train_batches", 1)
     if not isinstance(epochs, int) or epochs < 1:
@@ -180,17 +180,17 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
             logger=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            use_distributed_sampler=False,  # CorpusData shares the examples out by itself, without repeating any
+            use_distributed_sampler=False,  # CorpusData distributes the examples itself, without repeating any
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise UsageError(f"Lightning refuses the settings under trainer: {error}") from error
 
 
 def _guessing(config: DictConfig, corpus: Corpus) -> float:
-    """The loss that the training has to come below, for `Watch`; infinite for sentences.
+    """The loss that training must get below, for `Watch`; infinite for sentences.
 
-    Networks that learn to read long say nothing but blanks before they say a word: no early loss tells that one will
-    not.
+    Networks that learn to read output nothing but blanks for a long time before their first word: no early loss shows
+    that one never will.
     """
     if not corpus.labels:
         return math.inf
@@ -198,7 +198,7 @@ def _guessing(config: DictConfig, corpus: Corpus) -> float:
 
 
 def _checkpoints(run: Run, keep: str, measure: Measure) -> list[ModelCheckpoint]:
-    """The state after the last epoch, to resume from; before it, since it is remembered there, the best, if wanted."""
+    """Saves the last epoch, to resume from, and the best if wanted: that first, since the last stores its state."""
     if keep not in ("last", "best"):
         raise UsageError(f"checkpoint={keep}: it is last or best.")
     every_epoch = partial(

@@ -1,4 +1,4 @@
-"""What happens beside the training step: seeds, the record of the epochs."""
+"""Callbacks around the training step: seeding, and the record of the epochs."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ from sigconv.train.measures import measure_of
 class SeedSteps(Callback):
     """Seeds torch's generators before every training step from (seed, epoch, batch, process) alone.
 
-    Augmentation and dropout then need no state in a checkpoint: a resumed run draws what an uninterrupted one does.
+    Augmentation and dropout then need no state in a checkpoint: a resumed run draws what an uninterrupted one would.
     """
 
     def __init__(self, seed: int) -> None:
@@ -24,16 +24,16 @@ class SeedSteps(Callback):
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
         seed = derive_seed(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
         if module.device.type == "cpu":
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed spends 0.2 ms on GPUs that may be there
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed spends 0.2 ms on seeding possible GPUs
         else:
             torch.manual_seed(seed)
 
 
 class Record(Checkpoint):
-    """Keeps each epoch's metrics, learning rate and seconds, and says them; part of every checkpoint.
+    """Records and prints each epoch's metrics, learning rate and duration; stored in every checkpoint.
 
-    It is a `Checkpoint` so that Lightning calls it after the module has logged its epoch, and, because it stands
-    first among them, before the others write it to disk.
+    It is a `Checkpoint` so that Lightning calls it after the module has logged its epoch and, being the first of
+    them, before the others write it to disk.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Record(Checkpoint):
 
     @property
     def seconds(self) -> float:
-        """Spent in all epochs, validation and checkpoints included, over all resumed parts of the run."""
+        """Total duration of all epochs, including validation and checkpoints, also of those before a resumption."""
         return sum(epoch["seconds"] for epoch in self.epochs)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""One of several classes for each signal."""
+"""Classification: one of several classes for each signal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,21 @@ from sigconv.errors import UsageError
 from sigconv.train.measures import ACCURACY, shares
 from sigconv.train.task import Task
 
-UNBALANCED = 2  # times as many examples of one class as of another: the accuracy is that of the commoner ones
+UNBALANCED = 2  # ratio of the largest to the smallest class above which the accuracy mainly reflects the larger ones
 
 
 class Classification(Task):
     """A network that gives each signal one of several classes; its measure is the accuracy.
 
-    Losses are cross entropies in nats; the logged ones leave label smoothing out, so that they compare between runs.
+    Losses are cross entropies in nats; the logged ones are without label smoothing, so that runs can be compared.
 
     Args:
         model: features (B, ...) -> logits (B, classes).
-        classes: their number.
-        label_smoothing: share of the target that is spread over all classes while training.
-        mixup: alpha of the Beta distribution by which two training examples, features and targets, are mixed into one
-            (H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz: mixup: beyond empirical risk minimization. ICLR 2018);
-            0 mixes nothing. The accuracy while training is that for the larger part.
+        classes: number of classes.
+        label_smoothing: share of the target that is spread over all classes in training.
+        mixup: alpha of the Beta distribution of the weight with which two training examples, features and targets, are
+            mixed (H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz: mixup: beyond empirical risk minimization. ICLR
+            2018); 0 for no mixing. The training accuracy counts the class with the larger weight.
         others: those of `Task`.
     """
 
@@ -59,7 +59,7 @@ class Classification(Task):
         return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
 
     def mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Each with another of the batch, by a share that is the batch's."""
+        """Mixes each example with another of the batch, all with the same weight."""
         if not self.mixup:
             return inputs, targets
         share = Beta(self.mixup, self.mixup).sample().item()
@@ -100,7 +100,7 @@ class Classification(Task):
 
 
 def by_class(confusion: Tensor) -> dict[str, float | int]:
-    """The mean share of right answers of the classes that were tested, and how many examples these have."""
+    """The mean recall of the classes that were tested, and the sizes of the largest and the smallest of these."""
     tested = confusion.sum(1)
     recall = (confusion.diag().double() / tested)[tested > 0]
     largest, smallest = tested.max().item(), tested[tested > 0].min().item()

@@ -1,4 +1,4 @@
-"""Several trained networks that answer together: the mean of their probabilities.
+"""A committee of trained networks, whose probabilities are averaged.
 
 Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR 2012.
 """
@@ -20,17 +20,17 @@ from sigconv.train.run import Run, runs_in
 def committee(
     runs: Sequence[str | Path], corpus: str | Path | None = None, progress: Callable[[str], None] = lambda doing: None
 ) -> dict[str, Any]:
-    """What finished runs on one corpus get right of its test split, each by itself and all together.
+    """Accuracy of finished runs on the test split of their corpus, individually and as a committee.
 
     Args:
-        runs: their folders, or those of several runs (-m), which are then all meant.
+        runs: their folders; the folder of several runs (-m) stands for all of them.
         corpus: the folder of the corpus; if None, where it was when the first run was trained.
-        progress: told what is being done.
+        progress: called with what is being done.
 
     Returns ``accuracy``, ``wrong`` and ``tested`` of the committee, and for each of its ``members`` the ``folder`` and
     the ``accuracy``.
 
-    Raises UsageError where there are not two of them, or they differ in corpus or classes, or read sentences.
+    Raises UsageError if there are fewer than two runs, or if they differ in corpus or classes, or read sentences.
     """
     folders = [member for run in runs for member in runs_in(Path(run)) or [Path(run)]]
     if len(folders) < 2:
@@ -68,7 +68,7 @@ def _right(answers: Tensor, labels: Tensor) -> int:
 
 
 def in_words(result: dict[str, Any]) -> str:
-    """For a terminal."""
+    """The result as text for a terminal."""
     width = max(len(member["folder"]) for member in result["members"])
     lines = [f"{member['folder']:{width}}  {member['accuracy']:.2%} right" for member in result["members"]]
     total = f"{result['accuracy']:.2%} right ({result['wrong']:,} of {result['tested']:,} wrong)"

@@ -1,4 +1,4 @@
-"""A line where kernels are compiled for the first time, so that nobody wonders what the first batch waits for."""
+"""Announces when kernels are compiled for the first time, so that nobody wonders why the first batch takes long."""
 
 from contextlib import AbstractContextManager
 
@@ -22,5 +22,5 @@ class _Announcement(Listener):
 
 
 def announced_compiling() -> AbstractContextManager[object]:
-    """Within this context the first kernel of ours that is not on disk yet is announced, once."""
+    """A context that announces, once, the compilation of a kernel of sigconv that is not yet cached on disk."""
     return install_listener("numba:compile", _Announcement())

@@ -10,16 +10,16 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
-REFRESH = 20  # batches between two pictures of the bar
+REFRESH = 20  # batches between two updates of the bar
 
-# Remarks of Lightning and torch that a user of a recipe can do nothing about.
+# Warnings from Lightning and torch that a user of a recipe can do nothing about.
 NOISE = (
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated",
     r".*does not have many workers",
     r".*it is recommended to use `Trainer\(devices=1, num_nodes=1\)`",
     r".*Checkpoint directory .* exists and is not empty",
     r".*GPU available but not used",
-    r"It is recommended to use `self.log\(.*sync_dist=True",  # torchmetrics has done it
+    r"It is recommended to use `self.log\(.*sync_dist=True",  # torchmetrics does it already
 )
 
 
@@ -29,7 +29,7 @@ def is_first_process() -> bool:
 
 @rank_zero_only
 def say(text: str = "") -> None:
-    """Prints a line above a progress bar, if there is one; in a distributed run only the first process speaks."""
+    """Prints a line above a progress bar, if there is one; in a distributed run only the first process prints."""
     tqdm.write(text, file=sys.stdout)
 
 
@@ -41,7 +41,7 @@ def quiet_lightning() -> None:
 
 
 class ProgressBar(TQDMProgressBar):
-    """A bar for the epoch under way, gone when it is over. Nothing where the output is no terminal."""
+    """A bar for the current epoch, removed when it ends. None is shown if the output is not a terminal."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=REFRESH if sys.stdout.isatty() else 0)

@@ -1,4 +1,4 @@
-"""A trained network on a corpus that it was not trained on, with the same words."""
+"""Tests a trained network on another corpus with the same words."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ BATCH = 256
 
 @torch.inference_mode()
 def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
-    """Accuracy over all splits of `corpus`, since none of it was trained on; where it bears the name of the network's
-    own corpus, the result says that it was `seen`.
+    """Accuracy over all splits of `corpus`, since none was used in training; `seen` in the result says whether,
+    by its name, it is from the same dataset as the network's own corpus.
 
-    Its classes are matched to the network's by name, and examples of other classes left out; the network may give any
-    answer that it knows. Sound is resampled to the network's rate.
+    Classes are matched by name, and examples of classes that the network does not know are left out; its answer may be
+    any class that it knows. Sound is resampled to the network's rate.
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        about: the network's corpus, as a run's folder tells it: name, kind, labels, rate, shape, dtype and reader.
+        about: the network's corpus, as recorded in a run's folder: name, kind, labels, rate, shape, dtype and reader.
 
-    Raises UsageError where the kinds of signal differ, videos were made otherwise, or no class is common to both.
+    Raises UsageError if the kinds of signal differ, videos were made with other settings, or they share no class.
     """
     check_comparable(about, corpus)
     number = {label: i for i, label in enumerate(about["labels"])}
@@ -60,12 +60,12 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
 
 
 def _dataset(name: str) -> str:
-    """What a name says before the task or the split that was made of it."""
+    """The dataset in the name of a corpus: what comes before the task or the split."""
     return name.split(",")[0]
 
 
 def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:
-    """Raises UsageError where a network for signals such as `about` tells cannot be tested on `other`."""
+    """Raises UsageError if a network trained on the corpus described by `about` cannot be tested on `other`."""
     kind, labels, name = about["kind"], about["labels"], other.info.name
     if not labels:
         raise UsageError(f"The network reads sentences; test one that tells words apart on {name}.")
@@ -82,11 +82,11 @@ def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:
 
 
 def _check_videos(about: Mapping[str, Any], other: CorpusInfo) -> None:
-    """Videos are not resampled; and where both were cut out of files, it has to be done by the same settings."""
+    """Raises UsageError if frame rates differ, since videos are not resampled, or if the readers' settings do."""
     own, others = {"rate": about["rate"]}, {"rate": other.rate}
     if about.get("reader") and other.reader:
         own, others = {**about["reader"], **own}, {**other.reader, **others}
-    # The model is a file, which may well have another name elsewhere.
+    # The model is a file, whose path may differ between machines.
     differing = [name for name in own if name != "model" and own[name] != others.get(name)]
     if differing:
         found, wanted = (", ".join(f"{name} {of.get(name)}" for name in differing) for of in (others, own))

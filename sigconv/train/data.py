@@ -23,9 +23,9 @@ Fit = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
-    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: where in the split.
+    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: index in the split.
 
-    Of a corpus with texts `label` is (B, L): the numbers of their tokens, padded with -1 to the longest of the split.
+    For a corpus with texts, `label` is (B, L): the numbers of their tokens, padded with -1 to the split's longest text.
     """
 
     signal: Tensor
@@ -34,16 +34,16 @@ class Batch(NamedTuple):
 
 
 def derive_seed(*parts: int) -> int:
-    """One 64-bit seed from several numbers, such as (seed, epoch); neighbours give unrelated streams."""
+    """One 64-bit seed from several numbers, such as (seed, epoch); neighbouring numbers give unrelated streams."""
     return int(np.random.SeedSequence((len(parts), *parts)).generate_state(1, np.uint64)[0])
 
 
 class BatchOrder:
     """The batches of one epoch, as tensors of indices, for one of `world` processes.
 
-    With a `seed` the order is a permutation that follows from (seed, epoch) alone; without one it is the split's own.
-    Every example comes exactly once, over all processes together: batches differ in size by one at most, in place of
-    a short last batch, and no process repeats an example to even out the shares.
+    With a `seed` the order is a permutation that depends on (seed, epoch) alone; without one it is the split's own.
+    Over all processes together, every example occurs exactly once: batch sizes differ by at most one, instead of a
+    short last batch, and no process repeats an example to even out the shares.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class BatchOrder:
 
     def __len__(self) -> int:
         wanted = -(-self.examples // (self.world * self.batch_size))
-        return min(wanted, self.examples // self.world)  # so that the smallest share has an example for each batch
+        return min(wanted, self.examples // self.world)  # so that even the smallest share has an example for each batch
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.seed is None:
@@ -79,7 +79,7 @@ class BatchOrder:
 
 
 class MemoryLoader:
-    """Batches cut out of a split that lies on the device as a whole: no worker, no copy, no Python per example."""
+    """Batches from a split that is on the device as a whole: no workers, no transfers, no Python code per example."""
 
     def __init__(self, signals: Tensor, labels: Tensor, order: BatchOrder) -> None:
         self.signals, self.labels = signals, labels
@@ -108,13 +108,13 @@ class DiskDataset(Dataset[Batch]):
 
 
 def stack(split: Split, index: Tensor, fit: Fit | None) -> Tensor:
-    """(B, *shape), these signals of the split, each brought to the shape of all."""
+    """(B, *shape): the signals of the split at `index`, each brought to the common length by `fit`."""
     signals = [split[i][0] for i in index.tolist()]
     return torch.stack([fit(signal) for signal in signals] if fit else signals)
 
 
 def encode_texts(split: Split, tokens: Tokens) -> Tensor:
-    """(N, L) int64, the split's texts in tokens, padded with -1. Raises UsageError for one with an unknown token."""
+    """(N, L) int64: the tokens of the split's texts, padded with -1. Raises UsageError for unknown tokens."""
     rows = []
     for source, text in zip(split.sources, split.texts, strict=True):
         try:
@@ -131,14 +131,14 @@ class CorpusData(LightningDataModule):
     """The splits "train", "validation" and "test" of a corpus.
 
     Args:
-        corpus: where the splits are.
-        batch_size: examples a step, in each process.
-        least_steps: of an epoch of training. A small split has smaller batches for it, and so learns as often.
-        seed: of the order in which training goes through its examples.
-        length: samples or frames to which each signal is padded or cropped; None where all have one shape. Signals
-            with texts are padded at their end, so that times in them hold, and never cropped: none may be longer.
-        tokens: in which texts are spelled; None for a corpus with labels.
-        in_memory: True loads each split once onto the training device and cuts batches out of it; False reads batches
+        corpus: with these splits.
+        batch_size: examples per step, in each process.
+        least_steps: minimum number of steps in a training epoch; for a small training split, batches are made smaller.
+        seed: of the order of the training examples.
+        length: samples or frames to which each signal is padded or cropped; None if all have one shape. Signals with
+            texts are padded at their end, so that times in them stay valid, and never cropped: none may be longer.
+        tokens: that encode texts; None for a corpus with labels.
+        in_memory: True loads each split once onto the training device and takes batches from it; False reads batches
             from disk as they are needed; "auto" loads a split of up to `IN_MEMORY_BYTES`. The batches are the same.
         workers: processes that read from disk; 0 reads in the training process.
     """
@@ -175,12 +175,12 @@ class CorpusData(LightningDataModule):
         return stack(split, torch.tensor([place]), self._fit)[0]
 
     def all_signals(self, split: Split) -> Iterator[Tensor]:
-        """Those of a split in its order, (B, *shape)."""
+        """The signals of a split in order, in batches (B, *shape)."""
         for index in torch.arange(len(split)).split(self.batch_size):
             yield stack(split, index, self._fit)
 
     def cut_short(self) -> int:
-        """How many signals of all splits are longer than what is taken of them."""
+        """The number of signals, over all splits, that are cropped to `length`."""
         if self.length is None or self.tokens is not None:
             return 0
         return sum(
@@ -188,7 +188,7 @@ class CorpusData(LightningDataModule):
         )
 
     def labels(self, split: Split) -> Tensor:
-        """Those of all its examples, as a `Batch` has them."""
+        """The labels of all examples of a split, in the form that a `Batch` has."""
         return split.labels if self.tokens is None else encode_texts(split, self.tokens)
 
     def setup(self, stage: str) -> None:
@@ -224,7 +224,7 @@ class CorpusData(LightningDataModule):
         )
 
     def _batch_size(self, split: Split) -> int:
-        """As wanted, or what a smaller split allows: all of it to look at, and to learn from, some of it at a time."""
+        """`batch_size`, or less for a small split: all of a process' share, or 1/`least_steps` of it in training."""
         assert self.trainer is not None
         learns, examples = split.name == "train", len(split) // self.trainer.world_size
         most = max(1, examples // self.least_steps) if learns else examples

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on beside its config."""
+"""What the results of a run depend on besides its config."""
 
 import platform
 import resource
@@ -16,7 +16,7 @@ PACKAGES = ("sigconv", "torch", "torchaudio", "lightning", "torchmetrics", "hydr
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, device, commit, and the memory that was needed."""
+    """Software versions, device, commit and peak memory."""
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -29,7 +29,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:
-    """In MB: of the process, and of the GPU where it trained on one."""
+    """Peak memory in MB of the process and, if it trained on one, of the GPU."""
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     peak = {"process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)}
     if device.type == "cuda":
@@ -45,7 +45,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Of the checkout that sigconv runs from, marked where it has changes; None outside a checkout."""
+    """The commit of the checkout that sigconv runs from, marked if it has changes; None outside a checkout."""
     here = Path(__file__)
 
     def git(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""`explain.html`: the inside of a trained network, in one file that opens anywhere."""
+"""`explain.html`: the inside of a trained network, in one self-contained file."""
 
 import shlex
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from sigconv.train.report.seen import View
 from sigconv.train.run import Run
 from sigconv.train.training import network_name
 
-SEARCHED = {"image": 2000, "audio": 500, "video": 50}  # examples, among which are those that excite a map most
+SEARCHED = {"image": 2000, "audio": 500, "video": 50}  # examples that are searched for those that excite a map most
 Progress = Callable[[str], None]
 
 
@@ -40,15 +40,15 @@ def explain(
     corpus: str | Path | None = None,
     progress: Progress = lambda doing: None,
 ) -> Path:
-    """Writes `explain.html`, or `explain_LAYER_SPLIT.html` of those that are given, into a run's folder: its path.
+    """Writes `explain.html`, or `explain_LAYER_SPLIT.html` with those given, into a run's folder and returns its path.
 
     Args:
-        layer: whose maps are explained; the last one with more than one place if None.
+        layer: whose maps are explained; if None, the last one with more than one place.
         split: "train", "validation" or "test", from which examples are taken.
-        corpus: the folder of the corpus that the run was trained on; if None, where it was then.
-        progress: told what is being done.
+        corpus: the folder of the corpus that the run was trained on; if None, where it was at that time.
+        progress: called with what is being done.
 
-    Raises UsageError where there is no such run, layer, split or corpus.
+    Raises UsageError if there is no such run, layer, split or corpus.
     """
     opened, (network, _) = Run.open(run), load(run)
     data = build_data(opened.config, opened.corpus(corpus))
@@ -93,7 +93,7 @@ def _sections(
 
 @torch.no_grad()
 def _examples(features: nn.Module, data: CorpusData, split: str, progress: Progress) -> list[Example]:
-    """Those of a split at even distances."""
+    """Evenly spaced examples of a split."""
     chosen, labels = data.corpus.split(split), data.corpus.labels
     if not len(chosen):
         raise UsageError(f"the {split} split is empty; choose another by --data.")

@@ -1,4 +1,4 @@
-"""What is done with a trained network: which weights are kept, what is written, what is said."""
+"""Finishes a run: chooses the weights to keep, writes the results, and prints a summary."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +23,13 @@ from sigconv.train.task import Task
 
 
 def take_best(task: Task, trainer: Trainer) -> None:
-    """Puts the best weights by the validation split into `task`, where the trainer kept them; else leaves the last."""
+    """Loads the weights of the best validation result into `task`, if the trainer kept them; else leaves the last."""
     if (best := _best(trainer)) is not None:
         task.load_state_dict(best["state_dict"])
 
 
 def _best(trainer: Trainer) -> dict[str, Any] | None:
-    """The checkpoint of the best epoch, where the trainer kept one."""
+    """The checkpoint of the best epoch, if the trainer kept one."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor:
             return torch.load(callback.best_model_path, map_location="cpu", weights_only=True)
@@ -38,12 +38,12 @@ def _best(trainer: Trainer) -> dict[str, Any] | None:
 
 @rank_zero_only
 def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus | None = None) -> None:
-    """Writes weights, environment, report and, last, the metrics, which mark the run as finished; says the result.
+    """Writes weights, environment, report and, last, the metrics, which mark the run as finished; prints the result.
 
     Args:
         other: a corpus with the same words, on which the network is tested too.
     """
-    task.eval()  # Lightning leaves it in training, and the report asks the network questions
+    task.eval()  # Lightning leaves it in training mode, and the report runs the network
     metrics = _metrics(task, trainer, corpus)
     weights = {name: value for name, value in task.state_dict().items() if name.startswith(("features.", "model."))}
     data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit and test
@@ -72,13 +72,13 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
 
 
 def _about(corpus: Corpus, example: Tensor) -> dict[str, Any]:
-    """What has to be known of the corpus to use the network: how to read a file for it, and what its answers mean."""
+    """What must be known about the corpus to use the network: how to read a file for it, and what its outputs mean."""
     facts = {name: getattr(corpus.info, name) for name in ("name", "kind", "labels", "rate", "dtype", "reader")}
     return facts | {"shape": list(example.shape)}
 
 
 def _carried(run: Run, reader: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a reader, with the file of its model, where it has one, taken into the run's folder."""
+    """The settings of a reader, whose model file, if it has one, is copied into the run's folder."""
     model = reader.get("model")
     if model is None:
         return dict(reader)

@@ -1,4 +1,4 @@
-"""From a config to the object that it describes."""
+"""Builds the object that a config describes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from sigconv.errors import UsageError
 
 
 def instantiate(config: DictConfig, **kwargs: Any) -> Any:
-    """Hydra's, but what a `_target_` finds wrong with its arguments stays the UsageError that it is."""
+    """Like Hydra's `instantiate`, but a UsageError raised by a `_target_` is passed on unwrapped."""
     try:
         return hydra.utils.instantiate(config, **kwargs)
     except InstantiationException as error:
@@ -21,9 +21,9 @@ def instantiate(config: DictConfig, **kwargs: Any) -> Any:
 
 
 def instantiate_own(config: DictConfig, **kwargs: Any) -> Any:
-    """As `instantiate`, for the config of a run that may come from anywhere: it names nothing but sigconv's own.
+    """Like `instantiate`, for the config of a run of unknown origin: it may build nothing but parts of sigconv.
 
-    Raises UsageError for any other `_target_`, however deep.
+    Raises UsageError for any other `_target_`, however deeply nested.
     """
     for target in _targets(OmegaConf.to_container(config)):
         made = hydra.utils.get_object(target) if target.startswith("sigconv.") else None

@@ -1,4 +1,4 @@
-"""From a command line to a recipe: Hydra composes, and a user's mistake is answered in a line."""
+"""Starts a recipe from the command line: Hydra composes the config, and a user's mistake gives a one-line error."""
 
 import errno
 import functools
@@ -25,11 +25,11 @@ from sigconv.train.run import Run, run_folder
 Recipe = Callable[[DictConfig, Run], None]
 
 OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Errors of a disk that is full, or not to be written to."""
+"""Errors of a disk that is full or not writable."""
 
 
 def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
-    """Decorates a recipe, main(config, run), to be called without arguments: those come from the command line.
+    """Decorates a recipe, main(config, run), to be called without arguments: they come from the command line.
 
     Its config is `<name of its file>.yaml` in the folder `conf`. Exit codes: 1 for a mistake found while it runs, 2
     for one on the command line, 130 when interrupted.
@@ -46,7 +46,7 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
             quiet_lightning()
             make_the_most_of_this_machine()
-            sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # anywhere will do
+            sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # wherever it stands
             try:
                 check_overrides(conf, name, get_args_parser().parse_args().overrides)
                 hydra.main(version_base="1.3", config_path=str(conf), config_name=name)(task)()
@@ -70,7 +70,7 @@ def _run(main: Recipe, name: str, config: DictConfig) -> None:
             run.discard()
         _fail(str(error), 1)
     except (KeyboardInterrupt, SystemExit) as stop:
-        # Lightning turns an interruption of the training into an exit.
+        # Lightning turns an interruption during training into a SystemExit.
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
             raise
         if run is not None:
@@ -89,7 +89,7 @@ def _to_go_on(run: Run) -> str:
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:
-    """What was wrong with a disk, where that is what raised ``error`` in the end; else the error is a defect."""
+    """The disk error that is the cause of ``error``; None if there is none, so that ``error`` is a bug."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in OF_DISKS:
             return error
@@ -116,7 +116,7 @@ def _open(name: str, config: DictConfig) -> Run:
 
 
 def _folder(name: str, of_hydra: Path) -> Path:
-    """The folder that hydra.run.dir or a sweep gives a run, or else a new one."""
+    """The folder that hydra.run.dir or a sweep sets for a run, or else a new one."""
     here = Path.cwd()
     if of_hydra == here:
         return run_folder(name)
@@ -124,7 +124,7 @@ def _folder(name: str, of_hydra: Path) -> Path:
 
 
 def _resolved(config: DictConfig) -> DictConfig:
-    """All of it as plain values. Raises UsageError where one is not given, or comes from what another group has not."""
+    """The config as plain values. Raises UsageError for a missing value, or a reference to a key that is not there."""
     try:
         return DictConfig(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:

@@ -14,15 +14,15 @@ from sigconv.signals.speech.stretches import PAUSE, cut_windows
 from sigconv.train.predict import Segment, load, probabilities, segments
 from sigconv.train.readers import About, cut
 
-BLOCK = 0.25  # seconds between two looks at what has been heard
-MEMORY = 4.0  # seconds that are remembered
-LEVEL = 0.003  # of full scale, -50 dB: what stays below is no speech
+BLOCK = 0.25  # seconds of sound between two evaluations
+MEMORY = 4.0  # seconds of sound that are kept
+LEVEL = 0.003  # of full scale, -50 dB: sound that stays below it is not speech
 
 
 def listen(run: str | Path) -> Iterator[Segment]:
-    """Each word that the microphone hears, as soon as a pause follows it; until interrupted.
+    """Each word from the microphone, as soon as a pause follows it, until interrupted.
 
-    Raises UsageError where the run was not trained on sound, or where there is no microphone.
+    Raises UsageError if the run was not trained on sound, or reads sentences, or if there is no microphone.
     """
     network, about = load(run)
     if about["kind"] != "audio":
@@ -37,22 +37,22 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
     """The words in a stream of sound.
 
     Args:
-        blocks: int16 (T,), at the network's rate, one after the other.
+        blocks: consecutive blocks of int16 (T,), at the network's rate.
     """
     rate, length = about["rate"], about["shape"][1]
-    heard, begins, said = np.empty(0, np.int16), 0, 0  # the memory, its place in the stream, and what is dealt with
+    heard, begins, said = np.empty(0, np.int16), 0, 0  # the sound kept, its place, and the end of the last word
     for block in blocks:
         heard = np.concatenate([heard, block])
         forget = max(0, len(heard) - round(MEMORY * rate))
         heard, begins = heard[forget:], begins + forget
-        moved = heard.astype(np.int32) - round(find_offset(heard))  # which 16 bits may not hold
+        moved = heard.astype(np.int32) - round(find_offset(heard))  # may not fit into 16 bits
         if abs(moved).max(initial=0) < LEVEL * 32768:
             continue
         centred = moved.clip(-32768, 32767).astype(np.int16)
         windows = [
             (first, end)
             for first, end in cut_windows(centred[None], rate, length)
-            # By the middle: the edges of a word move a little with what is remembered around it.
+            # Compared by the middle: the edges of a word move a little with the sound around it that is kept.
             if begins + (first + end) / 2 >= said and end < len(heard) - PAUSE * rate
         ]
         if windows:
@@ -64,12 +64,12 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
 
 
 def microphone(rate: float) -> Iterator[np.ndarray]:
-    """Blocks of int16 (T,) from the default microphone, at `rate`, for ever."""
+    """Endless blocks of int16 (T,) from the default microphone, at `rate`."""
     try:
         import sounddevice
     except ModuleNotFoundError:
         raise UsageError("Listening needs the package sounddevice: pip install 'sigconv[microphone]'") from None
-    except OSError as error:  # the package is there, but not the library under it
+    except OSError as error:  # the package is installed, but not the library that it wraps
         raise UsageError(f"{error}: install PortAudio, such as by: apt install libportaudio2") from None
     try:
         sounddevice.check_input_settings(channels=1, dtype="int16", samplerate=rate)

@@ -1,4 +1,4 @@
-"""What runs are measured by."""
+"""The measures by which runs are judged."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Measure:
-    """A share of what was tested.
+    """A test result that is given in per cent.
 
     Attributes:
-        name: in metrics and their files.
-        better: "max" where more of it is better.
-        unit: what follows a value in per cent.
+        name: key in the metrics and their files.
+        better: "max" if larger values are better, "min" if smaller ones are.
+        unit: text after a value in per cent.
     """
 
     name: str
@@ -33,14 +33,14 @@ WORD_ERRORS = Measure("wer", "min", "word errors")
 
 
 def measure_of(metrics: Mapping[str, Any], prefix: str = "") -> Measure:
-    """The one that is among these metrics, under its name behind `prefix`."""
+    """The measure that these metrics contain, under its name after `prefix`."""
     return next(measure for measure in (ACCURACY, WORD_ERRORS) if f"{prefix}{measure.name}" in metrics)
 
 
 def shares(
     measure: Measure, names: Sequence[str | None], counts: Iterable[float], totals: Iterable[float]
 ) -> dict[str, dict[str, float]]:
-    """The measure, sum of counts by sum of totals, and the number of examples `tested`, for each name that is known."""
+    """For each known name, the measure, sum of counts / sum of totals, and the number of examples `tested`."""
     groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for name, *pair in zip(names, counts, totals, strict=True):
         if name is not None:
@@ -52,9 +52,9 @@ def shares(
 
 
 def bootstrap_interval(counts: np.ndarray, totals: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of sum(counts) / sum(totals) over the examples, drawn again and again with replacement.
+    """The 95 % bootstrap interval of sum(counts) / sum(totals), resampling the examples with replacement.
 
-    Percentiles of `RESAMPLES` draws (Efron 1979), which are the same at each call.
+    Percentiles of `RESAMPLES` resamples (Efron 1979), which are the same at each call.
     """
     generator = np.random.default_rng(0)
     draws = (generator.integers(len(counts), size=len(counts)) for _ in range(RESAMPLES))

@@ -1,4 +1,4 @@
-"""Features and network from a config, for the signals that they are to take."""
+"""Builds the features and the network of a config, for given signals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,16 +17,16 @@ Make = Callable[..., Any]
 def build_network(
     config: DictConfig, signal: Tensor, classes: int, make: Make = instantiate, *, sequence: bool = False
 ) -> tuple[nn.Module, nn.Module]:
-    """The modules under `features`, raw signals (B, *shape) -> what the network sees, and under `model`, -> logits.
+    """Builds `features`, raw signals (B, *shape) -> input of the network, and `model`, which turns that into logits.
 
     Args:
-        config: of a run. `model` is a function of `input`, the shape of the features without the batch, and `classes`.
+        config: of a run. `model` takes `input`, the shape of the features without the batch axis, and `classes`.
         signal: (*shape), one raw signal.
-        classes: or, for a `sequence`, tokens.
-        make: from a config to what it describes.
-        sequence: the logits are (B, classes, T), for each of T frames, in place of (B, classes).
+        classes: number of classes or, for a `sequence`, of tokens.
+        make: builds what a config describes.
+        sequence: the logits are (B, classes, T), one set for each of T frames, instead of (B, classes).
 
-    Raises UsageError where the network does not take the features, or has other outputs than these.
+    Raises UsageError if the network does not accept the features, or has other outputs than these.
     """
     features = make(config.features)
     seen = output_shape(features, signal)
@@ -53,13 +53,13 @@ def _wrong_kind(outputs: tuple[int, ...], sequence: bool) -> str:
 
 
 def first_weights(model: nn.Module) -> Tensor | None:
-    """Those of its first layer, without a gradient; None for a network that has no layer."""
+    """The weights of the first layer, detached; None for a network without any."""
     return next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
 
 
 @torch.no_grad()
 def output_shape(module: nn.Module, one: Tensor) -> tuple[int, ...]:
-    """The shape of the module's output for one input, in evaluation, without the batch."""
+    """The shape of the module's output for one input, in evaluation mode, without the batch axis."""
     training = module.training
     output = module.eval()(one[None])
     module.train(training)

@@ -1,4 +1,4 @@
-"""Looks at what was typed before Hydra does: a mistyped name is answered with the nearest valid ones."""
+"""Checks overrides before Hydra does: the error for a mistyped name suggests the nearest valid ones."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -19,12 +19,12 @@ from sigconv.errors import UsageError
 
 
 def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
-    """Raises UsageError for an override of a group, an option or a key that is not there, or with a value of no use.
+    """Raises UsageError for an override with an unknown group, option or key, or an invalid value.
 
     Args:
         conf: folder of the configs.
         root: name of the recipe's own config in it.
-        overrides: as typed, such as "model=mlp" or "seed=0,1,2". Those of Hydra itself are left to it.
+        overrides: as typed, such as "model=mlp" or "seed=0,1,2". Hydra's own are left to it.
     """
     with initialize_config_dir(str(conf), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -53,7 +53,7 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
 
 
 def _groups(root: str) -> list[str]:
-    """Those of which the recipe's config has one choice each."""
+    """The groups from which the recipe's config chooses one option each."""
     choices = compose(root, return_hydra_config=True).hydra.runtime.choices
     return sorted(group for group in choices if not group.startswith("hydra/"))
 
@@ -80,7 +80,7 @@ def _check_value(override: Override, defaults: dict[str, Any], groups: Sequence[
 
 
 def _all_defaults(root: str, choices: Sequence[Override]) -> dict[str, Any]:
-    """Every dotted key of the config and its value, with the groups chosen (in a sweep: of every choice)."""
+    """Every dotted key of the config and its value, for the groups chosen (in a sweep: for all combinations)."""
     combinations = product(*([f"{choice.key_or_group}={value}" for value in _values(choice)] for choice in choices))
     defaults: dict[str, Any] = {}
     for combination in combinations:
@@ -106,7 +106,7 @@ def _values(override: Override) -> Iterator[Any]:
 
 
 def _nearest(name: str, valid: Sequence[str]) -> str:
-    """Names like `name`: as a whole, or by their last part, so that lr=... finds optim.lr."""
+    """Suggests valid names like `name`, compared as a whole or by the last part, so that lr=... finds optim.lr."""
     near = get_close_matches(name, valid, n=3)
     last = {key.rsplit(".", 1)[-1]: key for key in reversed(valid)}
     near += [last[part] for part in get_close_matches(name.rsplit(".", 1)[-1], last, n=3, cutoff=0.7)]

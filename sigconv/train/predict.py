@@ -1,4 +1,4 @@
-"""A trained run, used on somebody's own files. Nothing is read but the run's folder."""
+"""Applies a trained run to the user's own files. Apart from these, only the run's folder is read."""
 
 import math
 from collections import OrderedDict
@@ -38,17 +38,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says of one file.
+    """The network's answer for one file.
 
     Attributes:
-        label: the likeliest class; None where the file could not be read, is a long recording, or the network reads
+        label: the likeliest class; None if the file could not be read, is a long recording, or the network reads
             sentences.
-        probability: of the label, or of the text; None where there is neither.
+        probability: of the label, or of the text; None if there is neither.
         top: the likeliest classes and their probabilities, the likeliest first.
         segments: the pieces of a long recording, or the words of a sentence, in their order; None for any other file.
-        text: the sentence that is read; None of a network that tells classes apart.
-        notes: what was done to the file before, such as that it was inverted or resampled.
-        error: why there is no answer.
+        text: the sentence that was read; None for a network that classifies.
+        notes: what was done to the file beforehand, such as inverting or resampling it.
+        error: why there is no answer; None if there is one.
     """
 
     file: str
@@ -62,13 +62,13 @@ class Prediction:
 
 
 def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction]:
-    """Says what is in each file as soon as it is asked for; one that cannot be read gives a `Prediction` with an error.
+    """Yields the answer for each file lazily; a file that cannot be read gives a `Prediction` with an error.
 
-    A sound that is longer than those that the network was trained on is cut at its pauses, and where it has none, as a
-    video, by a sliding window. A network that reads sentences takes each file as a whole, and reads it by the decoder
-    that the run was tested with.
+    A recording longer than those that the network was trained on is cut at its pauses; one without pauses, or a video,
+    is cut by a sliding window. A network that reads sentences takes each file as a whole, and uses the decoder that the
+    run was tested with.
 
-    Raises UsageError where `run` is no finished run's folder, or was trained on what no file can be turned into.
+    Raises UsageError if `run` is not a finished run's folder, or was trained on signals that files cannot give.
     """
     network, about = load(run)
     check_readable(run, about)
@@ -77,9 +77,9 @@ def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction
 
 
 def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
-    """A finished run's network, and what it knows of its corpus.
+    """A finished run's network, and what the run knows about its corpus.
 
-    The network takes raw signals (B, *shape) and gives logits (B, classes), or (B, tokens, T) where it reads sentences.
+    The network takes raw signals (B, *shape) and gives logits (B, classes), or (B, tokens, T) if it reads sentences.
     """
     opened = Run.open(run)
     weights, about = opened.read_model()
@@ -95,7 +95,7 @@ def load(run: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def decoder_of(about: About) -> Decoder | None:
-    """By which a run reads sentences; None of one that tells classes apart."""
+    """The decoder with which a run reads sentences; None for one that classifies."""
     return decoder_from(about) if "tokens" in about else None
 
 
@@ -108,7 +108,7 @@ def probabilities(network: nn.Module, signals: Tensor) -> Tensor:
 def read_and_answer(
     network: nn.Module, about: About, decoder: Decoder | None, file: str
 ) -> tuple[Prediction, Reading | None]:
-    """What the network says of a file, and the file as it took it; None where it cannot be read.
+    """The network's answer for a file, and the file as the network takes it, or None if it cannot be read.
 
     Args:
         decoder: that of `decoder_of`.

@@ -1,4 +1,4 @@
-"""The corpus that a config names, made where it is not there."""
+"""The corpus that a config names, prepared if it is not there yet."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -14,9 +14,9 @@ from sigconv.train.instantiate import instantiate
 
 
 def prepare_corpus(data: DictConfig) -> Corpus:
-    """Calls `data.prepare`, one of the functions of data_prep; of several processes one after the other.
+    """Calls `data.prepare`, one of the functions of data_prep; several processes do so one after the other.
 
-    Raises UsageError where the corpus cannot be had, or has another rate than the config says.
+    Raises UsageError if the corpus cannot be obtained, or has another rate than the config says.
     """
     with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
         corpus = instantiate(data.prepare)
@@ -29,9 +29,9 @@ def prepare_corpus(data: DictConfig) -> Corpus:
 
 
 def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
-    """The corpus under `cross_corpus`, where the config has one: to test on what was trained on `corpus`.
+    """The corpus under `cross_corpus`, if the config has one, to test the network that is trained on `corpus`.
 
-    Raises UsageError where it cannot be had, or where the two have not the same kind of signal or no class in common:
+    Raises UsageError if it cannot be obtained, or if the two differ in kind of signal or have no class in common:
     before the training, not after it.
     """
     if "cross_corpus" not in config:

@@ -1,4 +1,4 @@
-"""From somebody's file to what a network takes."""
+"""Reads the user's files into the signals that a network takes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length, pad_to_length, slide
 
 DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
-About = Mapping[str, Any]  # what a run knows of its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
+About = Mapping[str, Any]  # what a run knows about its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Reading:
 
     Attributes:
         signals: (N, *shape), the raw signal, or the pieces of a long recording.
-        times: from when to when in the file each of them is, in seconds; None where the answer is one for all of it.
+        times: start and end of each of them in the file, in seconds; None if there is one answer for the whole file.
         notes: what was done to the file.
         poses: (T, 4), where the mouth is in a video, at the network's rate; None for any other file.
     """
@@ -33,7 +33,7 @@ class Reading:
 
 
 def check_readable(run: object, about: About) -> None:
-    """Raises UsageError where there is no way from files to the signals that the run was trained on."""
+    """Raises UsageError if signals like those that the run was trained on cannot be read from files."""
     if about["kind"] not in READERS:
         raise UsageError(f"{run} was trained on {about['kind']}; there is no reader of such files yet.")
     if about["kind"] == "image" and tuple(about["shape"]) not in (DIGIT, CHARACTER):
@@ -54,8 +54,8 @@ def cut(signal: Tensor, windows: Iterable[tuple[int, int]], length: int) -> Tens
 
 
 def _whole(signal: Tensor, about: About) -> tuple[Tensor, list[tuple[float, float]] | None]:
-    """Signals and times of one signal (channels, T, ...) that is not cut. One that is short is filled up as those in
-    training are; of one that is long nothing is left out, which only networks that read sentences are asked to take."""
+    """Signals and times of one signal (channels, T, ...) that is not cut. A short one is padded as in training; a
+    long one is kept in full, which happens only with networks that read sentences."""
     if "tokens" not in about:
         return fit_length(signal, about["shape"][1])[None], None
     length = max(about["shape"][1], signal.shape[1])
@@ -90,7 +90,7 @@ def _read_sound(file: str, about: About) -> Reading:
     sound = torch.from_numpy(recording.samples)
     if "tokens" in about or sound.shape[1] <= length:
         return Reading(*_whole(sound, about), recording.notes)
-    # Where nothing stands out, the sound is steady, as a held vowel is: all of it is looked at.
+    # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
     windows = cut_windows(recording.samples, rate, length) or slide(0, sound.shape[1], length)
     return Reading(*_pieces(sound, windows, about), recording.notes)
 
@@ -107,7 +107,7 @@ def _read_video(file: str, about: About) -> Reading:
     return Reading(*_pieces(film, slide(0, frames, length), about), notes, mouths.poses)
 
 
-# From a file to what the network of each kind of corpus takes.
+# For each kind of corpus, what reads a file into signals for its networks.
 READERS: dict[str, Callable[[str, About], Reading]] = {
     "image": _read_image,
     "audio": _read_sound,

@@ -1,4 +1,4 @@
-"""How well a network knows what has moved, is deformed, or is heard in noise."""
+"""How well a network recognises signals that are shifted, deformed or noisy."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ PINK = 1.0, 1.0  # as the colour of AddNoise
 
 
 def accuracy_by_shift(network: nn.Module, data: CorpusData, shifts: Sequence[float]) -> dict[str, float]:
-    """The share of test signals that are told right when all are moved by so many samples, as a mean over directions.
+    """Accuracy on the test signals when all are shifted by each number of samples, averaged over all directions.
 
-    These are both along each axis. What comes in is zero, and what goes out is lost.
+    There are two directions along each axis. Zeros are shifted in, and what is shifted out is lost.
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
@@ -32,7 +32,7 @@ def accuracy_by_shift(network: nn.Module, data: CorpusData, shifts: Sequence[flo
 
 
 def accuracy_by_deformation(network: nn.Module, data: CorpusData, strengths: Sequence[float]) -> dict[str, float]:
-    """The share of test pictures that are told right when each is distorted by so much, the same way at every call.
+    """Accuracy on the test pictures under elastic distortion of each strength, which is the same at every call.
 
     Args:
         network: raw pictures (B, C, H, W) -> logits (B, classes), in evaluation.
@@ -42,11 +42,11 @@ def accuracy_by_deformation(network: nn.Module, data: CorpusData, strengths: Seq
 
 
 def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[float]) -> dict[str, float]:
-    """The share of test recordings that are told right in pink noise, the same at every call.
+    """Accuracy on the test recordings in pink noise at each ratio; the noise is the same at every call.
 
     Args:
         network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
-        ratios: signal to noise, in dB, as :class:`sigconv.signals.speech.augment.AddNoise` has it.
+        ratios: signal to noise, in dB, as defined by :class:`sigconv.signals.speech.augment.AddNoise`.
     """
     rate = data.corpus.info.rate
     assert rate is not None
@@ -56,14 +56,14 @@ def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[flo
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to the signals of a test to see what it costs.
+    """A change to the test signals whose effect on the accuracy is measured.
 
     Attributes:
-        option: of the config, which has a list of amounts.
+        option: of the config, with a list of amounts.
         unit: of an amount.
-        axis: what the amounts are, below a picture.
-        measure: the accuracy by the amount.
-        least: of the amounts.
+        axis: label of the axis of amounts in a plot.
+        measure: gives the accuracy at each amount.
+        least: smallest amount allowed.
     """
 
     option: str
@@ -81,11 +81,11 @@ CHANGES = {
     "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
     "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -math.inf),
 }
-"""By their names in the metrics."""
+"""The changes by their names in the metrics."""
 
 
 def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
-    """The amounts of each change that a config asks for; raises UsageError for what is not a list of such numbers."""
+    """The amounts of each change that a config asks for; raises UsageError for anything but lists of valid numbers."""
     found = {name: config.get(change.option) for name, change in CHANGES.items()}
     for name, amounts in found.items():
         option, least = CHANGES[name].option, CHANGES[name].least
@@ -102,7 +102,7 @@ def _are_numbers(values: object) -> bool:
 
 @torch.inference_mode()
 def _accuracy(network: nn.Module, data: CorpusData, changed: Callable[[Tensor], Iterator[Tensor]]) -> float:
-    """The share that is right of all that the signals are changed into; what is drawn is the same at every call."""
+    """Accuracy over all changed versions of the test signals; random changes are the same at every call."""
     device = next(network.parameters()).device
     test = data.corpus.split("test")
     right = asked = 0
@@ -116,7 +116,7 @@ def _accuracy(network: nn.Module, data: CorpusData, changed: Callable[[Tensor], 
 
 
 def _moved(x: Tensor, shift: int) -> Iterator[Tensor]:
-    """x (B, channels, *size) moved by ``shift`` samples in each direction; itself where that is none."""
+    """x (B, channels, *size) moved by ``shift`` samples in each direction; x itself if that is 0."""
     if shift == 0:
         yield x
         return
@@ -128,7 +128,7 @@ def _moved(x: Tensor, shift: int) -> Iterator[Tensor]:
 
 
 def _deformed(x: Tensor, strength: float) -> Iterator[Tensor]:
-    """x (B, C, H, W), of its dtype, every picture distorted in another way; itself where the strength is 0."""
+    """x (B, C, H, W) in its own dtype, each picture distorted differently; x itself if the strength is 0."""
     warp = RandomWarp(elastic_alpha=strength, elastic_sigma=SMOOTHNESS).train()
     yield warp(x.float()).round().to(x.dtype) if strength else x
 

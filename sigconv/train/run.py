@@ -21,7 +21,7 @@ CONFIG, CORPUS, METRICS, MODEL = "config.yaml", "corpus.json", "metrics.json", "
 
 
 def new_folder(wanted: Path) -> Path:
-    """Makes `wanted`, or the first of wanted_2, wanted_3, ... that is not there: never a folder of somebody else."""
+    """Makes `wanted`, or the first of wanted_2, wanted_3, ... that does not exist yet; never reuses a folder."""
     wanted.parent.mkdir(parents=True, exist_ok=True)
     number, folder = 1, wanted
     while True:
@@ -34,12 +34,12 @@ def new_folder(wanted: Path) -> Path:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """The folders of the runs that one command line (-m) made in `folder`, in their order."""
+    """The folders of the runs that one command line (-m) made in `folder`, in order."""
     return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
 
 
 def _facts(corpus: Corpus) -> dict[str, Any]:
-    """By which a corpus is known again."""
+    """The facts by which a corpus is recognised."""
     return {name: getattr(corpus.info, name) for name in ("name", "split_hash", "checksums")}
 
 
@@ -51,7 +51,7 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, config: DictConfig, overrides: Sequence[str]) -> "Run":
-        """A new run in an existing folder. Raises UsageError where that is not empty."""
+        """A new run in an existing folder. Raises UsageError if that is not empty."""
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty: a run has a folder to itself.")
         run = cls(folder, DictConfig(OmegaConf.to_container(config, resolve=True)))
@@ -61,7 +61,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """Raises UsageError where `folder` is not that of a run."""
+        """The run in `folder`. Raises UsageError if there is none."""
         folder = Path(folder)
         if not (folder / CONFIG).is_file():
             raise UsageError(f"{folder} is no run's folder: it holds no {CONFIG}.{_neighbours(folder)}")
@@ -102,18 +102,18 @@ class Run:
         return shlex.join(["python", f"recipes/{self.config.recipe}.py", f"resume={self.folder}"])
 
     def remember(self, corpus: Corpus) -> None:
-        """Writes down what the run is trained on, and where that is."""
+        """Records which corpus the run is trained on, and where that is."""
         self.write_json(CORPUS, _facts(corpus) | {"folder": str(corpus.folder.absolute())})
 
     def knows(self, corpus: Corpus) -> bool:
-        """Whether it is what the run was trained on."""
+        """Whether `corpus` is what the run was trained on."""
         known, facts = self.read_json(CORPUS), _facts(corpus)
         return all(known[name] == facts[name] for name in facts)
 
     def corpus(self, folder: str | Path | None = None) -> Corpus:
-        """What the run was trained on, in `folder`, or if that is None, where it was then.
+        """The corpus that the run was trained on, from `folder` or, if that is None, from where it was at that time.
 
-        Raises UsageError where it is not there, or is another.
+        Raises UsageError if it is not there, or is a different one.
         """
         known = self.read_json(CORPUS)
         if folder is None and "folder" not in known:
@@ -123,13 +123,13 @@ class Run:
         return corpus
 
     def check(self, corpus: Corpus) -> None:
-        """Raises UsageError where the run was trained on another."""
+        """Raises UsageError if the run was not trained on `corpus`."""
         if not self.knows(corpus):
             name = self.read_json(CORPUS)["name"]
             raise UsageError(f"{corpus.folder} is not what {self.folder} was trained on, {name}.")
 
     def discard(self) -> None:
-        """Deletes the folder of a run that came to nothing: no whole epoch is in it."""
+        """Deletes the run's folder, unless the run has completed an epoch."""
         if (self.folder / CONFIG).is_file() and self.checkpoint is None and not self.finished:
             shutil.rmtree(self.folder)
 
@@ -143,13 +143,13 @@ class Run:
         return json.loads((self.folder / name).read_text("utf-8"))
 
     def write_model(self, weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        """`about` the corpus: what is needed to read a file and to name a class; kept in the header of the weights."""
+        """Writes the weights, with `about` in their header: what is needed to read files and to name classes."""
         tensors = {name: weight.detach().cpu().contiguous().clone() for name, weight in weights.items()}
         metadata = {name: json.dumps(value) for name, value in about.items()}
         write_whole(self.folder / MODEL, lambda path: path.write_bytes(save(tensors, metadata)))
 
     def carry(self, file: Path) -> str:
-        """Copies a file that readers need into the folder: its name there."""
+        """Copies a file that readers need into the folder, and returns its name there."""
         name = f"reader{file.suffix}"
         write_whole(self.folder / name, lambda path: shutil.copyfile(file, path))
         return name

@@ -1,4 +1,4 @@
-"""A copy of a clip with what a network read in it."""
+"""Writes a copy of a clip with what a network read in it as subtitles."""
 
 import os
 import tempfile
@@ -26,7 +26,7 @@ BLACK, YELLOW = (0, 0, 0), (0, 220, 255)  # blue, green, red
 
 
 def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> Prediction:
-    """What `predict` says of one clip, which is written to `out` besides: its mouth framed, the words as subtitles.
+    """Predicts one clip, and writes a copy of it to `out` with a frame around the mouth and the words as subtitles.
 
     The copy has the clip's size and frame rate, and no sound.
 
@@ -50,7 +50,7 @@ def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> P
 
 
 def caption(prediction: Prediction, seconds: float) -> str:
-    """What is to be read at this time: a sentence up to the word that is being said, or the class of this piece."""
+    """The subtitle at this time: the sentence up to the word that is being said, or the class of this piece."""
     if prediction.segments is None:
         return prediction.label or ""
     if prediction.text is not None:
@@ -86,14 +86,14 @@ def _write(path: Path, prediction: Prediction, poses: np.ndarray, reader: MouthR
     if writer is not None:
         writer.release()
     try:
-        Video(path, rate)  # OpenCV does not tell that a disk is full
+        Video(path, rate)  # OpenCV does not report that a disk is full
     except BadVideo as error:
         raise UsageError(f"The copy of {clip} was not written whole ({error.reason}): is the disk full?") from error
 
 
 def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
     level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)  # which codecs are there is found out by trying
+    cv2.utils.logging.setLogLevel(0)  # available codecs are found by trying
     try:
         for codec in CODECS:
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, size)
@@ -105,8 +105,8 @@ def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
 
 
 def _drawn(frame: np.ndarray, pose: np.ndarray, reader: MouthReader, text: str) -> np.ndarray:
-    """A copy of the frame (H, W, 3) with a frame around what the network sees, and the text below."""
-    frame = frame.copy()  # `Video` gives the same one again where it repeats it
+    """A copy of the frame (H, W, 3) with a box around what the network sees, and the text at the bottom."""
+    frame = frame.copy()  # `Video` yields the same array again for a repeated frame
     height, width = frame.shape[:2]
     x, y, eyes, angle = pose.tolist()
     wide = reader.region * eyes
@@ -124,8 +124,8 @@ def _drawn(frame: np.ndarray, pose: np.ndarray, reader: MouthReader, text: str) 
 
 @cache
 def _text(text: str, width: int, height: int) -> tuple[np.ndarray, int]:
-    """The end of a text on a dark band: the rows (h, width, 4) of a picture, red, green, blue and opacity, and the
-    first of them. By matplotlib, which brings letters for most of the world's alphabets."""
+    """The end of a text on a dark band: RGBA rows (h, width, 4) of a picture, and the number of the first of them.
+    Drawn by matplotlib, whose own font covers most of the world's alphabets."""
     size = max(10.0, min(height / 12, width / 18))  # pixels
     lines = textwrap.wrap(text, max(1, int(0.95 * width / (0.62 * size))))[-LINES:]
     figure = Figure(((width + 0.01) / 72, (height + 0.01) / 72), dpi=72)

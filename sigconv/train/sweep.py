@@ -1,4 +1,4 @@
-"""Several runs by one command line (-m), and what they amount to."""
+"""Summarises the runs of one command line (-m)."""
 
 import json
 import re
@@ -26,7 +26,7 @@ AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
 
 
 class Summary(Callback):
-    """Gives a sweep a folder of its own, says where it stands, and sums it up: data, table and picture."""
+    """Gives a sweep a folder of its own, prints its progress, and summarises it: data, table and picture."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         folder = new_folder(Path(config.hydra.sweep.dir))
@@ -53,7 +53,7 @@ class Summary(Callback):
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
-    """Each run's result, and the means of those that differ in the seed, or in who or which fold is left out, alone."""
+    """Each run's result, and the means of runs that differ only in the seed, or in the speaker or fold left out."""
     rows = [_row(run) for run in runs]
     return {
         "runs": rows,
@@ -80,7 +80,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def confidence_interval(values: Sequence[float]) -> float:
-    """Half the 95 % confidence interval of the mean, by Student's t, of two values or more."""
+    """Half the width of the 95 % confidence interval of the mean of two or more values, by Student's t."""
     return float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
 
 
@@ -116,9 +116,9 @@ def table(summary: dict[str, Any]) -> str:
 
 
 def picture(summary: dict[str, Any]) -> Figure:
-    """What differs, each run that is alone and each mean of several, as bars and curves.
+    """Single runs, and means over several, as bars and curves.
 
-    Runs of another task than the first one's have another measure, and no place in it.
+    Runs of another task than the first one's have another measure, and are left out.
     """
     rows, means = [row for row in summary["runs"] if measure_of(summary["runs"][0]).name in row], summary["means"]
     shared, name = _names(rows)
@@ -133,7 +133,7 @@ def picture(summary: dict[str, Any]) -> Figure:
 
 
 def _mean_changes(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """By each change of the test that was measured in all rows, the mean accuracy at each amount."""
+    """For each change of the test signals that was measured in all rows, the mean accuracy at each amount."""
     common = [change for change in CHANGES if rows and all(change in row for row in rows)]
     return {change: _mean_shares([row[change] for row in rows]) for change in common}
 
@@ -144,7 +144,7 @@ def _mean_shares(shares: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
-    """Rows that differ only in what is averaged over, by the overrides that they have in common."""
+    """The rows, grouped by their overrides other than those that are averaged over."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[tuple(override for override in row["overrides"] if not AVERAGED.match(override))].append(row)
@@ -152,7 +152,7 @@ def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[
 
 
 def _names(rows: Sequence[dict[str, Any]]) -> tuple[list[str], Callable[[dict[str, Any]], str]]:
-    """What all runs have in common, and a function to what a run or a mean has of its own."""
+    """The overrides that all runs share, and a function that names a run or a mean by its other overrides."""
     shared = [override for override in rows[0]["overrides"] if all(override in row["overrides"] for row in rows)]
 
     def name(entry: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What several runs amount to, as a picture."""
+"""Plots the results of several runs."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,16 +11,16 @@ from matplotlib.ticker import NullFormatter
 from sigconv.train.measures import Measure, measure_of
 from sigconv.train.robustness import CHANGES
 
-WIDTH, LINE = 6.0, 0.32  # inches: of a panel, and for a line of the first
+WIDTH, LINE = 6.0, 0.32  # inches: width of a panel, and height of a bar in the first
 
 
 def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
-    """Bars of what is wrong; beside them, as far as there is something to see, that against the number of weights, and
-    against the change of what is tested.
+    """Bars of the errors; beside them, the errors against the number of weights, if that varies, and against the amount
+    of each change of the test signals that was measured.
 
     Args:
-        entries: "name", the measure with its "mean" and, where there are several runs, "confidence95", "weights", and
-            those of `CHANGES` that were measured: shares by the amount of change.
+        entries: "name", the measure with its "mean" and, for several runs, "confidence95", "weights", and those of
+            `CHANGES` that were measured: accuracy by amount.
     """
     measure = measure_of(entries[0])
     panels: list[Callable[..., None]] = [_bars]
@@ -51,7 +51,7 @@ def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure)
     for entry in entries:
         axes.plot(entry["weights"], _wrong(measure, entry[measure.name]["mean"]), "o", label=entry["name"])
     axes.set_xscale("log")
-    if max(weights) >= 10 * min(weights):  # there are powers of ten enough to tell
+    if max(weights) >= 10 * min(weights):  # there are enough powers of ten as labels
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("weights")
     _finish(axes, measure)
@@ -74,7 +74,7 @@ def _finish(axes: Axes, measure: Measure) -> None:
 
 
 def _wrong(measure: Measure, share: float) -> float:
-    """Per cent: small differences between large shares can be seen by what is missing only."""
+    """The error in per cent: small differences between high accuracies can be seen only in the errors."""
     return 100 * (share if measure.better == "min" else 1 - share)
 
 

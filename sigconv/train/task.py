@@ -1,4 +1,4 @@
-"""What is learned, as Lightning modules: what all tasks have in common."""
+"""What all tasks, which are Lightning modules, have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -40,14 +40,14 @@ class Outputs(Metric):
 
 
 class Task(LightningModule, ABC):
-    """A network, its features and what it is trained towards.
+    """A network, its features and its training objective.
 
-    Logs the loss and the `measure` as `train/loss`, `train/...`, `validation/...` and `test/...` once an epoch.
+    Logs the loss and the `measure` as `train/loss`, `train/...`, `validation/...` and `test/...` once per epoch.
 
     Args:
         model: features (B, ...) -> logits (B, outputs, ...).
-        features: raw signal -> what the network sees; saved with it.
-        augment: from "signal" and "features" to what changes those of a training batch, drawing from torch's global
+        features: raw signal -> input of the network; saved with it.
+        augment: modules "signal" and "features" that change those of a training batch, drawing from torch's global
             generator.
         optimizer: parameters -> optimiser.
         schedule: (optimiser, total_steps=number of steps) -> schedule of the learning rate, stepped every batch.
@@ -74,7 +74,7 @@ class Task(LightningModule, ABC):
         self.optimizer, self.schedule = optimizer, schedule
         self.metrics = nn.ModuleDict()
         for split in ("train", "validation", "test"):
-            # A check for NaN in every step would wait for the device; `Watch` looks at many losses at once.
+            # A check for NaN in every step would wait for the device; `Watch` checks many losses at once.
             self.metrics[f"{split}/loss"] = MeanMetric(nan_strategy="disable")
             self.metrics[f"{split}/{self.measure.name}"] = self.meter()
         self.outputs = Outputs()
@@ -82,34 +82,34 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def meter(self) -> Metric:
-        """What counts the `measure`, from what `answers` gives."""
+        """The metric that computes the `measure` from what `answers` returns."""
 
     @abstractmethod
     def answers(self, logits: Tensor, targets: Tensor) -> tuple[Any, Any]:
-        """What the network says, and what is right."""
+        """The network's answers and the right ones, as the `meter` takes them."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """What is logged: the mean over a batch."""
+        """The loss that is logged: the mean over a batch."""
 
     def objective(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """What is trained on."""
+        """The loss that is minimised."""
         return self.loss(logits, targets)
 
     def mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The features and targets of a training batch, as they are trained on."""
+        """The features and targets of a training batch, as used for training."""
         return inputs, targets
 
     @abstractmethod
     def results(self, corpus: Corpus) -> dict[str, Any]:
-        """What the last test came to, for metrics.json: under "test", without the loss, and more beside it."""
+        """The results of the last test for metrics.json: under "test", all but the loss, and more under other keys."""
 
     @abstractmethod
     def in_words(self, metrics: Mapping[str, Any]) -> str:
-        """What metrics.json says of the test, in a line."""
+        """The test results in metrics.json, in one line."""
 
     def about(self) -> dict[str, Any]:
-        """What has to be known, beside the corpus, to say what an output means."""
+        """What must be known, besides the corpus, to interpret an output."""
         return {}
 
     @property
@@ -178,5 +178,5 @@ class Task(LightningModule, ABC):
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Pictures and videos with channels innermost; signals of one axis are laid out by blocks."""
+    """Lays out pictures and videos with channels innermost; for signals of one axis the blocks do so themselves."""
     return channels_last(x) if x.ndim > 3 else x

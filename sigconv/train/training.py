@@ -1,4 +1,4 @@
-"""What every recipe does with its corpus."""
+"""Trains and tests: what every recipe does with its corpus."""
 
 from lightning import Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -15,11 +15,11 @@ from sigconv.train.task import Task
 
 
 def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
-    """Trains, or goes on training, what `config` describes, and tests it.
+    """Trains, or resumes training, what `config` describes, and tests it.
 
-    Raises UsageError where config and corpus do not fit together, or where the training cannot succeed.
+    Raises UsageError if config and corpus do not fit together, or if the training cannot succeed.
     """
-    wanted_changes(config)  # a mistake in them is better said before the training
+    wanted_changes(config)  # better to report a mistake in them before training
     _remember(run, corpus)
     data = build_data(config, corpus)
     task = build_task(config, data)
@@ -34,7 +34,7 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
     if config.init is not None and run.checkpoint is None:
         taken, tensors = start_from(task, Run.open(config.init))
         say(f"           starts from {config.init}: {taken} of {tensors} tensors")
-    from sigconv.train.compiling import announced_compiling  # imports Numba, which no mistake should wait for
+    from sigconv.train.compiling import announced_compiling  # imports Numba, which is slow: only after the checks
 
     try:
         with announced_compiling():
@@ -47,9 +47,9 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
 
 
 def start_from(task: Task, other: Run) -> tuple[int, int]:
-    """Puts those weights of a finished run into `task` that have the same name and shape: how many, of how many.
+    """Loads those weights of a finished run into `task` that match in name and shape: returns how many, of how many.
 
-    Raises UsageError where none of the network's fits.
+    Raises UsageError if none of the network's weights match.
     """
     own, (weights, _) = task.state_dict(), other.read_model()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
@@ -60,7 +60,7 @@ def start_from(task: Task, other: Run) -> tuple[int, int]:
 
 
 def _remember(run: Run, corpus: Corpus) -> None:
-    """Writes down what the run is trained on; raises UsageError where a resumed run was trained on something else."""
+    """Records which corpus the run is trained on; raises UsageError if a resumed run was trained on something else."""
     if run.checkpoint is None:
         if is_first_process():
             run.remember(corpus)

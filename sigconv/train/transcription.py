@@ -1,4 +1,4 @@
-"""What is said in each signal, as a sentence."""
+"""Transcription: the sentence that is said in each signal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,22 +18,22 @@ from sigconv.train.task import Task
 
 
 class Transcription(Task):
-    """A network that gives each frame a token or none (`sigconv.ctc`); its measure is the rate of word errors.
+    """A network that gives each frame a token or the blank (`sigconv.ctc`); its measure is the word error rate.
 
-    Losses are those of connectionist temporal classification, in nats a token, the mean over the examples. On a GPU
-    torch sums their gradient in no fixed order: runs of the same seed differ in the last digits, and then in more.
+    Losses are those of connectionist temporal classification, in nats per token, averaged over the examples. On a GPU
+    torch sums their gradient in no fixed order: runs with the same seed differ in the last digits, and then in more.
 
-    While training, and to choose weights by the validation split, sentences are read greedily; the test is made with
-    all decoders that there are.
+    In training, and on the validation split, which chooses the weights, sentences are decoded greedily; the test uses
+    all available decoders.
 
     Args:
         model: features (B, ...) -> logits (B, tokens, T), T being enough frames for every text.
-        tokens: in which the targets (B, L) int64 are given, padded with -1.
+        tokens: that encode the targets (B, L) int64, which are padded with -1.
         grammar: of the corpus, or empty.
-        decoder: "greedy", "beam" or "grammar", by which the test's result is read.
+        decoder: "greedy", "beam" or "grammar": the one that gives the test result.
         others: those of `Task`.
 
-    Raises UsageError for a decoder that there is not.
+    Raises UsageError for a decoder that is not available.
     """
 
     measure = WORD_ERRORS
@@ -48,7 +48,7 @@ class Transcription(Task):
         **others: Any,
     ) -> None:
         self.tokens, self.grammar, self.decoder = tokens, grammar or {}, decoder
-        make_decoder(decoder, tokens, self.grammar)  # so that one that is not there is told before the training
+        make_decoder(decoder, tokens, self.grammar)  # so that one that is not available is reported before training
         super().__init__(model, **others)
 
     def meter(self) -> WordErrorRate:
@@ -86,7 +86,7 @@ class Transcription(Task):
         }
 
     def _read(self, decoder: str) -> list[str]:
-        search = make_decoder(decoder, self.tokens, self.grammar).search  # alone: no times or scores are asked for
+        search = make_decoder(decoder, self.tokens, self.grammar).search  # no times or scores are needed
         return [self.tokens.decode(search(log_probs)) for log_probs in self.test_logits.log_softmax(1)]
 
     def in_words(self, metrics: Mapping[str, Any]) -> str:
@@ -106,7 +106,7 @@ class Transcription(Task):
 
 
 def reading_errors(read: Sequence[str], said: Sequence[str]) -> dict[str, float]:
-    """The rates of word errors `wer` and of character errors `cer`, with 95 % intervals, and the share all `right`."""
+    """Word error rate `wer` and character error rate `cer`, with 95 % intervals, and the share of `right` sentences."""
     rates: dict[str, float] = {}
     for name, (errors, totals) in (("wer", word_errors(read, said)), ("cer", character_errors(read, said))):
         rates[name] = float(errors.sum() / totals.sum())
@@ -116,12 +116,12 @@ def reading_errors(read: Sequence[str], said: Sequence[str]) -> dict[str, float]
 
 
 def word_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Words inserted, left out or mistaken in each sentence, and the words that were said."""
+    """The number of word errors (insertions, deletions, substitutions) in each sentence, and of words said."""
     return _errors(word_error_rate, read, said, np.array([len(text.split()) for text in said]))
 
 
 def character_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The same of characters, spaces included."""
+    """The same for characters, including spaces."""
     return _errors(char_error_rate, read, said, np.array([len(text) for text in said]))
 
 

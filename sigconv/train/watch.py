@@ -1,4 +1,4 @@
-"""Stops a training that cannot succeed, with the facts that tell why."""
+"""Stops a training that cannot succeed, and diagnoses why."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from sigconv.errors import UsageError
 from sigconv.train.data import Batch
 
-WINDOW = 50  # steps between two looks at the losses, each of which waits for the device
+WINDOW = 50  # steps between two checks of the losses, each of which waits for the device
 ROWS = 16  # layers in a diagnosis
-MARGIN = 0.01  # a loss within this share of guessing has not moved
+MARGIN = 0.01  # a loss that is less than this share below guessing has not moved
 
 
 def guessing_loss(labels: Tensor, classes: int, label_smoothing: float = 0.0) -> float:
-    """The least cross entropy, in nats, without looking at the signal: the entropy of the (smoothed) class frequencies.
+    """The lowest cross entropy, in nats, that ignores the signal: the entropy of the (smoothed) class frequencies.
 
     Args:
         labels: (N,) int64, of the training examples.
@@ -29,12 +29,12 @@ def guessing_loss(labels: Tensor, classes: int, label_smoothing: float = 0.0) ->
 
 
 class Watch(Callback):
-    """Raises UsageError where a loss is NaN or infinite, or where guessing is as good as the first `patience` steps.
+    """Raises UsageError if a loss is NaN or infinite, or if it is no better than guessing after `patience` steps.
 
     Args:
-        guessing: the loss of a network that learned nothing but the frequencies of the classes; infinite where no loss
-            tells that nothing is learned.
-        patience: steps after which the mean loss over a window must be below that; later it is looked at no more.
+        guessing: the loss of a network that learned nothing but the frequencies of the classes; infinite for no such
+            check.
+        patience: steps after which the mean loss over a window must be below that; it is not checked later.
     """
 
     def __init__(self, guessing: float, patience: int) -> None:
@@ -64,7 +64,7 @@ class Watch(Callback):
 
 
 def diagnosis(trainer: Trainer, task: Any, batch: Batch) -> str:
-    """The facts about a failed training that fit on a screen, and what they suggest.
+    """The main facts about a failed training, on one screen, and what they suggest.
 
     Args:
         task: with `features` and a `model`.
@@ -103,7 +103,7 @@ def _hint(inputs: Tensor, dead: float) -> str:
 def _look_inside(task: Any, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     """The network's inputs; and for each layer with weights the share of outputs that are zero for the whole batch.
 
-    Outputs are taken after what follows the layer without weights of its own, such as its activation.
+    Layers without weights that follow it, such as its activation, count as part of the layer.
     """
     dead: dict[str, float] = {}
 

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that opens anywhere."""
+"""The report of a run: one self-contained HTML file."""
 
 from sigconv.train.report.page import write_report
 

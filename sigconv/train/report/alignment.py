@@ -1,4 +1,4 @@
-"""Two sequences side by side, as few insertions, deletions and substitutions apart as can be."""
+"""Aligns two sequences with as few insertions, deletions and substitutions as possible."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 def aligned(said: Sequence[str], read: Sequence[str]) -> list[tuple[str | None, str | None]]:
     """Pairs of what was said and what was read in its place, in order, by the Levenshtein distance.
 
-    (a, None) is a deletion: a was said, and nothing read; (None, b) is an insertion. Where several alignments are
-    equally short, it is one of them, always the same.
+    (a, None) is a deletion: a was said, and nothing read; (None, b) is an insertion. Of several equally good
+    alignments, always the same one is chosen.
 
     V. I. Levenshtein: Binary codes capable of correcting deletions, insertions and reversals. Soviet Physics Doklady
     10(8):707-710, 1966.

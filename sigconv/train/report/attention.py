@@ -1,4 +1,4 @@
-"""The card about where in a film the network looked."""
+"""The card that shows where in a video the network looked."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ EACH = 3  # right answers, and as many wrong ones, are shown
 def attention_sections(
     features: nn.Module, model: nn.Module, examples: Sequence[tuple[Tensor, Markup, str]]
 ) -> list[Section]:
-    """Where in a few films the answer was decided.
+    """Shows where in a few videos the answer was decided.
 
     Args:
         examples: raw signals (channels, T, height, width), each with a caption and a name.

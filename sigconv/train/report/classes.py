@@ -18,7 +18,7 @@ from sigconv.train.report.section import Section, part
 from sigconv.train.report.visemes import viseme_sections
 from sigconv.train.task import Task
 
-LARGEST_MATRIX = 100  # classes; of more, only what is confused most often is listed
+LARGEST_MATRIX = 100  # classes; with more, only the most frequent confusions are listed
 PAIRS = 40  # listed
 
 
@@ -50,7 +50,7 @@ def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
 
 
 def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[Section]:
-    """Those of the test split that tell the most about the network."""
+    """The test examples that reveal the most about the network."""
     corpus, probabilities = data.corpus, task.test_logits.softmax(1)
     sections = [mistakes_section(data, probabilities)]
     if corpus.info.kind == "video":
@@ -81,7 +81,7 @@ Confusion = tuple[int, int, int]  # the true class, the network's answer, and ho
 def confusion_section(
     confusions: Sequence[Confusion], labels: Sequence[str], grammar: Mapping[str, Sequence[str]] | None = None
 ) -> Section:
-    """A matrix, or a list where there are too many classes for one; words of one class of a `grammar` together."""
+    """A confusion matrix, or a list if there are too many classes; words of a `grammar` class stand together."""
     if len(labels) > LARGEST_MATRIX:
         return _pairs_section(confusions, labels)
     counts = [[0] * len(labels) for _ in labels]
@@ -135,7 +135,7 @@ def mistakes_section(data: CorpusData, probabilities: Tensor) -> Section:
 
 
 def surest(labels: Tensor, probabilities: Tensor, count: int) -> list[int]:
-    """The places of the `count` right and the `count` wrong answers that the network was surest of."""
+    """The indices of the `count` right and the `count` wrong answers that the network was surest of."""
     sureness, answers = probabilities.max(1)
     right = answers == labels[: len(answers)]
     places = sureness.argsort(descending=True)

@@ -8,22 +8,22 @@ from torch.nn import functional as F
 from sigconv.train.report.pictures import beside, png, rgb
 from sigconv.train.report.section import part
 
-FRAMES, LIT = 8, 12  # shown of a film, at most, where it is one of many and where it is looked at closely
-BLUR = 5  # pixels: over so many the heat is averaged, since the gradient by a single pixel is noise
+FRAMES, LIT = 8, 12  # shown of a video at most, as one of many and in close-up
+BLUR = 5  # pixels over which the heat is averaged, since the gradient with respect to a single pixel is noisy
 HOT = np.array([255, 70, 0])
 
 
 def strip(signal: Tensor) -> Markup:
-    """Frames of a video (channels, T, height, width) at even distances, in the colours of `pictures.rgb`."""
+    """Evenly spaced frames of a video (channels, T, height, width), in the colours of `pictures.rgb`."""
     shown = signal[:, evenly(signal.shape[1], FRAMES)]
     return Markup('<div class="film">{}</div>').format(png(beside([rgb(frame) for frame in shown.unbind(1)])))
 
 
 def heat(signal: Tensor, strength: Tensor) -> Markup:
-    """The same, what mattered more than half of all places do glowing; below, over all of the time, how much did.
+    """The same, with places glowing that mattered more than the median; below, a curve of the total over time.
 
     Args:
-        signal: (channels, T, height, width), real; from its smallest value, black, to its largest.
+        signal: (channels, T, height, width), real; its smallest value is black, its largest white.
         strength: (T, height, width), not negative.
     """
     least, most = signal.aminmax()
@@ -39,12 +39,12 @@ def heat(signal: Tensor, strength: Tensor) -> Markup:
 
 
 def evenly(length: int, most: int) -> list[int]:
-    """The middles of `most` equal stretches of `range(length)`, or all of it where it is no longer."""
+    """The middles of `most` equal stretches of `range(length)`, or all of it if it is no longer."""
     count = min(length, most)
     return [(2 * i + 1) * length // (2 * count) for i in range(count)]
 
 
 def glowing(frame: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(height, width, 3) uint8, the more of the hot colour the larger the share (height, width) in [0, 1]."""
+    """(height, width, 3) uint8: the frame, blended with the hot colour by the share (height, width) in [0, 1]."""
     mixed = frame + 0.85 * share[..., None] * (HOT - frame)
     return mixed.astype(np.uint8)

@@ -33,7 +33,7 @@ def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
 
 
 def change_sections(metrics: Mapping[str, Any]) -> list[Section]:
-    """What it costs to change the test, by how much it is changed."""
+    """The errors against the amount of each change of the test signals."""
     sections = []
     for name, change in CHANGES.items():
         if name in metrics:

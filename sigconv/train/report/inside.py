@@ -1,4 +1,4 @@
-"""Cards about the inside of a network: what its maps answer to, what they see, and what the answer depends on."""
+"""Cards about the inside of a network: what its maps respond to, what they see, and what the answer depends on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Outputs = Mapping[str, Tensor]  # of each layer, for the first example: what `si
 
 @dataclass(frozen=True)
 class Example:
-    """A signal of a corpus: as it is, as the network sees it, (channels, *size), what it is, and where it is from."""
+    """An example of a corpus: raw signal, input of the network (channels, *size), class or text, and source."""
 
     signal: Tensor
     seen: Tensor
@@ -37,10 +37,10 @@ class Example:
 def map_sections(
     model: nn.Module, layer: str, examples: Sequence[Example], view: View, rate: float | None
 ) -> list[Section]:
-    """For the maps that are excited most, what excites them; a card for each.
+    """A card for each of the maps that are excited most, with what excites it.
 
     Args:
-        rate: of signals that can be listened to; None for others.
+        rate: sampling rate of sound; None for other signals.
     """
     batches = (_batch(examples[i : i + AT_ONCE]) for i in range(0, len(examples), AT_ONCE))
     peaks = strongest(model, layer, batches, TOP)
@@ -83,7 +83,7 @@ def _peak(
 ) -> Markup:
     """The part of the input that a place sees, and below what in it excites the place, by two rules."""
     size = example.seen.shape[1:]
-    if not all(end > begin for begin, end in field):  # it sees padding alone
+    if not all(end > begin for begin, end in field):  # it sees only padding
         field = [(0, length) for length in size]
     box = (slice(None), *starmap(slice, field))
     rules = ("deconvolution", "guided")
@@ -103,7 +103,7 @@ def _peak(
 def field_sections(
     model: nn.Module, layer: str, outputs: Outputs, examples: Sequence[Example], view: View
 ) -> list[Section]:
-    """How much of the input each layer sees from its middle, and how much of that counts."""
+    """How much of the input the middle of each layer sees, and how much of that counts."""
     one = examples[0].seen
     batch = _batch(_some(examples, FIELD_EXAMPLES))
     rows, strength = [], effective_field(model, layer, batch)
@@ -125,7 +125,7 @@ def field_sections(
 
 
 def has_places(y: Tensor) -> bool:
-    """Whether there is more than one, in (batch, maps, *places)."""
+    """Whether the output (batch, maps, *places) of a layer has more than one place."""
     return y[0, 0].numel() > 1
 
 
@@ -134,7 +134,7 @@ def _lengths(ranges: Iterable[Range]) -> list[int]:
 
 
 def activity_sections(outputs: Outputs, example: Example, view: View) -> list[Section]:
-    """What each layer makes of one input, where there is more than one place."""
+    """The output of each layer with more than one place, for one input."""
     rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {times(example.seen.shape)}"), "")]
     shown = [(name, y) for name, y in outputs.items() if has_places(y)]
     rows += [(view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), "") for name, y in shown]
@@ -162,9 +162,9 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
 
 
 class _Sureness:
-    """The probability of what the network answers to `seen`, for other inputs (B, channels, *size) -> (B,).
+    """The probability of the network's answer to `seen`, given other inputs (B, channels, *size) -> (B,).
 
-    Of a network that gives an answer for each frame, the geometric mean over the frames.
+    For a network that gives an answer for each frame, it is the geometric mean over the frames.
     """
 
     def __init__(self, model: nn.Module, seen: Tensor) -> None:

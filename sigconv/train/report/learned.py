@@ -19,7 +19,7 @@ FILTERS = 64
 
 
 def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int) -> list[Section]:
-    """The layers of a network of the architecture language; `model` is its config, `seen` the shape of its input."""
+    """The layers of a network in the architecture language; `model` is its config, `seen` the shape of its input."""
     if model["_target_"] != "sigconv.notation.build":
         return []
     architecture = parse(model["layers"], seen, classes=classes, ndim=model.get("ndim"))
@@ -36,7 +36,7 @@ def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int)
 
 
 def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
-    """The kernels of the first layer, where it is one that can be seen: of two axes or more, or one neuron a pixel."""
+    """The kernels of the first layer, if they have two axes or more, or are neurons with a weight for each pixel."""
     first = first_weights(model)
     if first is not None and len(shape) > 2 and first.ndim == 2 and first.shape[1] == math.prod(shape):
         first = first.reshape(len(first), *shape)

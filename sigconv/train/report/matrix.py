@@ -1,4 +1,4 @@
-"""The matrix of what was taken for what."""
+"""Confusion matrices."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ def confusion_matrix(
     """Rows are the true classes; mistakes are coloured by the logarithm of their number.
 
     Args:
-        groups: from a name to the labels under it; they stand together, with a line between one group and the next.
+        groups: the labels in each named group; they stand together, with lines between the groups.
         ends: what the rows and the columns are.
-        recall: whether each row ends in the share of it that is right, and nothing where it is empty.
+        recall: whether each row ends with its recall, or nothing if it is empty.
     """
     groups = _present(groups or {}, labels)
     order = _by_group(labels, groups)
@@ -74,7 +74,7 @@ def _present(groups: Mapping[str, Sequence[str]], labels: Sequence[str]) -> dict
 
 
 def _by_group(labels: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[int]:
-    """The numbers of the labels, group by group, and then those that are in none."""
+    """The indices of the labels, group by group, and then those that are in none."""
     grouped = [word for words in groups.values() for word in words]
     return sorted(range(len(labels)), key=lambda i: grouped.index(labels[i]) if labels[i] in grouped else len(grouped))
 

@@ -1,4 +1,4 @@
-"""`report.html`: what a run did and learned, in one file that opens anywhere."""
+"""`report.html`: what a run did and learned, in one self-contained file."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -27,8 +27,8 @@ def write_report(
     """Writes `report.html` into the run's folder.
 
     Args:
-        task: tested, and in evaluation.
-        data: that it was tested on.
+        task: after its test, in evaluation mode.
+        data: what it was tested on.
         metrics, environment: the contents of the files of these names.
     """
     corpus, cards = data.corpus, CARDS[type(task)]

@@ -37,7 +37,7 @@ STYLE: Any = {
 
 
 def curves(epochs: Sequence[Mapping[str, float]]) -> list[Markup]:
-    """Loss and errors of training and validation, as far as they were measured, and the seconds, of each epoch."""
+    """Plots of the loss and errors in training and validation, where measured, and of the seconds, for each epoch."""
     numbers = [epoch["epoch"] for epoch in epochs]
     figures = []
     with rc_context(STYLE):
@@ -75,7 +75,7 @@ def _percent(share: float) -> float:
     return 100 * share
 
 
-# What is drawn of the epochs: a title, the name of the measure, and how its values are shown.
+# The curves over the epochs: a title, the name of the measure, and how its values are converted.
 CURVES: Sequence[tuple[str, str, Callable[[float], float]]] = (
     ("Loss, nats", "loss", float),
     ("Errors, %", "accuracy", _error),
@@ -85,7 +85,7 @@ SPLITS = {"train": BLUE, "validation": ORANGE}
 
 
 def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
-    """A bar for the share of errors of each name, beside the number of examples that it was measured on."""
+    """A bar for the share of errors of each name, labelled with the number of examples that it was measured on."""
     names = list(wrong)
     errors = [_percent(share) for share, _ in wrong.values()]
     texts = [f"{error:.1f} % of {tested:,}" for error, (_, tested) in zip(errors, wrong.values(), strict=True)]
@@ -102,7 +102,7 @@ def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
 
 
 def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Markup:
-    """Shares of errors by the amount of a change, and the share without one as a level line."""
+    """Shares of errors against the amount of a change, and the share without one as a horizontal line."""
     with rc_context(STYLE):
         figure, axes = _plot("Errors, %")
         axes.plot(list(errors), [_percent(share) for share in errors.values()], color=RED, marker="o", label="changed")
@@ -153,13 +153,13 @@ def _log_where_positive(axes: Axes) -> None:
 
 
 def fade(colour: str, least: float = 0.15, most: float = 0.95) -> LinearSegmentedColormap:
-    """From nearly transparent to opaque, so that it suits a light page and a dark one."""
+    """A colour map from nearly transparent to opaque, so that it suits both a light page and a dark one."""
     rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return LinearSegmentedColormap.from_list("fade", [(*rgb, least), (*rgb, most)])
 
 
 def png(pixels: np.ndarray) -> Markup:
-    """(height, width, 3) or, with transparency, (height, width, 4) uint8."""
+    """An inline image of (height, width, 3) or, with transparency, (height, width, 4) uint8."""
     buffer = io.BytesIO()
     imsave(buffer, np.ascontiguousarray(pixels), format="png")
     data = base64.b64encode(buffer.getvalue()).decode()
@@ -167,7 +167,7 @@ def png(pixels: np.ndarray) -> Markup:
 
 
 def svg(figure: Figure, name: str) -> Markup:
-    """Inline SVG without a size of its own; its ids are apart from those of figures of another `name`."""
+    """Inline SVG without a fixed size; its ids do not clash with those of figures with another `name`."""
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # letters stay text: the browser has its fonts

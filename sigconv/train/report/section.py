@@ -14,7 +14,7 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class Section:
-    """A titled card: half the page in width, "wide" the whole, "tall" beside two others."""
+    """A titled card: half the page wide; "wide" is as wide as the page, "tall" as high as two others beside it."""
 
     title: str
     body: Markup
@@ -23,18 +23,18 @@ class Section:
 
 
 def part(name: str, *args: Any, **kwargs: Any) -> Markup:
-    """One of the macros in parts.html.jinja."""
+    """Renders one of the macros in parts.html.jinja."""
     return getattr(TEMPLATES.get_template("parts.html.jinja").module, name)(*args, **kwargs)
 
 
 def page(
     headline: str, about: str, kicker: str, facts: Mapping[str, str], command: str, cards: Sequence[Section]
 ) -> str:
-    """An HTML file that needs no other: a headline with facts, and below the cards.
+    """A self-contained HTML page: a headline with facts, and the cards below it.
 
     Args:
         about: what the headline is about, for the title.
-        kicker: above the headline.
+        kicker: line above the headline.
         command: what was run.
     """
     return TEMPLATES.get_template("report.html.jinja").render(

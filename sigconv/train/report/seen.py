@@ -1,4 +1,4 @@
-"""What a network sees, and what of it matters, drawn along one axis, two or three."""
+"""Draws what a network sees, and what matters in it, for signals of one, two or three axes."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from sigconv.train.report import film, pictures
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, RED, STYLE, beside, png
 from sigconv.train.report.section import part
 
-MAPS = 16  # of a layer are drawn, at most; along one axis all, as rows
-SIDE = 64  # pixels, about, of a small map
-WIDE = 4  # times as wide as high are rows of maps, at least about
-BINS = 600  # of a curve, which has a lowest and a highest sample in each
+MAPS = 16  # drawn of a layer, at most; with one axis all, as rows
+SIDE = 64  # approximate side of a small map in pixels
+WIDE = 4  # approximate minimum ratio of width to height for rows of maps
+BINS = 600  # of a curve, each drawn from its lowest to its highest sample
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class View:
     upwards: bool = False
 
     def picture(self, x: Tensor, least: Tensor, most: Tensor) -> Markup:
-        """From `least`, black, to `most`, white; samples of one channel as a curve."""
+        """Shades from `least`, black, to `most`, white; samples of one channel as a curve."""
         if is_wave(x):
             return wave(x[0])
         return _row(self._lit(x, least, most))
@@ -41,8 +41,8 @@ class View:
         return pictures.kernel(torch.stack(self._frames(plane)), plane.abs().max().item())
 
     def glowing(self, x: Tensor, strength: Tensor) -> Markup:
-        """x, glowing by `strength` (*size), from 0 to 1; below, its largest value along the last axis, or, of a film,
-        along time."""
+        """x, glowing by `strength` (*size), from 0 to 1; below, a curve of its largest value at each place along the
+        last axis or, for a video, along time."""
         if is_wave(x):
             return wave(x[0], strength)
         heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
@@ -52,7 +52,7 @@ class View:
         return Markup("{}{}").format(_row(shown), part("curve", along.reshape(len(along), -1).amax(1).tolist()))
 
     def maps(self, y: Tensor) -> Markup:
-        """Some maps of a layer, (maps, *places), from the smallest to the largest value; of a film the middle frame."""
+        """Some maps of a layer, (maps, *places), the larger a value the brighter; for a video, the middle frame."""
         while y.ndim > 3:
             y = y[:, y.shape[1] // 2]
         each = [y] if y.ndim == 2 else list(y[:MAPS])
@@ -67,7 +67,7 @@ class View:
         return [pictures.rgb(frame) for frame in self._frames((x - least) / (most - least).clamp(min=1e-6))]
 
     def _frames(self, x: Tensor) -> list[Tensor]:
-        """Pictures (channels, height, width)."""
+        """x as pictures (channels, height, width)."""
         if x.ndim < 4:
             return [self._turned(x[None] if x.ndim == 2 else x)]
         return [self._turned(x[:, i]) for i in film.evenly(x.shape[1], film.FRAMES)]
@@ -87,7 +87,7 @@ def is_wave(x: Tensor) -> bool:
 
 
 def wave(samples: Tensor, strength: Tensor | None = None) -> Markup:
-    """Samples (T,) from the lowest to the highest of each short while, before what glows by `strength` (T,), if any."""
+    """The envelope of samples (T,), from lowest to highest in each bin, over a glow of `strength` (T,), if any."""
     bins = [part.aminmax() for part in samples.tensor_split(min(BINS, len(samples)))]
     low, high = torch.tensor(bins).T.numpy()
     with rc_context(STYLE):
@@ -104,7 +104,7 @@ def wave(samples: Tensor, strength: Tensor | None = None) -> Markup:
 
 
 def waves(signal: Tensor, *causes: Tensor) -> Markup:
-    """Samples (T,), and below what of them did it, each to its own scale; by two rules at most."""
+    """Samples (T,) and, below, what in them excited a place, each to its own scale; two causes at most."""
     each = signal, *causes
     with rc_context(STYLE):
         figure = Figure((2.6, 0.57 * len(each)), layout="constrained")

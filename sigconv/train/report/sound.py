@@ -43,7 +43,7 @@ def spectrogram(samples: np.ndarray, rate: float) -> Markup:
 
 
 def player(samples: np.ndarray, rate: float) -> Markup:
-    """Of int16 samples, or of floating ones in [-1, 1]."""
+    """An audio player of int16 samples, or of floating-point ones in [-1, 1]."""
     if samples.dtype != np.int16:
         samples = (32767 * samples.clip(-1, 1)).round().astype(np.int16)
     buffer = io.BytesIO()
@@ -57,8 +57,7 @@ def player(samples: np.ndarray, rate: float) -> Markup:
 
 
 def excerpt(signal: Tensor, rate: float, begin: float, end: float) -> Markup:
-    """A player of a part of a signal (1, samples), from one share of its length to another; nothing where that is too
-    short to be heard."""
+    """A player of the part of a signal (1, samples) between two fractions of its length; none if too short."""
     first, last = (round(share * signal.shape[1]) for share in (begin, end))
     part = signal[0, first:last].detach().cpu().numpy()
     return player(part, rate) if len(part) >= AUDIBLE * rate else Markup("")
@@ -78,8 +77,8 @@ def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) 
 def frequency_responses(filters: Tensor, rate: float) -> Markup:
     """How much each filter lets through at each frequency, in order of the filters' centre frequencies.
 
-    The centre is the frequency about which half of a filter's power lies. Beside it goes what as many filters would
-    have that are evenly spaced on the mel scale.
+    The centre is the frequency below which half of a filter's power lies. A second line shows the centres of as many
+    filters that are evenly spaced on the mel scale.
     """
     points = max(512, 2 ** (filters.shape[1] - 1).bit_length())
     power = torch.fft.fft(filters, points).abs().square()[:, : points // 2 + 1].numpy()

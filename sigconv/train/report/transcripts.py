@@ -45,7 +45,7 @@ def results(metrics: Mapping[str, Any], corpus: Corpus) -> list[Section]:
 
 
 def examples(task: Task, data: CorpusData, metrics: Mapping[str, Any]) -> list[Section]:
-    """Those of the test split that tell the most about the network."""
+    """The test examples that reveal the most about the network."""
     wrong = worst_first(metrics["transcripts"])
     sections = [worst_section(wrong, data)]
     if data.corpus.info.kind == "video":
@@ -66,12 +66,12 @@ def _signals(sentences: Sequence[Sentence], data: CorpusData) -> list[Tensor]:
 
 
 def worst_first(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """Those that are not right, the one with the most wrong words first."""
+    """The wrong sentences, those with the most wrong words first."""
     return sorted((one for one in sentences if one["wrong"]), key=lambda one: one["wrong"], reverse=True)
 
 
 def decoders_section(decoders: Mapping[str, Mapping[str, float]], chosen: str) -> Section:
-    """How well the same scores are read in several ways."""
+    """Compares the decoders on the same scores of the network."""
     rows = [
         (
             Markup("<b>{}</b>").format(name) if name == chosen else name,
@@ -102,7 +102,7 @@ def worst_section(wrong: Sequence[Sentence], data: CorpusData) -> Section:
 
 
 def marked(said: str, read: str) -> Markup:
-    """Two sentences, the one under the other; words that are wrong, missing or too many stand out."""
+    """Two sentences, one below the other, with wrong, missing and extra words highlighted."""
     pairs = aligned(said.split(), read.split())
     lines = [
         Markup(" ").join(

@@ -1,4 +1,4 @@
-"""The card about visemes: which sounds were taken for which on the lips."""
+"""The card about visemes: which sounds were confused with which on the lips."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,13 +8,13 @@ from sigconv.train.report.alignment import aligned
 from sigconv.train.report.matrix import confusion_matrix
 from sigconv.train.report.section import Section
 
-NOTHING = "none"  # beside a viseme that was put in or left out
+NOTHING = "none"  # paired with a viseme that was inserted or deleted
 
 Answer = tuple[str, str, int]  # what was said, what was read, and how often
 
 
 def viseme_sections(answers: Iterable[Answer]) -> list[Section]:
-    """Which visemes were read for which, where the lexicon has each word that was said."""
+    """Which visemes were read for which; no card if the lexicon lacks a word that was said."""
     counts: Counter[tuple[str, str]] = Counter()
     left_out = 0
     for said, read, times in answers:
