@@ -347,9 +347,9 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
 
 
 def _for_compilers(name: str, window: Window) -> Callable[..., Any] | None:
-    """:func:`_torchs`, where it can take what the window has for padding."""
+    """:func:`_torchs`, where that takes such padding and no kernel is forced."""
     far = any(2 * before > k for before, k in zip(window.even_padding, window.kernel, strict=True))
-    return None if window.is_padded_unevenly or far else _torchs(name, window.ndim)
+    return None if window.is_padded_unevenly or far or planner.is_forced() else _torchs(name, window.ndim)
 
 
 def _torchs(name: str, ndim: int) -> Callable[..., Any] | None:
