@@ -21,9 +21,9 @@ AdaptiveSizes = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class EvenWindows:
-    """Windows laid out side by side: ``geometry`` pools them, ``samples`` counts what each really holds.
+    """Windows laid out side by side: ``geometry`` pools them, ``samples`` is how many samples each really holds.
 
-    ``index[axis]`` tells which sample of the input each sample of the layout is, None where they are the same.
+    ``index[axis]`` gives the input's sample for each sample of the layout, None where they are the same.
     """
 
     geometry: Geometry
@@ -43,7 +43,7 @@ class EvenWindows:
 
 
 def even_windows(x: Tensor, sizes: Sizes, fill: float) -> tuple[Tensor, EvenWindows]:
-    """Lay out the windows that adaptive pooling to ``sizes`` sees, each padded behind with ``fill`` to the longest.
+    """Lay out the windows of adaptive pooling to ``sizes``, each padded at its end with ``fill`` to the longest.
 
     x (batch, channel, *size) -> (batch, channel, *sizes times the longest window)
     """

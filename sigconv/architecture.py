@@ -9,7 +9,7 @@ from sigconv.errors import UsageError
 from sigconv.window import Padding, Sizes, Window
 
 SLIDING = ("C", "L")
-"""Kinds whose windows are as far apart as is written, one place if nothing is, and may be padded."""
+"""Kinds of layers whose stride is 1 where none is written, and which may be padded."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Layer:
     """A layer as it is written: ``kind`` is C, L, MP, AP, GMP, GAP or N.
 
     ``maps`` is None for pooling. ``kernel`` and ``stride`` have a number for each axis; they are None for neurons and
-    global pooling, whose window is all that they receive.
+    global pooling, whose window covers their whole input.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Stage:
     """A layer in its place in a network: the shape that it receives, and the window that it slides over it.
 
     ``receives`` and ``gives`` are (maps, \\*size), or (numbers,) for a vector. A layer of neurons is the convolution
-    whose window is all that it receives (a vector has one place along each axis), so one arithmetic serves every kind.
+    whose window covers its whole input (a vector has one place along each axis), so every kind is computed alike.
     """
 
     number: int

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 linear_by_onednn = False
-"""Whether :class:`sigconv.blocks.Linear` multiplies float32 matrices by oneDNN, not by the BLAS of torch.
+"""Whether :class:`sigconv.blocks.Linear` multiplies float32 matrices with oneDNN rather than with torch's BLAS.
 
-That is Intel's MKL in the usual builds, which on AMD's processors runs at less than half of their speed.
+The latter is Intel's MKL in the usual builds, which reaches less than half of an AMD processor's speed.
 """
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
@@ -20,18 +20,18 @@ NEVER = 1 << 30
 
 
 def make_the_most_of_this_machine() -> None:
-    """Turn on what suits it, for a program whose purpose is training."""
+    """Turn on the switches that suit it, for a program whose purpose is training."""
     global linear_by_onednn
     keep_freed_memory()
     linear_by_onednn = is_amd()
 
 
 def keep_freed_memory() -> bool:
-    """Lets glibc keep what the process frees, in place of giving every large tensor back to the system.
+    """Let glibc keep the memory that the process frees, instead of returning every large tensor to the system.
 
-    A training step frees its activations and asks for as much again: without this each one is mapped, and cleared page
-    by page, anew. The process stays as large as it ever was, so this is for a program whose purpose is training, not
-    for a library to do behind its user's back. True where it was done, which is on Linux with glibc.
+    A training step frees its activations and asks for as much again: without this each one is mapped and zeroed again,
+    page by page. The process never shrinks, so this is for a program whose purpose is training, not for a library to do
+    behind its user's back. Returns whether it was done, which it is on Linux with glibc.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -51,5 +51,5 @@ def is_amd() -> bool:
 
 
 def has_avx2_alone() -> bool:
-    """Whether torch has this processor's vectors of 256 bits, and no longer ones."""
+    """Whether torch uses vectors of 256 bits on this processor, and none that are longer."""
     return torch.backends.cpu.get_cpu_capability() == "AVX2"

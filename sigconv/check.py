@@ -44,7 +44,7 @@ def weight(owner: object, weight: Tensor) -> None:
 
 
 def kernel(owner: object, w: Tensor, window: Window) -> None:
-    """The weight, which may have been replaced, is that of the window."""
+    """The weight, which may have been replaced, matches the window."""
     if w.shape[2:] != window.kernel:
         raise UsageError(
             f"{owner}: the weight's kernel is {tuple(w.shape[2:])} but the window's is {window.kernel}; a layer whose "
@@ -53,7 +53,7 @@ def kernel(owner: object, w: Tensor, window: Window) -> None:
 
 
 def signal(owner: object, x: Tensor, ndim: int) -> None:
-    """x is ([batch,] channel, *size) with ``ndim`` spatial axes, of a dtype that we compute in."""
+    """x is ([batch,] channel, *size) with ``ndim`` spatial axes, of a supported dtype."""
     _tensor(owner, "input", x)
     if x.ndim not in (ndim + 1, ndim + 2):
         raise UsageError(
@@ -129,7 +129,7 @@ def no_blind_window(owner: object, geometry: Geometry) -> None:
 
 
 def output_padding(owner: object, output_padding: Sizes, window: Window) -> None:
-    """More samples behind than the stride (or the dilation, as in torch) would be seen by no window."""
+    """It is less than the stride or, as in torch, the dilation: no window would see more samples."""
     for axis, (extra, s, d) in enumerate(zip(output_padding, window.stride, window.dilation, strict=True)):
         if extra >= max(s, d):
             raise UsageError(
@@ -141,7 +141,7 @@ def output_padding(owner: object, output_padding: Sizes, window: Window) -> None
 def padding_to(owner: object, output_size: PerAxis, window: Window, size: Sizes) -> Sizes:
     """The output_padding with which a transposed convolution of ``size`` gives ``output_size``."""
     if isinstance(output_size, Sequence) and len(output_size) == window.ndim + 2:
-        output_size = output_size[2:]  # that of a whole signal
+        output_size = output_size[2:]  # from the shape of a whole signal
     output_size = per_axis(output_size, window.ndim, 0, "output_size", owner)
     smallest = window.input_size(size)
     for axis, (wanted, least, s) in enumerate(zip(output_size, smallest, window.stride, strict=True)):

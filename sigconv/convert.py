@@ -1,4 +1,4 @@
-"""Change an existing model: torch's convolution and pooling layers for ours, and how weights lie in memory."""
+"""Change an existing model: swap torch's convolution and pooling layers for ours, or set its weights' memory layout."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _TWINS = {
 def convert(model: M) -> M:
     """Swap, in place, every torch.nn convolution and pooling layer in ``model`` for sigconv's, and return the model.
 
-    The layers keep their very parameters (so an optimiser that has them stays valid), their names, mode and hooks;
-    the state_dict is unchanged and outputs are equal. Layers that share one module still do. What somebody has made
-    his own stays as it is: subclasses, and layers with parametrizations, pruning, hooks of load_state_dict, methods or
-    parts put in, or complex weights. A model that *is* a layer to swap comes back as a new one.
+    The layers keep the same parameter objects (so an optimiser that holds them stays valid), their names, mode and
+    hooks; the state_dict is unchanged and outputs are equal. Shared modules remain shared. Customised layers are left
+    alone: subclasses, and layers with parametrizations, pruning, load_state_dict hooks, replaced methods, added parts
+    or complex weights. A model that *is* a layer to swap comes back as a new one.
 
-    To torch.fx our layers are no leaves, as torch.nn's are: its tracers have to be told so, of each kind in the model,
-    as in torchvision's ``create_feature_extractor(..., tracer_kwargs={"leaf_modules": [sigconv.Conv2d, ...]})``.
+    Unlike torch.nn's, our layers are not leaves for torch.fx: its tracers must be given each kind in the model, as in
+    torchvision's ``create_feature_extractor(..., tracer_kwargs={"leaf_modules": [sigconv.Conv2d, ...]})``.
     """
     twins = {module: _twin(module) for module in model.modules() if type(module) in _TWINS and _is_as_made(module)}
     for parent in list(model.modules()):
@@ -47,11 +47,11 @@ def convert(model: M) -> M:
 
 
 def channels_last(model: M) -> M:
-    """Lay out, in place, the weights of sigconv's convolutions in ``model`` in channels-last, and return the model.
+    """Convert, in place, the weights of sigconv's convolutions in ``model`` to channels-last, and return the model.
 
-    Such a convolution gives its output in channels-last whatever the layout of its input, and the vendor's kernels need
-    not lay out its weights in each call. Parameters stay the same objects, with the same values; safetensors saves them
-    only where they are made contiguous. For one to three axes; torch has ``to(memory_format=...)`` for two and three.
+    Such a convolution's output is channels-last whatever the layout of its input, and the vendor's kernels need not
+    reorder its weights at each call. Parameters stay the same objects, with the same values; safetensors saves them
+    only once they are made contiguous. For one to three axes; torch has ``to(memory_format=...)`` for two and three.
     """
     for module in model.modules():
         if isinstance(module, layers.Conv | layers.ConvTranspose) and "weight" in module._parameters:
@@ -61,7 +61,7 @@ def channels_last(model: M) -> M:
 
 def _is_as_made(module: nn.Module) -> bool:
     parts = module._parameters.keys() | module._buffers.keys() | module._modules.keys()
-    known = parts in ({"weight", "bias"}, set()) and not module._load_state_dict_pre_hooks  # which know their module
+    known = parts in ({"weight", "bias"}, set()) and not module._load_state_dict_pre_hooks  # these know their module
     patched = any(callable(getattr(type(module), name, None)) for name in vars(module))
     return known and not patched and all(p is None or p.dtype in DTYPES for p in module._parameters.values())
 
@@ -76,7 +76,7 @@ def _twin(module: nn.Module) -> nn.Module:
     if has_parameters:
         twin.weight, twin.bias = module.weight, module.bias
     own = twin.__dict__
-    # Mode, hooks and whatever the user hung on the layer come along; what the twin computes with is its own.
+    # Mode, hooks and whatever the user attached to the layer carry over; what the twin computes with is its own.
     for name, value in module.__dict__.items():
         twins = name.startswith("_") or name == "training" or not (name in own or hasattr(type(twin), name))
         if twins and name not in ("_parameters", "_modules", "_buffers"):

@@ -17,7 +17,7 @@ from sigconv.notation import build, parse
 from sigconv.processor import device_name, threads
 from sigconv.table import Table
 
-SECONDS = 4.0  # that a device is measured for
+SECONDS = 4.0  # for which each device is measured
 UNITS = (
     ("years", 365.25 * 86400),
     ("months", 365.25 / 12 * 86400),
@@ -30,7 +30,7 @@ UNITS = (
 
 @dataclass(frozen=True)
 class DeviceCost:
-    """Medians on one device: seconds for a sample, forward alone without gradients, and in a training step."""
+    """Medians on one device: seconds per sample, in a forward pass without gradients and in a training step."""
 
     device: str
     forward: float
@@ -73,7 +73,7 @@ def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch:
     A training step is forward, backward and an update by momentum; ReLU follows each hidden layer.
 
     Args:
-        samples: of an epoch.
+        samples: samples in an epoch.
 
     Raises:
         UsageError: the string cannot be read, or a number is less than 1.
@@ -89,7 +89,7 @@ def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch:
 
 
 def duration(seconds: float) -> str:
-    """In the largest unit of which there are two or more: 108 s as "1.8 min", 97,200 s as "27 h"."""
+    """Seconds as text, in the largest unit that fits at least twice: 108 s as "108 s", 97,200 s as "27 h"."""
     name, size = next(((name, size) for name, size in UNITS if seconds >= 2 * size), UNITS[-1])
     return f"{seconds / size:.2g} {name}" if seconds < 100 * size else f"{seconds / size:,.0f} {name}"
 

@@ -22,9 +22,9 @@ class LayerDescription:
 
     Attributes:
         output: (maps, *size), or (numbers,) for a vector.
-        weights: biases counted; pooling has none.
-        connections: weights that one signal meets on its way, biases and places in the padding counted.
-        multiply_adds: for one signal, forward; of convolutions and neurons, without biases.
+        weights: including biases; pooling has none.
+        connections: how often one signal is multiplied by a weight, biases and places in the padding included.
+        multiply_adds: of a forward pass of one signal; in convolutions and neurons, without biases.
         receptive_field: input samples along each axis that one place of the output sees, at most all.
         jump: input samples along each axis between neighbouring places; empty for a vector.
     """
@@ -64,7 +64,7 @@ class Description:
         return sum(layer.multiply_adds for layer in self.layers)
 
     def milliseconds(self, samples: Sizes) -> float | None:
-        """How long so many input samples along each axis last; None where there is no rate or no axis."""
+        """How long this number of input samples lasts along the time axis; None without a rate or without axes."""
         return 1000 * samples[self.time_axis] / self.input_rate if self.input_rate and samples else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,12 +97,12 @@ def describe(
     input_rate: float | None = None,
     time_axis: int = 0,
 ) -> Description:
-    """Count what the network has that :func:`sigconv.notation.build` makes of ``layers`` without normalisation.
+    """Count the costs of the network that :func:`sigconv.notation.build` makes from ``layers`` without normalisation.
 
     Args:
         layers, input: see :func:`sigconv.notation.parse`.
         padding: of every convolution, see :func:`sigconv.notation.build`.
-        input_rate: samples of the input in a second, to give receptive fields and jumps in milliseconds too.
+        input_rate: input samples per second, to give receptive fields and jumps in milliseconds too.
         time_axis: the axis that the rate belongs to; the first is time in waveforms and videos.
 
     Raises:
@@ -137,9 +137,9 @@ def _costs(stage: Stage) -> tuple[int, int, int]:
 
 
 def format_table(description: Description, width: int | None = None) -> str:
-    """A table of at most ``width`` characters, the terminal's if None: a line a layer, then the sums.
+    """A table of at most ``width`` characters, the terminal's if None: a line per layer, then the sums.
 
-    Where one table would be wider, costs and receptive fields come in two, one below the other.
+    Where one table would be wider, costs and receptive fields are split into two, one below the other.
     """
     layers = description.layers
     names = [

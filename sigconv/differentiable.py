@@ -1,4 +1,4 @@
-"""Functions with derivatives of their own, without what a call costs where it need not."""
+"""Functions with their own derivatives, without autograd's overhead where it is not needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sigconv.layout import channels_last, is_batched
 
 
 class Differentiable(Function):
-    """A torch.autograd.Function whose ``call`` is its ``apply``; with gradients switched off, just its ``forward``.
+    """A torch.autograd.Function whose ``call`` is its ``apply``, or only its ``forward`` where gradients are off.
 
     ``forward`` takes no context: what the backward pass needs is saved by ``setup_context``.
     """
@@ -39,7 +39,7 @@ class Differentiable(Function):
 
 
 def _without_autocast(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A backward pass in the dtypes of its forward pass, as torch's are, also where autocast was not on for that."""
+    """A backward pass in its forward pass's dtypes, as torch's own are, even if autocast is on when it runs."""
 
     @functools.wraps(backward)
     def in_its_own_dtypes(ctx: Any, *g: Tensor) -> Any:
@@ -52,7 +52,7 @@ def _without_autocast(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_context(function: type[Function]) -> type[Function]:
-    """The same in torch's other form, whose ``forward`` takes the context: no transform can do with it, but a call
+    """The same in torch's other form, whose ``forward`` takes the context: transforms cannot handle it, but a call
     takes 20 microseconds less."""
 
     def forward(ctx: Any, *inputs: Any) -> Any:
@@ -66,12 +66,12 @@ def _with_context(function: type[Function]) -> type[Function]:
 
 
 def _on_its_own(y: Tensor) -> Tensor:
-    """A result as no view, such as a picture's row is: of views from a Function torch forbids changes in place."""
+    """A result that is not a view, as a picture's row is: torch forbids in-place changes to views from a Function."""
     return y.detach() if y._is_view() else y
 
 
 def is_forward_mode() -> bool:
-    """Whether derivatives are taken along with values; not all functions here can."""
+    """Whether forward-mode differentiation is active; not all functions here support it."""
     return forward_ad._current_level >= 0
 
 
@@ -83,7 +83,7 @@ def is_differentiated_again(*g: Tensor) -> bool:
 def by_autograd(
     function: Callable[..., Any], operands: tuple[Tensor, ...], g: Tensor | tuple[Tensor, ...], *settings: Any
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of a function by those of its operands that want any: with derivatives in turn, and for many g."""
+    """The gradients of a function for those operands that require one: differentiable in turn, and for batched g."""
     again, wanted = torch.is_grad_enabled(), [t for t in operands if t.requires_grad]
     with torch.enable_grad():
         y = function(*operands, *settings)
@@ -92,5 +92,5 @@ def by_autograd(
 
 
 def matched_layout(g: Tensor, innermost: bool) -> Tensor:
-    """g in channels-last if the forward pass's signal was: so a backward pass stays in one layout."""
+    """g in channels-last if the forward pass's signal was, so that a backward pass stays in one layout."""
     return channels_last(g) if innermost and is_plain((g,)) and not is_batched(g) else g

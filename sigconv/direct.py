@@ -1,6 +1,6 @@
-"""Convolution and pooling that go straight to what computes them, by the form of their operands.
+"""A fast path for convolution and pooling: what computes them is remembered by the form of their operands.
 
-For a form that was seen before, the checks have passed and what computes it is chosen: only the call is left. To do all
+For a form that was seen before, the checks have passed and the function is chosen, so only the call remains. Doing all
 that again would take longer than a small convolution itself.
 """
 
@@ -20,10 +20,10 @@ from sigconv.trilinear import derivative
 from sigconv.window import Window
 
 Call = tuple[Callable[..., Any], tuple]
-"""A function of x, w and bias, or of x alone, and what arguments it has behind these."""
+"""A function of x, w and bias, or of x alone, and its arguments after these."""
 
 MOST = 4096
-"""Forms that are remembered."""
+"""How many forms are remembered at most."""
 
 _known: dict[Hashable, Call] = {}
 
@@ -31,7 +31,7 @@ _known: dict[Hashable, Call] = {}
 def form(
     x: Tensor, w: Tensor, b: Tensor | None, window: Window, groups: int, modes: Sequence[str], innermost: bool
 ) -> tuple[Hashable, ...] | None:
-    """All by which checks and plan could differ; None where more than that could, as under a transform."""
+    """Everything that checks and plan depend on; None where they depend on more, as under a transform."""
     if planner.is_forced() or not is_plain((x, w) if b is None else (x, w, b)):
         return None
     bias = None if b is None else (b.shape, b.dtype, b.device)
@@ -44,12 +44,12 @@ def form(
 
 def known(form: Hashable) -> Call | None:
     """The call that is remembered for this form, if any."""
-    # A compiler, for which nothing has a form, would go through all that is remembered.
+    # While compiling, where form is None, a lookup would make the compiler go through all that is remembered.
     return None if form is None else _known.get(form)
 
 
 def remember(form: Hashable, call: Call) -> None:
-    """Keep the call of a convolution or pooling of this form, whose checks have passed."""
+    """Remember the call of a convolution or pooling of this form, once its checks have passed."""
     if form is None:
         return
     if len(_known) >= MOST:
@@ -58,27 +58,27 @@ def remember(form: Hashable, call: Call) -> None:
 
 
 def pooling_form(x: Tensor, window: Window, *options: Hashable) -> tuple[Hashable, ...] | None:
-    """The same as :func:`form` of pooling, of which maximum and mean have unlike ``options``."""
+    """The same as :func:`form` for pooling; max and average pooling have different ``options``."""
     if planner.is_forced() or not is_plain((x,)):
         return None
     return window, options, torch.get_num_threads(), x.shape, x.stride(), x.dtype, x.device
 
 
 def convolution_call(x: Tensor, w: Tensor, geometry: Geometry) -> Call:
-    """What convolves x with w by ``geometry``, and adds a bias."""
+    """The call that convolves x with w in this ``geometry`` and adds a bias."""
     if not planner.is_native(geometry, x, w):
         return _differentiable, (geometry,)
     other, uneven = planner.vendor.better_form(x, geometry), geometry.window.is_padded_unevenly
     if other is None and not uneven:
         return torch.convolution, planner.vendor.arguments(geometry)
-    # Of one place not all strides tell; as a picture it may be in either layout.
+    # The strides of a single place are ambiguous; as a picture it may be in either layout.
     if other and x.ndim == 3 and not uneven and x.stride() == channels_last_strides(x.shape):
         return _convolve_as_picture, planner.vendor.arguments(other)
     return planner.vendor.forward, (geometry,)
 
 
 def laid_out(call: Call) -> Call:
-    """The same of an x that is not in channels-last yet."""
+    """The same call for an x that is not yet in channels-last."""
     return _lay_out, call
 
 

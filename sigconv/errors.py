@@ -1,10 +1,10 @@
-"""The one kind of error that is the caller's to mend, and how others are told in a line."""
+"""The one kind of error that the caller can fix, and how to report any other in one line."""
 
 
 class UsageError(ValueError):
     """A mistake in what was asked: the message names the cause and the cure.
 
-    The command line and the recipes print it as one line; everything else is a defect and keeps its trace.
+    The command line and the recipes print it as one line; everything else is a defect and keeps its traceback.
     """
 
 

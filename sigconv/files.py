@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Files that are written as a whole or not at all."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a neighbouring name, this process's own, and moves the result to `path`."""
+    """Call `write` with a temporary name in the same folder, unique to this process, and move the result to `path`."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)

@@ -1,12 +1,12 @@
-"""Convolution and pooling along any number of axes, each with its own backward.
+"""Convolution and pooling along any number of axes, each with its own backward pass.
 
-Signals are (batch, channel, *size) or, unbatched, (channel, *size). How many axes ``size`` has is told by the kernel
-(by ``ndim`` where its size is one number for all axes). dtypes: float64, float32, bfloat16, float16; under autocast,
-convolutions compute in autocast's dtype as torch's do.
+Signals are (batch, channel, *size) or, unbatched, (channel, *size). The kernel's size determines how many axes ``size``
+has (or ``ndim`` does, where the kernel size is one number for all axes). dtypes: float64, float32, bfloat16, float16;
+under autocast, convolutions compute in autocast's dtype as torch's do.
 
 Sizes, strides and so on are one number for all axes or one for each; see :meth:`sigconv.window.Window.parse` for what
-``padding`` may be. Whatever does not fit raises UsageError, a ValueError that names the axis and both numbers, before
-anything is computed.
+``padding`` may be. Arguments that do not fit raise UsageError, a ValueError that names the axis and both numbers,
+before anything is computed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def conv(
 
     Args:
         x: ([batch,] in channels, *size)
-        weight: (out channels, in channels / groups, *kernel); its rank tells the number of spatial axes.
+        weight: (out channels, in channels / groups, *kernel); its rank gives the number of spatial axes.
         bias: (out channels,)
         padding_mode: "zeros", "reflect", "replicate" or "circular", for all axes or one for each.
 
@@ -56,7 +56,7 @@ def conv(
         ([batch,] out channels, *output size)
 
     Raises:
-        UsageError: what does not fit, with the axis and both numbers.
+        UsageError: the arguments do not fit; the message names the axis and both numbers.
     """
     check.weight("conv", weight)
     window = Window.parse(tuple(weight.shape[2:]), stride, padding, dilation, owner="conv")
@@ -74,7 +74,7 @@ def convolve(
     *,
     innermost: bool = False,
 ) -> Tensor:
-    """:func:`conv` for a window that is parsed already; errors start with ``owner``.
+    """:func:`conv` for a window that is already parsed; error messages start with ``owner``.
 
     The output is channels-last if ``innermost``, whatever the layout of signal and weight.
     """
@@ -110,14 +110,14 @@ def conv_transpose(
     groups: int = 1,
     dilation: PerAxis = 1,
 ) -> Tensor:
-    """Transposed convolution: the error that :func:`conv` with the same weight sends to its input.
+    """Transposed convolution: the gradient that :func:`conv` with the same weight passes back to its input.
 
     Args:
         x: ([batch,] in channels, *size)
         weight: (in channels, out channels / groups, *kernel)
         bias: (out channels,)
-        output_padding: samples added behind; a convolution with a stride s gives equal sizes for up to s inputs, and
-            this says which of them is meant.
+        output_padding: samples added at the end; a convolution of stride s maps up to s input sizes to the same output
+            size, and this selects one of them.
 
     Returns:
         ([batch,] out channels, *output size), output size = (size - 1) * stride + extent - padding + output_padding
@@ -137,7 +137,7 @@ def convolve_transposed(
     groups: int,
     owner: object,
 ) -> Tensor:
-    """:func:`conv_transpose` for a window that is parsed already; errors start with ``owner``."""
+    """:func:`conv_transpose` for a window that is already parsed; error messages start with ``owner``."""
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.signal(owner, x, window.ndim)
     check.operands(owner, x, weight, bias)
@@ -161,10 +161,10 @@ def convolve_transposed(
 def _transposed_geometry(
     window: Window, output_padding: Sizes, output_size: Sizes, groups: int
 ) -> tuple[Geometry, list[tuple[int, int]]]:
-    """The geometry of the convolution that is transposed, and what to add behind its input that it cannot see.
+    """The geometry of the convolution that is transposed, and what to append to its input that no window sees.
 
-    An output_padding under the stride is seen by the same windows. More of it would make room for another window, so
-    it takes the place of padding behind, and what is left of it is zeros.
+    An output_padding less than the stride adds no window. More would make room for another one, so it replaces trailing
+    padding instead, and whatever remains of it is filled with zeros.
     """
     padding, unseen = list(window.padding), [(0, 0)] * window.ndim
     extra = list(output_padding)
@@ -189,7 +189,7 @@ def max_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The maximum of each window; its backward sends each error to the window's winner.
+    """The maximum of each window; the backward pass sends each window's gradient to its winner.
 
     The first of equal values wins and NaN wins over numbers, as in torch; padding never wins.
 
@@ -197,10 +197,10 @@ def max_pool(
         x: ([batch,] channel, *size)
         stride: the kernel size if None.
         ceil_mode: whether a last window may reach beyond the input.
-        return_indices: also give the winners, as int64 indices into the flattened spatial axes.
+        return_indices: also return the winners, as int64 indices into the flattened spatial axes.
 
     Returns:
-        ([batch,] channel, *output size), or two of them.
+        ([batch,] channel, *output size), or a pair of such tensors with ``return_indices``.
     """
     window = Window.parse(
         kernel_size, kernel_size if stride is None else stride, padding, dilation, ndim=ndim, owner="max_pool"
@@ -211,7 +211,7 @@ def max_pool(
 def pool_max(
     x: Tensor, window: Window, ceil_mode: bool, return_indices: bool, owner: object
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """:func:`max_pool` for a window that is parsed already; errors start with ``owner``."""
+    """:func:`max_pool` for a window that is already parsed; error messages start with ``owner``."""
     form = None if return_indices else direct.pooling_form(x, window, ceil_mode)
     if (call := direct.known(form)) is not None:
         function, arguments = call
@@ -267,7 +267,7 @@ def pool_avg(
     divisor_override: int | None,
     owner: object,
 ) -> Tensor:
-    """:func:`avg_pool` for a window that is parsed already; errors start with ``owner``."""
+    """:func:`avg_pool` for a window that is already parsed; error messages start with ``owner``."""
     if divisor_override == 0 or not isinstance(divisor_override, Integral | None):
         raise UsageError(f"{owner}: divisor_override is {divisor_override!r}; the sums cannot be divided by it")
     form = direct.pooling_form(x, window, ceil_mode, count_include_pad, divisor_override)
@@ -300,7 +300,7 @@ def adaptive_avg_pool(x: Tensor, output_size: int | Sequence[int | None] | None,
 
     Args:
         x: ([batch,] channel, *size)
-        output_size: a size for each axis, None to keep the axis; one for all axes where ``ndim`` says how many.
+        output_size: a size for each axis, None to keep the input's; or one for all axes, if ``ndim`` is given.
 
     Returns:
         ([batch,] channel, *output_size)
@@ -309,7 +309,7 @@ def adaptive_avg_pool(x: Tensor, output_size: int | Sequence[int | None] | None,
 
 
 def adapt_avg(x: Tensor, sizes: AdaptiveSizes, owner: object) -> Tensor:
-    """:func:`adaptive_avg_pool` for sizes that are parsed already; errors start with ``owner``."""
+    """:func:`adaptive_avg_pool` for sizes that are already parsed; error messages start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
     if torchs := _torchs("adaptive_avg_pool", len(sizes)):
         mean = torchs(batched, sizes)
@@ -335,7 +335,7 @@ def adaptive_max_pool(
 
 
 def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, Tensor]:
-    """:func:`adaptive_max_pool` and its winners for sizes that are parsed already; errors start with ``owner``."""
+    """:func:`adaptive_max_pool` and its winners for sizes that are already parsed; messages start with ``owner``."""
     batched, sizes = _adaptive(x, sizes, owner)
     if torchs := _torchs("adaptive_max_pool", len(sizes)):
         best, winner = torchs(batched, sizes, return_indices=True)
@@ -347,13 +347,13 @@ def adapt_max(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, T
 
 
 def _for_compilers(name: str, window: Window) -> Callable[..., Any] | None:
-    """:func:`_torchs`, where that takes such padding and no kernel is forced."""
+    """:func:`_torchs`, where it supports the window's padding and no kernel is forced."""
     far = any(2 * before > k for before, k in zip(window.even_padding, window.kernel, strict=True))
     return None if window.is_padded_unevenly or far or planner.is_forced() else _torchs(name, window.ndim)
 
 
 def _torchs(name: str, ndim: int) -> Callable[..., Any] | None:
-    """torch's function, for compilers, tracers and exporters, which know it, and by which sizes may be symbols."""
+    """torch's function, for compilers, tracers and exporters: they know it, and it allows symbolic sizes."""
     return getattr(F, f"{name}{ndim}d", None) if is_traced() else None
 
 
@@ -365,13 +365,13 @@ def _adaptive(x: Tensor, sizes: AdaptiveSizes, owner: object) -> tuple[Tensor, S
 
 
 def _pooled(x: Tensor, window: Window, ceil_mode: bool, owner: object) -> tuple[Tensor, Geometry]:
-    """The batched signal and the geometry whose every window has its place in it."""
+    """The batched signal and the geometry of its pooling, after checking that they fit."""
     check.signal(owner, x, window.ndim)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     size = tuple(batched.shape[2:])
     geometry = Geometry(window.grown_to_ceil(size) if ceil_mode else window, size)
     check.fits(owner, geometry)
-    if not torch.compiler.is_compiling():  # sizes that are symbols would be tied to what they are now
+    if not torch.compiler.is_compiling():  # it would specialise symbolic sizes to their current values
         check.no_blind_window(owner, geometry)
     return batched, geometry
 

@@ -1,4 +1,4 @@
-"""What an operation on a signal must know beside its tensors: the window, and how large a signal it slides over."""
+"""What an operation needs to know besides its tensors: the window, and the size of the signal it slides over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sigconv.window import Sizes, Window
 
 @dataclass(frozen=True)
 class Geometry:
-    """All that an operation must know beside its tensors: the window, the input's spatial size, the channel groups."""
+    """All that an operation needs besides its tensors: the window, the input's spatial size, the channel groups."""
 
     window: Window
     size: Sizes
@@ -27,24 +27,24 @@ class Geometry:
 
     @property
     def padded_size(self) -> Sizes:
-        """That of the input with its padding."""
+        """The spatial size of the input including its padding."""
         return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
 
     @property
     def padded(self) -> Geometry:
-        """The same convolution of an input that is padded already."""
+        """The same convolution for an input that is already padded."""
         return replace(self, window=self.window.without_padding(), size=self.padded_size)
 
     @property
     def has_flipped(self) -> bool:
-        """Whether grad_input is a convolution, too: without strides, and padded by no more than the window reaches."""
+        """Whether grad_input is a convolution as well: with stride 1, and less padding than the window's extent."""
         window = self.window
         reach = all(max(pair) < e for pair, e in zip(window.padding, window.extent, strict=True))
         return reach and all(s == 1 for s in window.stride)
 
     @property
     def flipped(self) -> Geometry:
-        """The convolution with the flipped kernel that takes the output's errors to the input."""
+        """The convolution with the flipped kernel that turns the output's gradient into the input's."""
         window = self.window
         padding = tuple(
             (e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True)
@@ -52,14 +52,14 @@ class Geometry:
         return Geometry(replace(window, padding=padding), self.output_size, self.groups)
 
     def as_picture(self) -> Geometry:
-        """The same with an axis of size 1 before the others."""
+        """The same with an axis of size 1 added in front."""
         window = self.window
         lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
         return Geometry(lifted, (1, *self.size), self.groups)
 
     @property
     def merged(self) -> Geometry:
-        """The same with one axis for all neighbours along which the window is one place and moves by one.
+        """The same with neighbouring axes merged where the window has one place, stride 1 and no padding along them.
 
         A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels.
         """
@@ -77,9 +77,10 @@ class Geometry:
         return Geometry(Window(kernel, stride, padding, dilation), size, self.groups)
 
     def index_of(self, place: Tensor) -> Tensor:
-        """Which sample of the flattened unpadded input is at ``place`` of each window.
+        """The index in the flattened unpadded input of the sample at ``place`` of each window.
 
-        ``place`` (batch, channel, *output size) counts the window's places in row-major order; gives int64 alike.
+        ``place`` (batch, channel, *output size) counts the window's places in row-major order; the result is int64 of
+        the same shape.
         """
         window, left, index = self.window, place.long(), torch.zeros_like(place, dtype=torch.int64)
         stride = 1
@@ -94,7 +95,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class PooledGeometry(Geometry):
-    """That of a convolution, with the window that pools what it gives."""
+    """The geometry of a convolution, with the window that pools its output."""
 
     pool: Window = field(kw_only=True)
 

@@ -1,7 +1,7 @@
-"""Layers for any number of axes: drop-in for torch.nn's, whose parameters, initialisation and state_dict they share.
+"""Layers for any number of axes: drop-in replacements for torch.nn's, with the same parameters and state_dict.
 
-``Conv1d``, ``Conv2d``, ``Conv3d`` and so on are the general layer with the number of axes set. The general layer takes
-it from a kernel size that is a tuple, or from ``ndim``.
+They are initialised in the same way, too. ``Conv1d``, ``Conv2d``, ``Conv3d`` and so on are the general layer with a
+fixed number of axes. The general layer takes it from a kernel size that is a tuple, or from ``ndim``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Ranked(nn.Module):
 
 
 class _Windowed(_Ranked):
-    """A layer whose window is read, and changed when the layer has been made already, by torch.nn's names."""
+    """A layer whose window can be read, and changed after construction, under torch.nn's attribute names."""
 
     window: Window
 
@@ -246,7 +246,7 @@ class ConvTranspose(_ConvNd):
         check.output_padding(name, self.output_padding, self.window)
 
     def forward(self, x: Tensor, output_size: PerAxis | None = None) -> Tensor:
-        """``output_size``, with or without batch and channels, takes the place of the layer's output_padding."""
+        """``output_size``, with or without batch and channels, overrides the layer's output_padding."""
         extra = self.output_padding
         if output_size is not None:
             extra = check.padding_to(self, output_size, self.window, tuple(x.shape[-self.window.ndim :]))
@@ -311,7 +311,7 @@ class AvgPool(_Windowed):
 
 
 class _Adaptive(_Ranked):
-    """A layer whose output's size is read, and may be changed, by torch.nn's name."""
+    """A layer whose output size can be read and changed under torch.nn's attribute name."""
 
     sizes: tuple[int | None, ...]
 

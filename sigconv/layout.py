@@ -1,8 +1,8 @@
-"""Channels-last: the layout in which the numbers of all channels at one place lie side by side.
+"""Channels-last: the layout in which the values of all channels at one place are adjacent in memory.
 
-torch has it for two and three axes; here it is for one axis too, as a picture of height 1. Most kernels are faster in
-it: on a CPU pooling, several times; on a GPU batch normalisation, and all that its matrix units do. A layer gives its
-output in the layout of its input, or in channels-last if its weights lie so.
+torch has it for two and three axes; here it exists for one axis too, as a picture of height 1. Most kernels are faster
+in it: on a CPU pooling, several times; on a GPU batch normalisation and whatever runs on its tensor cores. A layer's
+output has the layout of its input, or is channels-last if the layer's weights are.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sigconv.window import Sizes
 
 _FORMATS = {4: channels_last_2d, 5: channels_last_3d}
 _KNOWN = (3, *_FORMATS)
-"""How many axes signals have for which there is channels-last."""
+"""Numbers of axes, batch and channel included, for which there is channels-last."""
 
 
 def channels_last(x: Tensor) -> Tensor:
     """x (batch, channel, \\*size) with its channels innermost, for one to three axes; any other is left as it is.
 
-    Not by ``contiguous``, which leaves a single channel's strides as they are, and then all that follows is in the
-    other layout. Such a signal is not copied: its numbers are in the same order in both.
+    Not by ``contiguous``, which keeps a single channel's strides, so that everything after it would be in the other
+    layout. Such a signal is not copied: its values are in the same order in both.
     """
     if x.ndim in _KNOWN and x.shape[1] == 1:
         return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
@@ -36,27 +36,27 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def preferred(x: Tensor) -> Tensor:
-    """x (batch, channel, \\*size) as kernels like it best: channels-last on a CPU and on NVIDIA's GPUs; as it is
-    elsewhere, and under a transform, as vmap knows no layouts."""
+    """x (batch, channel, \\*size) in the layout that kernels prefer: channels-last on a CPU and on NVIDIA's GPUs;
+    unchanged elsewhere, and under a transform, since vmap does not support layouts."""
     return channels_last(x) if x.device.type in ("cpu", "cuda") and not is_transformed(x) else x
 
 
 def laid_out_for(x: Tensor, weight: Tensor) -> Tensor:
     """x (batch, channel, \\*size) as a convolution takes it: channels-last if ``weight`` is, as in torch.nn.
 
-    A weight of one place cannot tell: both layouts give it the same strides.
+    A weight of one place leaves x as it is: both layouts give it the same strides.
     """
     tells = weight.shape[2:].numel() > 1 and not is_transformed(weight) and is_channels_last(weight)
     return preferred(x) if tells else x
 
 
 def is_transformed(x: Tensor) -> bool:
-    """Whether x stands for others, under vmap or another transform, which may not be asked for their layout."""
+    """Whether x is a wrapper under vmap or another transform, whose layout must not be queried."""
     return not torch.compiler.is_compiling() and (torch._C._functorch.is_functorch_wrapped_tensor(x) or is_batched(x))
 
 
 def is_batched(x: Tensor) -> bool:
-    """Whether it is one of those that autograd makes for ``is_grads_batched``, as for a vectorised Jacobian."""
+    """Whether x is a tensor that autograd batches for ``is_grads_batched``, as for a vectorised Jacobian."""
     return torch._C._dispatch_keys(x).has(_BATCHED)
 
 
@@ -64,13 +64,13 @@ _BATCHED = torch._C._dispatch_key_parse("Batched")
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether :func:`channels_last` gave x its strides. Those of a single channel tell, too."""
+    """Whether x has the strides that :func:`channels_last` gives, which are distinct even for a single channel."""
     return has_channels_last(x.shape, x.stride())
 
 
 @remembered
 def has_channels_last(shape: Sizes, strides: Sizes) -> bool:
-    """The same of a tensor of this shape and these strides."""
+    """The same for a tensor of this shape and these strides."""
     if len(shape) not in _KNOWN or strides[1] != 1:
         return False
     step = shape[1]
@@ -83,7 +83,7 @@ def has_channels_last(shape: Sizes, strides: Sizes) -> bool:
 
 @remembered
 def channels_last_strides(shape: Sizes) -> Sizes:
-    """Those of such a tensor of this shape, for any number of axes."""
+    """The strides of a channels-last tensor of this shape, for any number of axes."""
     _, channels, *size = shape
     steps = [channels * math.prod(size[axis + 1 :]) for axis in range(len(size))]
     return (channels * math.prod(size), 1, *steps)
@@ -94,13 +94,13 @@ def like(x: Tensor, other: Tensor) -> Tensor:
     if is_channels_last(other):
         return channels_last(x)
     x = x.contiguous()
-    return x.squeeze(1).unsqueeze(1) if is_channels_last(x) and x.shape[1] == 1 else x  # whose strides that has kept
+    return x.squeeze(1).unsqueeze(1) if is_channels_last(x) and x.shape[1] == 1 else x  # contiguous keeps its strides
 
 
 def mean(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """The mean of x (batch, channel, \\*size) over axes behind the channels, which become 1.
+    """The mean of x (batch, channel, \\*size) over axes after the channels, which become 1.
 
-    In the order in which numbers lie in memory: that is faster than torch's, and so are x's gradients laid out.
+    It is taken in memory order, which is faster than torch's mean and gives x's gradient the same layout.
     """
     if not is_channels_last(x):
         return x.mean(tuple(axes), keepdim=True)
@@ -108,7 +108,7 @@ def mean(x: Tensor, axes: Sequence[int]) -> Tensor:
 
 
 def with_size(x: Tensor, size: Sizes) -> Tensor:
-    """x (batch, channel, \\*size) with another size of as many places, in its layout."""
+    """x (batch, channel, \\*size) reshaped to another size with as many places, in the same layout."""
     if not is_channels_last(x):
         return x.reshape(*x.shape[:2], *size)
     # Not by one reshape: a single channel would lose its strides.

@@ -1,12 +1,12 @@
-"""Batch normalisation as a differentiable function: of bands, with ReLU behind it, or with that and max pooling.
+"""Batch normalisation as a differentiable function: of bands, followed by ReLU, or by ReLU and max pooling.
 
-Bands are equal parts of the first axis behind the channels, each of which is normalised by itself. With pooling
+Bands are equal parts of the first spatial axis, each of which is normalised separately. With pooling
 
     y[o] = max over k of relu(a x[s*o + d*k] + b)   with a = weight / deviation, b = bias - a mean
 
-a and b are the same everywhere in a channel, so the maximum is where x is largest (smallest, if a is negative), and
-all else is done on a map of the pooled size. For the backward pass x and the winners are kept: neither what is
-normalised nor what ReLU gives ever is in memory.
+a and b are the same everywhere in a channel, so the maximum is where x is largest (smallest, if a is negative), and all
+else is done on a map of the pooled size. Only x and the winners are kept for the backward pass: neither the normalised
+signal nor its ReLU is ever in memory.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ class _Normalised(Differentiable):
 
 
 def normalises(x: Tensor, bands: int) -> bool:
-    """Whether a kernel of ours normalises signals like x (batch, channel, *size), in so many bands of all channels."""
-    # Asked first: to compare a size that is a symbol would tie what is compiled or exported to one side.
+    """Whether a kernel of ours normalises signals like x (batch, channel, *size), with ``bands`` over all channels."""
+    # Asked first: comparing a symbolic size would specialise what is compiled or exported.
     if torch.compiler.is_compiling():
         return False
     return x.numel() > bands and planner.is_ours("normalise", each_place(x.shape[2:]), x)
 
 
 def rectifies(x: Tensor) -> bool:
-    """The same of whole channels and with ReLU, where it is faster."""
+    """The same for whole channels with ReLU, where that is faster."""
     if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:
         return False
     least = LEAST_RECTIFIED.get(x.device.type)
@@ -65,9 +65,9 @@ def rectifies(x: Tensor) -> bool:
 def normalised(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, rectified: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """x, each band of each channel normalised by its own statistics, and these: mean and biased variance, float64.
+    """Each band of each channel of x normalised by its own statistics, and these: mean and biased variance, float64.
 
-    ReLU of that if ``rectified``.
+    The result is followed by ReLU if ``rectified``.
 
     x (batch, channel, *size); weight, bias, mean and variance (channel x band,) -> like x.
     """
@@ -101,7 +101,7 @@ class _NormalisedMaxPool(Differentiable):
 def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """max_pool(relu(batch_norm(x))) by the batch's own statistics, and these: mean and biased variance, float64.
+    """max_pool(relu(batch_norm(x))) with the batch's own statistics, and these: mean and biased variance, float64.
 
     x (batch, channel, *size); weight, bias, mean and variance (channel,) -> (batch, channel, *output size).
     """
@@ -110,7 +110,7 @@ def normalised_max_pool(
 
 
 def _plain(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> Tensor:
-    """By torch's operation, to which bands are channels."""
+    """The same by torch's operation, which sees bands as channels."""
     bands = x.reshape(len(x), len(weight), -1)
     y = F.batch_norm(bands, None, None, weight, bias, training=True, eps=eps).reshape(x.shape)
     return torch.relu(y) if rectified else y

@@ -44,7 +44,7 @@ _LAYER = re.compile(f"(?P<maps>[0-9]+)?(?P<kind>[a-wyz]+)(?P<kernel>{_SIZES})?(?
 
 @dataclass(frozen=True)
 class _Form:
-    """How a kind of layer is written: an example, and whether it has maps before and a window behind its letters."""
+    """How a kind of layer is written: an example, and whether it has maps before and a window after its letters."""
 
     what: str
     example: str
@@ -73,7 +73,7 @@ def parse(
     """Read an architecture string.
 
     Args:
-        layers: such as "1x28x28-20C4-MP2-40C5-MP3-150N-10N"; an Architecture counts as its string.
+        layers: such as "1x28x28-20C4-MP2-40C5-MP3-150N-10N"; an Architecture stands for its string.
         input: "1x28x28" or (1, 28, 28), where ``layers`` does not begin with it. If both are there they must agree.
         classes: how many neurons the last layer has where it is written N, without a number.
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels, so that
@@ -122,15 +122,15 @@ def build(
     Args:
         layers, input, ndim: see :func:`parse`. With ``ndim`` the network needs the batch axis, and begins with a module
             "fold".
-        classes: how many numbers the network has to give, where that is known: then the string ends in N, or in as
-            many neurons.
+        classes: how many outputs the network must have, where that is known: then the string ends in N, or in that many
+            neurons.
         activation: "relu", "gelu", "silu", "sigmoid", "tanh", "scaled_tanh" or None.
         norm: "batch", "layer" (over maps and places) or None.
-        dropout: share of the hidden numbers that are dropped before each layer of neurons, in training.
+        dropout: share of the hidden activations that is dropped before each layer of neurons, in training.
         padding: of every convolution; a number, a (before, after) pair, "valid", "same", "causal", or one of these for
             each axis: ("causal", "same", "same") is video that never looks into the future. Pooling has none.
-        causal: whether that of the first axis, time, is "causal", whatever ``padding`` says. Pooling is as it was: no
-            place looks ahead where its windows have one sample of time.
+        causal: whether the first axis, time, has "causal" padding, whatever ``padding`` says. Pooling is unchanged: it
+            does not look ahead where its windows span one sample of time.
 
     Raises:
         UsageError: the string cannot be read or does not fit; the message names the layer and both numbers.
@@ -214,7 +214,7 @@ def _output(classes: int | None, owner: str) -> str:
 
 
 def _agreed(written: str | None, given: str | Sequence[int] | None, first: str, ndim: int | None) -> Sizes:
-    """The input's shape behind the folding, from the string, from the argument, or from both."""
+    """The input's shape after folding, from the string, from the argument, or from both."""
     shapes = [parse_input(value) for value in (written, given) if value is not None]
     if ndim is not None:
         shapes = [Fold(ndim).folded(shape) for shape in shapes]

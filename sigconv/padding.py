@@ -28,17 +28,17 @@ def crop(x: Tensor, padding: Pairs) -> Tensor:
 
 
 def inside(x: Tensor, padding: Pairs) -> Tensor:
-    """What is inside the padding, a view."""
+    """The part inside the padding, as a view."""
     for axis, (before, after) in enumerate(padding, start=2):
         x = x.narrow(axis, before, x.shape[axis] - before - after)
     return x
 
 
 def pad(x: Tensor, padding: Pairs, modes: Sequence[str], owner: object = "pad") -> Tensor:
-    """Extend the spatial axes of x (batch, channel, \\*size), each in its own of the :data:`MODES`.
+    """Extend the spatial axes of x (batch, channel, \\*size), each in one of the :data:`MODES`.
 
-    Every mode but zeros is slices of the signal laid side by side, so it is linear, differentiable any number of
-    times, and deterministic. Raises UsageError where the signal is too short for its padding.
+    Every mode but zeros concatenates slices of the signal, so it is linear, differentiable any number of times, and
+    deterministic. Raises UsageError where the signal is too short for its padding.
     """
     for axis, (mode, (before, after)) in enumerate(zip(modes, padding, strict=True)):
         if before or after:
@@ -73,7 +73,7 @@ def _with(shape: Sequence[int], dim: int, size: int) -> list[int]:
 
 
 def parse_modes(mode: str | Sequence[str], ndim: int, owner: object) -> tuple[str, ...]:
-    """One padding mode for every axis, or one a piece."""
+    """The padding mode of each axis, from one name for all or one for each."""
     modes = tuple(mode) if isinstance(mode, Sequence) and not isinstance(mode, str) else (mode,) * ndim
     if len(modes) != ndim:
         raise UsageError(f"{owner}: padding_mode has {len(modes)} entries {modes} for {ndim} spatial axes")

@@ -53,13 +53,13 @@ def plan(
 
     >>> print(sigconv.plan(sigconv.Conv1d(256, 256, 9, groups=256), (8, 256, 1000)))
 
-    Nothing is computed. Layers that a :class:`sigconv.blocks.ConvBlock` joins into one operation are listed apart, and
-    adaptive pooling not at all.
+    Nothing is computed. Layers that a :class:`sigconv.blocks.ConvBlock` fuses into one operation are listed separately,
+    and adaptive pooling is not listed.
 
     Args:
         shape: (batch, channels, \\*size)
         device: such as "cpu" or "cuda".
-        channels_last: whether signals have their channels innermost when they come to the layers.
+        channels_last: whether signals have their channels innermost when they reach the layers.
 
     Raises:
         UsageError: the module cannot take such a batch.
@@ -92,7 +92,7 @@ def plan(
 
 
 def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[int, int]]]:
-    """Operation, geometry, and the channels before and behind."""
+    """The layer's operations: the name, the geometry and the convolution's (in channels, out channels) of each."""
     size: Sizes = tuple(x.shape[2:])
     if isinstance(layer, Conv | ConvTranspose | MaxPool | AvgPool) and len(size) != layer.window.ndim:
         axes = f"{layer.window.ndim} axes behind batch and channels"

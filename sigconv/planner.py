@@ -1,7 +1,7 @@
 """Which kernel computes an operation, and why.
 
-For each direction (forward, grad_input, grad_weight, ...) by itself: the first rule of :data:`sigconv.rules.RULES` that
-applies and whose kernel can do it; else the vendor's kernel; else the definition.
+Each direction (forward, grad_input, grad_weight, ...) is decided separately. The kernel is that of the first rule of
+:data:`sigconv.rules.RULES` that applies and whose kernel supports it; else the vendor's; else the definition.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ KERNELS: dict[str, Any] = {
     "triton": triton,
     "reference": reference,
 }
-"""By name. Each has ``supports(problem)``, a function for each operation that it supports, and ``DTYPES``.
+"""All kernels by name. Each has ``supports(problem)``, a function for each operation that it supports, and ``DTYPES``.
 
-One whose results are not exact on whole numbers has ``EXACT = False``."""
+Kernels whose results are not exact for whole numbers have ``EXACT = False``."""
 
 ENVIRONMENT = "SIGCONV_KERNEL"
 
@@ -63,19 +63,19 @@ class Choice(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a choice depends on beside the problem."""
+    """What a choice depends on besides the problem."""
 
     forced: str | None
     threads: int
 
 
 def _settings() -> Settings:
-    # To a compiler, which is given none of the kernels that go by it, the number of threads is no constant.
+    # To compilers, which are given no kernel that depends on it, the number of threads is not a constant.
     return Settings(_forced, 1 if torch.compiler.is_compiling() else torch.get_num_threads())
 
 
 def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Callable[..., Any]:
-    """The function that computes ``operation``; it takes the operands and the geometry."""
+    """The function that computes ``operation`` on such operands."""
     chosen = choose(Problem.of(operation, geometry, operands)).kernel
     for used in _observers:
         used.add((chosen, operation))
@@ -83,20 +83,19 @@ def kernel(operation: str, geometry: Geometry, operands: tuple[Tensor | None, ..
 
 
 def choose(problem: Problem) -> Choice:
-    """The first of the rules that apply, or what is forced."""
+    """The kernel that is forced, or else that of the first rule that applies."""
     return _search(problem, _settings())
 
 
 def is_forced() -> bool:
-    """Whether somebody has chosen a kernel for all."""
+    """Whether one kernel is forced for all operations."""
     return _forced is not None
 
 
 def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
-    """Whether the vendor computes a convolution in all directions, so that torch's own autograd serves.
+    """Whether the vendor computes a convolution in all directions, so that torch's own autograd can be used.
 
-    That saves the time of a Function of ours, which is all the time that a small signal takes, and is what compilers
-    know best.
+    That saves the overhead of our own Function, which dominates for small signals, and is what compilers handle best.
     """
     if _forced is not None:
         return False
@@ -109,14 +108,14 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
 
 
 def is_native_transposed(window: Window, x: Tensor, out_channels: int) -> bool:
-    """The same for a transposed convolution, of which the vendor pads both sides alike."""
+    """The same for a transposed convolution, where the vendor pads both sides equally."""
     if _forced is not None or window.ndim not in vendor.RANKS or window.is_padded_unevenly:
         return False
     return not _has_unsafe_gradient(window, out_channels, x)
 
 
 def _has_unsafe_gradient(window: Window, in_channels: int, x: Tensor) -> bool:
-    """Whether the vendor's gradient by the weight is not to be trusted, and may be wanted: not of what is traced."""
+    """Whether the vendor's weight gradient cannot be trusted and may be needed, as it is not while tracing."""
     return not torch.jit.is_tracing() and vendor.has_unsafe_grad_weight(window, in_channels, x.device.type)
 
 
@@ -130,14 +129,14 @@ def is_native_pooling(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 
 def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
-    """Whether one of our own kernels computes an operation of x; they know no forward mode."""
+    """Whether one of our own kernels computes an operation on x; they do not support forward mode."""
     if torch.compiler.is_compiling() or is_forward_mode():
         return False
     return _is_ours(Problem.of(operation, geometry, (x,)), _settings())
 
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
-    """Whether one kernel fuses maximum pooling with the step before it, for x convolved by ``window`` to so many
+    """Whether one kernel fuses max pooling with the step before it, for x convolved by ``window`` to this number of
     ``channels``."""
     if torch.compiler.is_compiling() or (_forced is None and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]):
         return False  # too few, unless padding makes four times as many; not fusing is always right
@@ -166,7 +165,7 @@ def _fuses(
 
 
 def has_gradients_of_winners(geometry: PooledGeometry, x: Tensor, w: Tensor) -> bool:
-    """Whether kernels take the errors of a pooled map through the convolution before it, in the wanted directions."""
+    """Whether kernels of ours take a pooled map's gradient through the convolution before it, where it is needed."""
     if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
         return False
     return _takes_winners(Problem.of("forward", geometry, (x, w)), x.requires_grad, w.requires_grad, _settings())
@@ -184,10 +183,10 @@ def _is_ours(problem: Problem, settings: Settings) -> bool:
 
 @contextmanager
 def use_kernel(name: str | None) -> Iterator[None]:
-    """Within this context every operation that the kernel ``name`` supports is computed by it; None lifts that.
+    """Within this context, compute every operation that the kernel ``name`` supports with it; None forces no kernel.
 
-    It holds for the whole process, all threads, as the environment variable SIGCONV_KERNEL does from its start; so two
-    threads must not both choose.
+    This applies to all threads of the process, as the environment variable SIGCONV_KERNEL does from the start, so two
+    threads must not both choose a kernel.
     """
     global _forced
     before, _forced = _forced, None if name is None else known("kernel", name, KERNELS)
@@ -199,7 +198,7 @@ def use_kernel(name: str | None) -> Iterator[None]:
 
 @contextmanager
 def observed() -> Iterator[set[tuple[str, str]]]:
-    """What kernels compute within this context: their names and operations. torch's own autograd is not seen."""
+    """Record which (kernel, operation) pairs are used within this context; torch's own autograd is not seen."""
     used: set[tuple[str, str]] = set()
     _observers.append(used)
     try:
@@ -227,7 +226,7 @@ def _search(problem: Problem, settings: Settings) -> Choice:
 
 @remembered
 def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool, bool], settings: Settings) -> bool:
-    """Whether the vendor has the kernels of a convolution and of the gradients by input and weight that are wanted."""
+    """Whether the vendor computes a convolution and those of its input and weight gradients that are wanted."""
     forward = Problem("forward", geometry, *form)
     if vendor.has_unsafe_grad_weight(geometry.window, forward.in_channels, forward.device):
         return False

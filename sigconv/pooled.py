@@ -1,7 +1,7 @@
-"""Convolution and max pooling, with ReLU between them or without, as one differentiable function.
+"""Convolution and max pooling, with or without ReLU between them, as one differentiable function.
 
-Only the sample that wins its window gets an error, and where ReLU is zero none does. So of the products that the
-convolution's gradients sum up only those of winners are taken: with windows of 2 x 2 one in four.
+Only the sample that wins its window gets a gradient, and where ReLU is zero none does. So the convolution's gradients
+sum up the products of winners alone: with windows of 2 x 2, one in four.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def convolved_max_pool(x: Tensor, w: Tensor, shift: Tensor, geometry: PooledGeom
 def _of_winners(
     x: Tensor | None, w: Tensor | None, winner: Tensor, g: Tensor, geometry: PooledGeometry
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The gradient by the input if there is w, and that by the weights if there is x."""
+    """The gradient of the input if w is given, and that of the weight if x is."""
     gx = gw = None
     if w is not None:
         gx = planner.kernel("grad_input_of_winners", geometry, (w, winner, g))(w, winner, g, geometry)
@@ -71,7 +71,7 @@ def _of_winners(
 def _differentiable(
     x: Tensor | None, w: Tensor | None, winner: Tensor, g: Tensor, geometry: PooledGeometry
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The same, from which derivatives can be had in turn."""
+    """The same, by operations that are themselves differentiable."""
     errors = route(winner, g, geometry.pooling)
     gx = None if w is None else derivative(None, w, errors, None, geometry.convolution)
     gw = None if x is None else derivative(x, None, errors, None, geometry.convolution)

@@ -1,7 +1,7 @@
 """Pooling's operations as differentiable functions: each is linear, or linear once the winners are known.
 
-Every one has an adjoint that is here too, so backward passes, their own backward passes and forward mode are made of
-the same four operations: route and gather, sum_pool and spread.
+The adjoint of each is here as well, so backward passes, their own backward passes and forward mode all consist of the
+same four operations: route and gather, sum_pool and spread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sigconv.layout import is_channels_last
 
 
 class _Selected(Differentiable):
-    """Along the winners: ``route`` errors back to the input, or ``gather`` samples of it."""
+    """Follows the winners: ``route`` takes gradients back to the input, ``gather`` picks samples of it."""
 
     @staticmethod
     def forward(operation: str, winner: Tensor, values: Tensor, geometry: Geometry) -> Tensor:
@@ -40,7 +40,7 @@ class _Selected(Differentiable):
 
 
 class _SelectedWithForwardMode(_Selected):
-    """Apart, because torch.compile takes no Function that has a jvp. The same holds below."""
+    """A class of its own because torch.compile rejects a Function that has a jvp. The same holds below."""
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
@@ -53,7 +53,7 @@ def _selected(operation: str, winner: Tensor, values: Tensor, geometry: Geometry
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """Each error at the winner of its window: g (batch, channel, *output size) -> (batch, channel, *size)."""
+    """Each gradient added at its window's winner: g (batch, channel, *output size) -> (batch, channel, *size)."""
     return _selected("route", winner, g, geometry)
 
 
@@ -81,9 +81,9 @@ class _MaxPoolWithForwardMode(_MaxPool):
 
 
 class _RectifiedMaxPool(Differentiable):
-    """The maximum of relu(x + shift) in each window, with nothing kept for the backward pass but the winners.
+    """The maximum of relu(x + shift) in each window, keeping only the winners for the backward pass.
 
-    Maximum and ReLU change places with the shift: pooled first, the rest is done on a map of the pooled size.
+    The maximum commutes with shift and ReLU: x is pooled first, and the rest is done on a map of the pooled size.
     """
 
     @staticmethod
@@ -116,13 +116,13 @@ class _RectifiedMaxPool(Differentiable):
 
 
 def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """The maximum of relu(x + shift) in each window, and its winner; of neither is there a derivative."""
+    """The maximum of relu(x + shift) in each window, and its winner; neither is differentiable."""
     kernel = planner.kernel("rectified_max_pool", geometry, (x,))
     return kernel(x, torch.ones_like(shift), shift, geometry)
 
 
 def alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """The sum of the errors of windows that have a winner, in each channel."""
+    """The sum over each channel of the gradients of windows that have a winner."""
     if not torch.is_grad_enabled():
         return planner.kernel("error_sums", geometry, (winner, g))(winner, g, geometry)
     return g.masked_fill(winner == NO_WINNER, 0).sum([d for d in range(g.ndim) if d != 1])
@@ -159,15 +159,15 @@ def _sum(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
 def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of each window and its winner: x (batch, channel, *size) -> two (batch, channel, *output size).
 
-    A winner is int64, the index of a sample in the flattened input, or uint8, a place in the window, as suits the
-    kernel; :func:`winner_index` makes the former of both.
+    Depending on the kernel, a winner is the int64 index of a sample in the flattened input or a uint8 place in the
+    window; :func:`winner_index` turns both into the former.
     """
     function, arguments = max_pool_call(x, geometry)
     return function(x, *arguments)
 
 
 def max_pool_call(x: Tensor, geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
-    """What :func:`max_and_winner` comes to, a function, and its arguments behind x."""
+    """The function that :func:`max_and_winner` calls, and its arguments after x."""
     if planner.is_native_pooling("max_pool", geometry, x):
         return planner.vendor.max_pool_call(geometry)
     function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
@@ -192,7 +192,7 @@ def window_sum(x: Tensor, geometry: Geometry) -> Tensor:
 
 
 def mean_call(x: Tensor, geometry: Geometry, divisor: int) -> tuple[Callable[..., Tensor], tuple]:
-    """What gives :func:`window_sum` by ``divisor``, a function, and its arguments behind x."""
+    """A function that gives :func:`window_sum` divided by ``divisor``, and its arguments after x."""
     if planner.is_native_pooling("sum_pool", geometry, x):
         return planner.vendor.sum_pool_call(geometry, divisor)
     return _divided_sum, (geometry, divisor)

@@ -1,4 +1,4 @@
-"""The name of what computes."""
+"""The names of the CPU and the GPU that compute."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class ReceptiveField:
         return cls((1,) * ndim, (1,) * ndim, (0,) * ndim)
 
     def through(self, window: Window) -> ReceptiveField:
-        """The receptive field behind one more layer."""
+        """The receptive field after one more layer."""
         return ReceptiveField(
             tuple(r + (e - 1) * j for r, j, e in zip(self.size, self.jump, window.extent, strict=True)),
             tuple(j * s for j, s in zip(self.jump, window.stride, strict=True)),

@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """``function`` with a memory, but for sizes that are symbols, as when a model is compiled or exported.
+    """``function`` with a memory, except for symbolic sizes, as when a model is compiled or exported.
 
     A forked process starts with none, since not all kernels can be used there.
     """

@@ -1,8 +1,8 @@
-"""What was measured: where which kernel is faster than the vendor's.
+"""Measured rules: which kernel is faster than the vendor's, and where.
 
 The first rule that applies is taken, so the order matters. Gains on a CPU are medians against torch.nn in its best
-layout, from ``sigconv bench``; docs/performance.md has all figures, and the machine. Those on a GPU are an H200's, of
-single kernels against the vendor's in the same layout, without what it takes to call them.
+layout, from ``sigconv bench``; docs/performance.md has all figures, and the machine. Those on a GPU are from an H200,
+for single kernels against the vendor's in the same layout, without call overhead.
 """
 
 from __future__ import annotations
@@ -37,64 +37,64 @@ def _on_gpu(problem: Problem, *operations: str) -> bool:
 
 
 def _is_separate(problem: Problem) -> bool:
-    """A convolution of many channels, each by itself."""
+    """A convolution of several channels, each convolved separately."""
     return problem.depthwise and problem.geometry.groups > 1
 
 
 def _winners_are_few(problem: Problem) -> bool:
-    """At most one in two of a pooled map's samples."""
+    """At most half of the samples that are pooled can win."""
     assert isinstance(problem.geometry, PooledGeometry)
     return 2 * math.prod(problem.output_size) <= math.prod(problem.geometry.pooling.size)
 
 
 def _has_small_fast_kernel(problem: Problem) -> bool:
-    """The vendor has one for pictures and windows without gaps."""
+    """The vendor has one for pictures and small windows without dilation."""
     window = problem.geometry.window
     return window.ndim == 2 and window.places < 25 and max(window.dilation) == 1
 
 
 def _is_worth_a_call(problem: Problem) -> bool:
-    """In channels-last the vendor convolves few numbers in less time than it takes to call a Function of ours."""
+    """In channels-last the vendor convolves a small signal in less time than a call of our Function takes."""
     window = problem.geometry.window
     few = 1 << 20 if max(window.dilation) == 1 else 1 << 18
     return not problem.channels_last or window.ndim > 2 or problem.inputs * window.places >= few
 
 
 def _is_long_line(problem: Problem) -> bool:
-    """A signal of one axis. In the default layout errors are laid out first, which pays for long windows far apart."""
+    """A long signal of one axis. In the default layout g is reordered first, which pays for long, strided windows."""
     window = problem.geometry.window
     pays = window.places >= 64 and window.stride[0] > 1 and problem.in_channels == 1 and problem.out_channels <= 64
     return window.ndim == 1 and problem.outputs >= 1 << 16 and (problem.channels_last or pays)
 
 
 def _is_large_picture(problem: Problem) -> bool:
-    """Whose errors, of windows side by side, fit into no cache."""
+    """A picture convolved with stride 1 whose output gradient does not fit into the cache."""
     window, large = problem.geometry.window, problem.out_channels >= 48 and problem.outputs >= 1 << 22
     return window.ndim == 2 and max(window.stride) == 1 and large and problem.channels_last
 
 
 def _reaches_far_out(problem: Problem) -> bool:
-    """A long window of few channels with much of it outside the signal, in layouts that pictures have."""
+    """A long window over few channels that reaches far into the padding, in channels-last, along two axes at most."""
     window, few = problem.geometry.window, problem.in_channels <= 4 and problem.geometry.groups == 1
     far = window.ndim <= 2 and window.places > 32 and max(map(max, window.padding)) > 4
     return few and far and problem.channels_last and problem.products >= 1 << 24
 
 
 def _is_video(problem: Problem) -> bool:
-    """Video of few channels, seen by windows of not many places."""
+    """Video of few channels and windows of a moderate number of places."""
     window = problem.geometry.window
     few = problem.in_channels <= 3 and problem.in_channels * window.places <= 256
     return window.ndim == 3 and few and problem.channels_last and problem.outputs >= 1 << 16
 
 
 def _products_are_fast(problem: Problem) -> bool:
-    """torch multiplies matrices by MKL, usually; on AMD's processors the vendor's channels-last kernels are faster."""
+    """torch usually multiplies matrices with MKL; on AMD processors the vendor's channels-last kernels are faster."""
     return not (problem.channels_last and is_amd())
 
 
 def _triton_convolves_each(problem: Problem) -> bool:
-    """Where cuDNN is not faster: it has kernels of its own for small windows without gaps over channels-last pictures,
-    for square ones even if they are large and numbers take two bytes."""
+    """Where cuDNN is not faster: it has special kernels for small undilated windows over channels-last pictures, and in
+    half precision for large square ones too."""
     window, half = problem.geometry.window, problem.dtype != torch.float32
     if not problem.channels_last:
         most = 40 if window.ndim == 1 else 10
@@ -106,13 +106,13 @@ def _triton_convolves_each(problem: Problem) -> bool:
 
 
 def _tiles_win(problem: Problem) -> bool:
-    """By their count, or because the vendor, without AVX-512, sums up along one axis in 2 to 5 times the usual time."""
+    """Tiles save products, or the vendor, without AVX-512, takes 2 to 5 times as long for 1-D weight gradients."""
     slow = problem.operation == "grad_weight" and problem.geometry.window.ndim == 1 and has_avx2_alone()
     return winograd.gain(problem) >= (0.6 if slow else 1.1)
 
 
 LEAST_PLANNED = 1 << 13
-"""Elements of a signal below which no rule applies: there, the time is that of the calls."""
+"""Elements of a signal below which no rule applies: there, call overhead dominates."""
 
 LEAST_FUSED = 1 << 17
 """Elements before pooling below which blocks are not fused: a Function of ours would cost more than it saves."""
@@ -121,11 +121,11 @@ LEAST_POOLED = 400_000
 """The same for pooling alone in channels-last, where the vendor is fast."""
 
 LEAST_ON_GPU = 1 << 24
-"""Elements below which a GPU finishes before our call overhead, about half a millisecond, is over: in convolution and
-normalisation. Pooling needs twice as many."""
+"""Elements below which, in convolution and normalisation, a GPU takes less time than our call overhead of about half a
+millisecond. Pooling needs twice as many."""
 
 LEAST_RECTIFIED = {"cpu": LEAST_POOLED, "cuda": 4 * LEAST_ON_GPU}
-"""The same for batch normalisation with ReLU, in which torch is not slow, by the kind of device."""
+"""The same for batch normalisation with ReLU, where torch is not slow, by the type of device."""
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -187,7 +187,7 @@ RULES: tuple[Rule, ...] = (
             _on_cpu(p, "grad_input" + OF_WINNERS, "grad_weight" + OF_WINNERS)
             and _winners_are_few(p)
             and p.in_channels * p.out_channels * p.geometry.window.places <= 1 << 18
-            and (p.operation.startswith("grad_weight") or p.batch >= torch.get_num_threads())  # a signal is a thread's
+            and (p.operation.startswith("grad_weight") or p.batch >= torch.get_num_threads())  # a signal per thread
         ),
     ),
     Rule(

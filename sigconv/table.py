@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """The first ``left`` columns stand to the left, all others to the right."""
+    """A table whose first ``left`` columns are left-aligned, all others right-aligned."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]

@@ -4,10 +4,10 @@ With g shaped like the output, a convolution is the trilinear form
 
     T(x, w, g) = sum over batch, output channel, output place of  g * conv(x, w).
 
-Its derivative by one operand is an operation on the other two: by g the convolution, by x the error sent back to the
-input (also known as transposed convolution), by w the sum of the weight updates. T is linear in each operand, so the
-derivatives of these operations are the same operations again: nothing is added for the second derivative, the third,
-or forward mode.
+Its derivative with respect to one operand is an operation on the other two: for g the convolution, for x the gradient
+of the input (also known as transposed convolution), for w the gradient of the weight. T is linear in each operand, so
+the derivatives of these operations are the same operations again: second and third derivatives and forward mode need
+nothing more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OPERATIONS = {X: "grad_input", W: "grad_weight", G: "forward"}
 
 
 class _Derivative(Differentiable):
-    """The derivative of T by the operand that is None; for the output also plus a bias."""
+    """The derivative of T with respect to the operand that is None; if that is g, the output, plus a bias."""
 
     @staticmethod
     def forward(
@@ -59,7 +59,7 @@ class _Derivative(Differentiable):
 
 
 class _DerivativeWithForwardMode(_Derivative):
-    """Apart, because torch.compile takes no Function that has a jvp."""
+    """A class of its own because torch.compile rejects a Function that has a jvp."""
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
@@ -77,10 +77,10 @@ class _DerivativeWithForwardMode(_Derivative):
 
 
 def derivative(x: Tensor | None, w: Tensor | None, g: Tensor | None, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    """The derivative of T by the one operand that is None.
+    """The derivative of T with respect to the one operand that is None.
 
     Shapes: x (batch, in channels, *size), w (out channels, in channels / groups, *kernel), g (batch, out channels,
-    *output size); ``bias`` (out channels,) is added to the output where g is wanted.
+    *output size); ``bias`` (out channels,) is added to the output where g is None.
     """
     function = _Derivative if torch.compiler.is_compiling() else _DerivativeWithForwardMode
     return function.call(x, w, g, bias, geometry)

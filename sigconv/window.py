@@ -20,7 +20,7 @@ from sigconv.errors import UsageError
 
 Sizes = tuple[int, ...]
 PerAxis = int | Sequence[int]
-"""One number for every axis, or one a piece."""
+"""One number for all axes, or one for each."""
 AxisPadding = int | str | tuple[int, int]
 Padding = AxisPadding | Sequence[AxisPadding]
 """A number, a (before, after) pair, "valid", "same" or "causal"; or one of these for each axis."""
@@ -42,11 +42,11 @@ class Window:
     extent: Sizes = field(init=False, repr=False, compare=False)
     """Samples from the first to the last place of the window, dilation included."""
     least_size: Sizes = field(init=False, repr=False, compare=False)
-    """The smallest input along each axis that one window fits into; 1 at least."""
+    """The smallest input along each axis that a window fits into; at least 1."""
     even_padding: Sizes = field(init=False, repr=False, compare=False)
-    """Padding that both sides of an axis share."""
+    """The padding common to both sides of each axis."""
     uneven_padding: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
-    """What is left of each side's padding, (before, after) for each axis."""
+    """The rest of each side's padding, (before, after) for each axis."""
     _hash: int | None = field(init=False, repr=False, compare=False)
 
     @classmethod
@@ -60,7 +60,7 @@ class Window:
         ndim: int | None = None,
         owner: object = "window",
     ) -> Window:
-        """Read what a user wrote. ``ndim`` is needed where ``kernel`` is a single number.
+        """Parse what a user wrote. ``ndim`` is needed where ``kernel`` is a single number.
 
         ``padding="same"`` puts output ``i`` in the middle of the window around input ``stride * i``, so the output
         has ``ceil(size / stride)`` places; ``"causal"`` lets it see input ``stride * i`` and earlier ones only.
@@ -97,7 +97,7 @@ class Window:
             object.__setattr__(self, name, value)
         try:
             kept = hash((self.kernel, self.stride, self.padding, self.dilation))
-        except TypeError:  # of sizes that are symbols
+        except TypeError:  # symbolic sizes
             kept = None
         object.__setattr__(self, "_hash", kept)
 
@@ -139,7 +139,7 @@ class Window:
         )
 
     def samples(self, offset: Sizes, output_size: Sizes) -> tuple[slice, ...]:
-        """The samples of a padded input that all the windows see at ``offset``, to index (batch, channel, ...)."""
+        """An index to the samples that all windows see at ``offset``, for a padded input (batch, channel, ...)."""
         return (
             slice(None),
             slice(None),
@@ -174,14 +174,14 @@ class Window:
         return None
 
     def _is_blind(self, axis: int, start: int, before: int, end: int) -> bool:
-        """Whether the window at ``start`` has no place from ``before`` on that comes before ``end``."""
+        """Whether no place of the window at ``start`` lies from ``before`` up to, but not including, ``end``."""
         place = max(0, -((start - before) // self.dilation[axis]))
         return place >= self.kernel[axis] or start + place * self.dilation[axis] >= end
 
     def grown_to_ceil(self, size: Sizes) -> Window:
-        """The window with so much more padding behind that a last, partial window fits, as ``ceil_mode`` asks.
+        """The window with enough trailing padding for a last, partial window to fit, as ``ceil_mode`` asks.
 
-        As in torch, a window that would start in the padding behind the input is left out.
+        As in torch, a window that would start in the trailing padding is left out.
         """
         padding = []
         for n, e, s, (before, after) in zip(size, self.extent, self.stride, self.padding, strict=True):
@@ -192,13 +192,13 @@ class Window:
         return replace(self, padding=tuple(padding))
 
     def without_padding(self, axes: Sequence[int] | None = None) -> Window:
-        """The window for an input whose ``axes`` (all, if None) are padded already."""
+        """The window for an input whose ``axes`` (all, if None) are already padded."""
         kept = [(0, 0) if axes is None or axis in axes else pair for axis, pair in enumerate(self.padding)]
         return replace(self, padding=tuple(kept))
 
 
 def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) -> Sizes:
-    """``value`` as ``ndim`` integers, none under ``least``."""
+    """``value`` as ``ndim`` integers, none below ``least``."""
     values: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
     if len(values) == 1:
         values *= ndim
@@ -240,7 +240,7 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
 
 
 def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
-    """The padding of ``ndim`` axes: as it is given, but "causal" along the first where the network is to be that."""
+    """The padding of ``ndim`` axes: as given, but "causal" along the first axis if ``causal``."""
     if not causal:
         return padding
     if isinstance(padding, int | str) or len(padding) != ndim:

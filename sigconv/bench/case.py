@@ -1,4 +1,4 @@
-"""What is measured: a network and the signals that it is given."""
+"""What is measured: a network and its input signals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import nn
 from sigconv.window import Sizes
 
 GPU_BATCH = 64
-"""How many times as many signals are in a batch on a GPU, which those for a CPU would leave idle: so few numbers take
-less time than their calls."""
+"""The factor by which batches are larger on a GPU, which those for a CPU would leave idle: computing so few numbers
+takes less time than the calls."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A network, or a single layer.
 
-    ``make`` gives it in training mode, of torch.nn's layers or of ours: each contestant swaps them for its own kind.
+    ``make`` returns it in training mode, of torch.nn's layers or ours: each contestant swaps them for its own kind.
     ``shape`` is (batch, channels, \\*size). The signals of a ``first`` layer are data, which need no gradient. Where
     there are ``classes``, the output is a score of each, (batch, classes), and a step begins with their cross entropy.
     """
@@ -34,11 +34,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Suite:
-    """Cases of a size: each is measured for about ``seconds``, shared by its passes.
+    """Cases of similar size: each is measured for about ``seconds``, shared by its passes.
 
-    ``handed_on`` says whether our side is given its signals in channels-last, as the layer before would hand them on,
-    or as a user has them; ``laid_out`` whether our weights are in channels-last, too, or as they are made;
-    ``grows`` whether there are :data:`GPU_BATCH` times as many signals on a GPU.
+    ``handed_on`` says whether our side gets its signals in channels-last, as a previous layer would pass them on, or as
+    a user has them; ``laid_out`` whether our weights are in channels-last, too, or as they are made; ``grows`` whether
+    there are :data:`GPU_BATCH` times as many signals on a GPU.
     """
 
     name: str

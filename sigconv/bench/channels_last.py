@@ -1,4 +1,4 @@
-"""torch.nn in channels-last, which it has for two and three axes: signals along one become pictures of height 1."""
+"""torch.nn in channels-last, which it has for two and three axes: signals of one axis become pictures of height 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sigconv.bench.twin import PlainBatchNorm
 
 
 class AsPicture(nn.Module):
-    """A layer for pictures, given (batch, channels, time). Channels-last stays channels-last: both are views."""
+    """A layer for pictures, applied to (batch, channels, time). Channels-last stays channels-last: these are views."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -25,9 +25,9 @@ class AsPicture(nn.Module):
 
 
 def in_channels_last(network: nn.Module, ndim: int) -> nn.Module:
-    """``network``, made of torch.nn for ``ndim`` axes, with its weights in channels-last; changed in place.
+    """``network``, made of torch.nn's layers for ``ndim`` axes, with its weights in channels-last; changed in place.
 
-    The parameters of layers along one axis get an axis of size 1 and are new ones, in the same order.
+    The parameters of layers along one axis are replaced by new ones with an axis of size 1 added, in the same order.
     """
     if ndim == 1:
         network = swapped(network, _lifted)

@@ -1,4 +1,4 @@
-"""Interleaved timing: contestants take turns, so that whatever slows a machine down for a while slows all of them."""
+"""Interleaved timing: contestants take turns, so that whatever temporarily slows a machine down slows all of them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from time import perf_counter
 
 import torch
 
-SHORTEST = 1e-3  # seconds that a sample takes at least; calls that take less are repeated
-AHEAD = 5e-3  # seconds for which what is sampled is called before
+SHORTEST = 1e-3  # seconds that a sample takes at least; shorter calls are repeated
+AHEAD = 5e-3  # seconds of warm-up calls before a sample
 ROUNDS = 7, 100  # at least and at most
 
 
 @dataclass(frozen=True)
 class Timing:
-    """``median`` in seconds a call; ``spread``, the interquartile range, relative to it; how many rounds there were."""
+    """``median`` in seconds per call; ``spread``, the interquartile range relative to it; the number of rounds."""
 
     median: float
     spread: float
@@ -36,11 +36,11 @@ class Timing:
 def interleaved(
     calls: Mapping[str, Callable[[], object]], seconds: float, wait: Callable[[], object] = lambda: None
 ) -> dict[str, Timing]:
-    """Time each of ``calls`` once a round, for about ``seconds``, in another order each round: nobody always follows
-    the same one, whose memory and caches it finds. Before it is timed each is called for a while, once at least, as in
+    """Time each of ``calls`` once per round, for about ``seconds``, in another order each round, so that none always
+    inherits the memory and caches of the same one. Before it is timed each is called for a while, at least once, as in
     training a step follows many like itself.
 
-    ``wait`` returns when the device has done all that it was given.
+    ``wait`` returns when the device has finished all its work.
     """
     repeats = {name: _repeats(call, wait) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
@@ -57,7 +57,7 @@ def interleaved(
 
 
 def idle(device: torch.device) -> Callable[[], object]:
-    """What returns when the device has done all that it was given, which a CPU has at once."""
+    """A function that returns when the device has finished all its work, which on a CPU is at once."""
     return partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
 
 
@@ -67,7 +67,7 @@ def _repeats(call: Callable[[], object], wait: Callable[[], object]) -> int:
 
 
 def _sample(call: Callable[[], object], repeats: int, wait: Callable[[], object]) -> float:
-    """Seconds a call, behind some that are not timed."""
+    """Seconds per call, after some that are not timed."""
     ready = perf_counter() + AHEAD
     call()
     wait()

@@ -1,4 +1,4 @@
-"""Who takes part: one network in several hands."""
+"""The contestants: one network in several implementations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TORCH, CHANNELS_LAST, COMPILE, SIGCONV = "torch", "torch channels_last", "compil
 
 @dataclass(frozen=True)
 class Setting:
-    """What holds for all cases of a run. ``compiles`` says whether torch.compile takes part."""
+    """The settings of all cases of a run. ``compiles`` says whether torch.compile takes part."""
 
     device: torch.device
     dtype: torch.dtype
@@ -29,7 +29,7 @@ class Setting:
 
 
 class Contestant:
-    """A network with the signals and the error to feed it; both passes run as often as they are called."""
+    """A network with its input signals and its output's gradient; both passes run as often as they are called."""
 
     def __init__(self, name: str, network: nn.Module, x: Tensor, case: Case) -> None:
         self.name, self.network, self.classes = name, network, case.classes
@@ -38,7 +38,7 @@ class Contestant:
         self.target = self._target(network(self.x).detach())
 
     def forward(self) -> Tensor:
-        """The output, with no gradient to come."""
+        """The output, computed without gradients."""
         with torch.no_grad():
             return self.network(self.x)
 
@@ -57,7 +57,7 @@ class Contestant:
             F.cross_entropy(y, self.target).backward()
 
     def _target(self, y: Tensor) -> Tensor:
-        """Classes, or the error of y: in y's layout, as the layer behind would send it."""
+        """Classes, or the gradient of y: in y's layout, as the next layer would send it back."""
         if self.classes is not None:
             return torch.arange(len(y), device=y.device) % self.classes
         error = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
@@ -67,8 +67,8 @@ class Contestant:
 def contestants(case: Case, suite: Suite, setting: Setting) -> list[Contestant]:
     """All but the compiled one, torch first; networks and signals have equal values.
 
-    torch.nn's channels-last has its signals and weights in it already. Ours has them as the suite says; but a first
-    layer has none before that would hand signals on.
+    torch.nn's channels-last has its signals and weights in that layout from the start. Ours has them as the suite says,
+    but a first layer's signals are never channels-last, as no layer before it could have made them so.
     """
     made = case.make().to(setting.device, setting.dtype)
     x = torch.randn(case.shape).to(setting.device, setting.dtype)
@@ -86,7 +86,7 @@ def contestants(case: Case, suite: Suite, setting: Setting) -> list[Contestant]:
 
 def compiled(plain: Contestant, case: Case) -> Contestant:
     """torch.compile's, ready to run; raises whatever the compiler raises."""
-    torch.compiler.reset()  # it refuses to compile a class too often
+    torch.compiler.reset()  # it refuses to recompile a class too often
     network: nn.Module = torch.compile(copy.deepcopy(plain.network))  # type: ignore[assignment]
     contestant = Contestant(COMPILE, network, plain.x, case)
     contestant.forward()

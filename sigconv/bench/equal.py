@@ -13,31 +13,31 @@ from sigconv.bench.contestant import Contestant
 
 OUTPUT = "output"
 TOLERANCES = {torch.float32: (1e-4, 1e-2), torch.bfloat16: (1e-2, 5e-2)}
-"""Of outputs and of gradients: the distance from torch.nn's that rounding explains everywhere. Gradients have more,
-since where two values of a window, or a value and 0, are equal but for rounding, layouts disagree about who wins."""
+"""For outputs and for gradients: the distance from torch.nn's that rounding explains in all cases. Gradients have more:
+where two values of a window, or a value and 0, are equal but for rounding, layouts disagree about which wins."""
 
 DEEP = 10
-"""How many times as much the gradients of a whole network may have: one such place moves all that is before it. (The
-two layouts of torch.nn itself are up to 0.02 apart in BC-ResNet.)"""
+"""The factor by which the gradients of a whole network may differ more: one such place affects all layers before it.
+(The two layouts of torch.nn itself are up to 0.02 apart in BC-ResNet.)"""
 
 WORSE = 4
-"""Beyond that: how many times as far from the exact value as torch.nn's own."""
+"""Beyond that, how many times as far from the exact value as torch.nn's own a result may be."""
 
 CANCELLED = 1e-4
-"""A gradient that is a smaller part of the whole is what is left where terms cancel, as behind a normalisation."""
+"""A gradient that is a smaller part of the whole is what remains when terms cancel, as before a normalisation."""
 
 Values = dict[str, Tensor | None]
 
 
 class DifferentError(Exception):
-    """A contestant computes something else than torch.nn."""
+    """A contestant computes something different from torch.nn."""
 
 
 def check_equal(case: Case, plain: Contestant, others: Sequence[Contestant]) -> None:
     """Compare output and gradients of ``others`` with those of ``plain``, which is torch.nn.
 
-    Behind ten layers in bfloat16 rounding does more than any tolerance for it, to torch.nn as well. Who is beyond the
-    tolerance is compared with float64: then torch.nn's own distance tells what is allowed.
+    After ten layers in bfloat16, rounding exceeds any reasonable tolerance, in torch.nn as well. A contestant beyond
+    the tolerance is compared with float64: then torch.nn's own distance decides what is allowed.
 
     Raises:
         DifferentError: says who is off, in what and by how much.
@@ -79,7 +79,7 @@ def _beyond(found: dict[str, float], allowed: dict[str, float]) -> list[str]:
 
 
 def _distances(values: Values, right: Values) -> dict[str, float]:
-    """The norm of each difference, relative to that of what is right."""
+    """The norm of each difference, relative to that of the right value."""
     norms = {name: 0.0 if true is None else true.norm().item() for name, true in right.items()}
     whole = sum(norm**2 for name, norm in norms.items() if name != OUTPUT) ** 0.5
     floors = {name: 0.0 if name == OUTPUT else CANCELLED * whole for name in norms}
@@ -87,7 +87,7 @@ def _distances(values: Values, right: Values) -> dict[str, float]:
 
 
 def _difference(value: Tensor | None, true: Tensor | None) -> float:
-    """The norm of the difference; axes of size 1 do not count. Infinite where only one is there, or shapes differ."""
+    """The norm of the difference, ignoring axes of size 1; infinite if only one is there, or if shapes differ."""
     if value is None or true is None:
         return 0.0 if value is true else float("inf")
     if value.squeeze().shape != true.squeeze().shape:

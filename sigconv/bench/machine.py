@@ -1,4 +1,4 @@
-"""On what, and how, was measured."""
+"""On which machine, and how, a run was measured."""
 
 from __future__ import annotations
 

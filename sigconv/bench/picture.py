@@ -1,4 +1,4 @@
-"""What was measured in a run, as a picture: how fast each case's training step is, and what it keeps."""
+"""The measurements of a run as a picture: how fast each case's training step is, and how much memory it keeps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save(report: Report, path: Path) -> None:
     """Write the picture in the format of the file's suffix, such as .png or .svg.
 
     Raises:
-        UsageError: the file cannot be written, or matplotlib knows no such format.
+        UsageError: the file cannot be written, or matplotlib does not know the format.
     """
     try:
         draw(report).savefig(path, dpi=150)

@@ -18,7 +18,7 @@ WIDTH = 120  # of a terminal's text; tables may be wider
 
 @dataclass
 class Report:
-    """``wrong`` names the cases whose contestants differ, which have no numbers; ``notes`` say what else to know."""
+    """``wrong`` names the cases whose contestants differ, which are not measured; ``notes`` say what else to know."""
 
     machine: Machine
     results: list[Result] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
-        """Once, however often it is said."""
+        """Add a note, unless it is there already."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -45,7 +45,7 @@ class Report:
         return "\n\n".join(part if "\n" in part else textwrap.fill(part, WIDTH) for part in parts)
 
     def markdown(self) -> str:
-        """A section for each suite, to stand below a heading of the second level."""
+        """A section for each suite, for use below a second-level heading."""
         wrong = [f"Different, so not measured: {text}" for text in self.wrong]
         return "\n\n".join([*self._parts("### {}".format, Table.markdown), *wrong]) + "\n"
 

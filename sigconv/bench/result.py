@@ -1,4 +1,4 @@
-"""What was measured in a case."""
+"""The measurements of a case."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSES = FORWARD, STEP
 
 @dataclass(frozen=True)
 class Figures:
-    """Of a contestant: the time of each of the :data:`PASSES`, and the bytes kept between forward and backward."""
+    """A contestant's time for each of the :data:`PASSES`, and the bytes it keeps between forward and backward."""
 
     times: dict[str, Timing]
     saved: int
@@ -26,7 +26,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Result:
-    """Of a case; ``figures`` by contestant, ``work`` by pass."""
+    """The result of a case, with ``figures`` by contestant and ``work`` by pass."""
 
     suite: str
     name: str
@@ -37,7 +37,7 @@ class Result:
     work: dict[str, Work]
 
     def of(self, contestant: str) -> Figures | None:
-        """None where it did not take part. The best is torch.nn in whichever layout is better, figure by figure."""
+        """A contestant's figures, None if it is missing; those of "best" are torch.nn's in its better layout, each."""
         if contestant != BEST:
             return self.figures.get(contestant)
         layouts = [self.figures[TORCH], self.figures[CHANNELS_LAST]]
@@ -45,7 +45,7 @@ class Result:
         return Figures(times, min(f.saved for f in layouts))
 
     def ratio(self, contestant: str, timed: str) -> float | None:
-        """How many times as fast as torch it was."""
+        """How many times as fast as torch it was; None if it did not take part."""
         figures = self.of(contestant)
         return None if figures is None else self.figures[TORCH].times[timed].median / figures.times[timed].median
 
@@ -58,11 +58,11 @@ class Result:
         return self.figures[TORCH].times[timed].median / self._ours(timed)
 
     def spread(self, timed: str) -> float:
-        """The largest of all contestants'."""
+        """The largest spread of all contestants."""
         return max(figures.times[timed].spread for figures in self.figures.values())
 
     def rate(self, timed: str) -> float:
-        """Floating-point operations a second that ours made."""
+        """Floating-point operations per second of ours."""
         return self.work[timed].flops / self._ours(timed)
 
     def share(self, timed: str, rates: Rates) -> float:

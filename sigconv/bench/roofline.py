@@ -20,7 +20,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Rates:
-    """Of the machine: floating-point operations and bytes a second."""
+    """The machine's rates: floating-point operations and bytes per second."""
 
     flops: float
     bandwidth: float
@@ -28,16 +28,17 @@ class Rates:
 
 @dataclass(frozen=True)
 class Work:
-    """Of a pass: floating-point operations, and the least bytes that must be read and written.
+    """The work of a pass: floating-point operations, and the least bytes that must be read and written.
 
-    Convolutions count by their definition, a multiplication and an addition for each product, and nothing else does.
+    Convolutions and layers of neurons count by their definition, a multiplication and an addition for each product;
+    nothing else counts.
     """
 
     flops: int
     bytes: int
 
     def seconds(self, rates: Rates) -> float:
-        """What the machine needs at least."""
+        """The least time that the machine needs."""
         return max(self.flops / rates.flops, self.bytes / rates.bandwidth)
 
 
@@ -51,7 +52,7 @@ def measure_rates(setting: Setting, wait: Callable[[], object]) -> Rates:
 
 
 def _products(n: int, setting: Setting) -> Iterator[Callable[[], object]]:
-    """Of two matrices, and the same as a convolution of size 1: they may go to different libraries."""
+    """A product of two matrices, and the same as a convolution of size 1: these may use different libraries."""
     a, b = (torch.randn(n, n, device=setting.device).to(setting.dtype) for _ in range(2))
     picture = a.T.reshape(1, n, n, 1).contiguous(memory_format=torch.channels_last)
     weight = b.reshape(n, n, 1, 1).contiguous(memory_format=torch.channels_last)
@@ -78,9 +79,9 @@ def _seconds(call: Callable[[], object], wait: Callable[[], object]) -> float:
 
 
 def count_work(contestant: Contestant) -> tuple[Work, Work]:
-    """Of a forward pass and of a step.
+    """The work of a forward pass and of a step.
 
-    Both passes move input, output and parameters once, the backward pass as their gradients; it makes none of data.
+    Both passes move input, output and parameters once, the backward pass as gradients; data get no gradient.
     """
     flops: list[tuple[int, int]] = []
     with _counting(contestant.network, flops):
@@ -93,9 +94,9 @@ def count_work(contestant: Contestant) -> tuple[Work, Work]:
 
 @contextmanager
 def _counting(network: nn.Module, flops: list[tuple[int, int]]) -> Iterator[None]:
-    """Each convolution and layer of neurons adds what its forward pass and its step take.
+    """Each convolution and layer of neurons adds the operations of its forward pass and of its step.
 
-    By hand, since torch's FlopCounterMode takes the backward pass of a convolution in groups for one without.
+    They are counted here since torch's FlopCounterMode counts a grouped convolution's backward pass as if ungrouped.
     """
 
     def add(layer: Any, inputs: tuple[Tensor], output: Tensor) -> None:

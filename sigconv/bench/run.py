@@ -1,4 +1,4 @@
-"""Measure."""
+"""Running the measurements."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def bench(
     progress: Callable[[str], None] = lambda doing: None,
     keep: Callable[[Report], None] = lambda so_far: None,
 ) -> Report:
-    """Measure the cases of ``suites``, all of :data:`SUITES` if none is named; Ctrl-C ends it with what is there.
+    """Measure the cases of ``suites``, all of :data:`SUITES` if none is named; Ctrl-C ends it with what is measured.
 
     Args:
-        threads: that torch computes in; its own number if None.
-        compiles: whether torch.compile takes part, which needs a C++ compiler, and minutes.
+        threads: how many threads torch uses; its own number if None.
+        compiles: whether torch.compile takes part, which needs a C++ compiler, and takes minutes.
         keep_memory: whether to call :func:`sigconv.backends.keep_freed_memory`, which changes the process for good.
-        progress: hears what comes next.
-        keep: gets the report before the first case and after each, so that an end by force loses one case only.
+        progress: is told what comes next.
+        keep: gets the report before the first case and after each, so that killing the process loses only one case.
     """
     setting = Setting(torch.device(device), named("dtype", dtype, DTYPES), compiles)
     chosen = [named("suite", name, SUITES).on(setting.device) for name in suites or SUITES]
@@ -63,7 +63,7 @@ def bench(
 
 
 def measure(suite: Suite, case: Case, setting: Setting, note: Callable[[str], None]) -> Result:
-    """Raises DifferentError where contestants do not compute the same; ``note`` hears why one is missing."""
+    """Measure a case. Raises DifferentError if contestants compute different things; ``note`` gets what is left out."""
     torch.manual_seed(0)
     taking_part = contestants(case, suite, setting)
     plain = taking_part[0]
@@ -93,7 +93,7 @@ def _compiled(plain: Contestant, case: Case, note: Callable[[str], None]) -> lis
         check_equal(case, plain, [contestant])
     except DifferentError as error:  # the compiler's fault, not ours
         note(f"torch.compile is left out of {case.name}: {error}")
-    except Exception as error:  # of the compiler, of its compiler, of a library that they miss: of any kind
+    except Exception as error:  # from the compiler, its compiler, or a library they miss: of any kind
         note(f"torch.compile is left out where it fails: {first_line(error)}")
     else:
         return [contestant]

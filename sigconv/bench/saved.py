@@ -9,10 +9,10 @@ from sigconv.bench.contestant import Contestant
 
 
 def saved_bytes(contestant: Contestant) -> int:
-    """Bytes that autograd keeps of a forward pass, each storage once.
+    """Bytes that autograd keeps from a forward pass, each storage counted once.
 
-    Parameters and buffers do not count, which are there anyway, nor do data; the signals of any other layer do: they
-    are kept for its sake.
+    Parameters and buffers do not count, as they are there anyway, nor do data; the input of any other layer does, as it
+    is kept for the layer's sake.
     """
     kept: dict[int, int] = {}
 
@@ -28,5 +28,5 @@ def saved_bytes(contestant: Contestant) -> int:
         anyway.append(contestant.x)
     for tensor in anyway:
         kept.pop(tensor.untyped_storage().data_ptr(), None)
-    del y  # not before: the addresses of what is freed are given away again
+    del y  # not before: addresses of freed memory are reused
     return sum(kept.values())

@@ -1,4 +1,4 @@
-"""Many cases in few numbers."""
+"""Summaries of many cases in a few numbers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RIVALS = BEST, COMPILE, SIGCONV
 
 @dataclass(frozen=True)
 class Summary:
-    """Of the cases of a kind, or of a whole suite, in one pass.
+    """A summary of the cases of one kind, or of a whole suite, in one pass.
 
-    ``means`` are geometric, of each rival's ratios to torch, and None where it did not take part in every case.
-    ``to_best`` is that of ours to torch in its best layout. ``worst`` and ``worst_to_best`` are our lowest, each with
-    the name of its case.
+    ``means`` are geometric means of each rival's ratios to torch, None where it did not take part in every case.
+    ``to_best`` is the same for ours relative to torch in its best layout. ``worst`` and ``worst_to_best`` are our
+    lowest ratios, each with the name of its case.
     """
 
     suite: str
@@ -33,7 +33,7 @@ class Summary:
 
 
 def summarise(results: Sequence[Result]) -> list[Summary]:
-    """Of each kind of a suite's cases, and of all where there are several."""
+    """Summaries of each kind of a suite's cases, and of all cases if there are several kinds."""
     kinds = list(dict.fromkeys(result.kind for result in results))
     groups = {kind: [result for result in results if result.kind == kind] for kind in kinds}
     if len(kinds) > 1:

@@ -20,7 +20,7 @@ LEGEND = (
 
 
 def times(results: Sequence[Result]) -> Table:
-    """Of each case and pass torch's time and the ratios to it."""
+    """For each case and pass, torch's time and the ratios to it."""
     header = ["case"]
     for timed in PASSES:
         header += [f"{WORDS[timed]} ms", *RIVALS, "of best"]
@@ -35,7 +35,7 @@ def times(results: Sequence[Result]) -> Table:
 
 
 def memory_and_rates(results: Sequence[Result], rates: Rates) -> Table:
-    """Of each case the memory that is kept, and how near ours comes to what the machine can do."""
+    """For each case, the memory that is kept, and how close ours comes to what the machine can do."""
     header = ["case", "torch MB", *(f"{rival} MB" for rival in RIVALS)]
     header += [f"{WORDS[timed]} {what}" for timed in PASSES for what in ("GFLOP/s", "share")]
     rows = []

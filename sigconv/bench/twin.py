@@ -1,4 +1,4 @@
-"""The same network of torch.nn's layers, one after the other: the reverse of :func:`sigconv.convert`."""
+"""The same network made of torch.nn's layers, one after the other: the reverse of :func:`sigconv.convert`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sigconv.window import Window
 
 
 class PlainBatchNorm(_BatchNorm):
-    """torch's own for any number of axes; its 1d, 2d and 3d differ in nothing but a check of that number."""
+    """torch's own for any number of axes; its 1d, 2d and 3d versions differ only in the check of that number."""
 
     def _check_input_dim(self, input: Any) -> None:
         pass
 
 
 class PlainStatisticsPooling(nn.Module):
-    """As one writes it with torch's operations."""
+    """Statistics pooling as one would write it with torch's operations."""
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x.flatten(2), 2, correction=0)
@@ -125,7 +125,7 @@ def _torch(layer: str, window: Window) -> Any:
 
 
 def _padding(window: Window, value: float) -> tuple[tuple[int, ...], nn.Module | None]:
-    """What torch's layer pads by itself, and what must pad before it: it knows no uneven padding."""
+    """The padding for torch's layer, and a layer that pads before it where padding is uneven, which it cannot do."""
     if all(before == after for before, after in window.padding):
         return tuple(before for before, _ in window.padding), None
     sides = [side for pair in reversed(window.padding) for side in pair]

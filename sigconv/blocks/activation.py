@@ -1,4 +1,4 @@
-"""What squashes or clips, by name."""
+"""Activation functions, by name."""
 
 from __future__ import annotations
 

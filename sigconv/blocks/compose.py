@@ -1,4 +1,4 @@
-"""Modules made of modules: one after another, and around one another."""
+"""Modules made of modules: one after another, side by side, and with connections around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sigconv.layers import MaxPool
 class Chain(nn.Sequential):
     """Modules one after another, as in a Sequential.
 
-    Where a :class:`sigconv.blocks.ConvBlock` is followed by maximum pooling the two may be computed as one operation.
+    Where a :class:`sigconv.blocks.ConvBlock` is followed by max pooling, the two may be computed as one operation.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class Chain(nn.Sequential):
 
 
 def chain(**modules: nn.Module | None) -> Chain:
-    """The modules that are there one after another, each under its name."""
+    """The modules that are not None one after another, each under its name."""
     return Chain(OrderedDict((name, module) for name, module in modules.items() if module is not None))
 
 
@@ -49,21 +49,21 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if shortcut is None else shortcut
         self.activation = make_activation(activation) or nn.Identity()
         if isinstance(self.activation, nn.ReLU):
-            self.activation.inplace = True  # nobody else has the sum
+            self.activation.inplace = True  # the sum is used nowhere else
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.body(x) + self.shortcut(x))
 
 
 class Branches(nn.ModuleList):
-    """Modules side by side: what each makes of x, (batch, channels, \\*size), joined along the channels."""
+    """Modules side by side: their outputs for x, (batch, channels, \\*size), are concatenated along the channels."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self], 1)
 
 
 class PerFrame(nn.Module):
-    """A module for each frame by itself: (batch, channels, time, \\*size) -> (batch, features, time, \\*new size).
+    """A module applied to each frame: (batch, channels, time, \\*size) -> (batch, features, time, \\*new size).
 
     Time, the first axis, goes into the batch: ``module`` is given (batch * time, channels, \\*size). Where it gives
     (batch * time, features) the result is (batch, features, time). Nothing is copied if channels are innermost.

@@ -17,24 +17,24 @@ from sigconv.layers import Conv, MaxPool
 from sigconv.window import Padding, PerAxis, Window
 
 PARTS = {"conv", "norm", "activation", "pool"}
-"""Of a block, by name. With others, which somebody has added, nothing is joined."""
+"""The parts of a block, by name. If others have been added, nothing is fused."""
 
 
 class ConvBlock(nn.Module):
     """Convolution, normalisation, activation and pooling, in this order, for any number of axes.
 
-    On a CPU and on NVIDIA's GPUs the output is channels-last. Maximum pooling comes before a monotonic activation,
-    which gives the same result, and where a kernel can, several parts are fused; not if they have hooks.
+    On a CPU and on NVIDIA's GPUs the output is channels-last. Max pooling is done before a monotonic activation, which
+    gives the same result, and several parts are fused where a kernel can do so and they have no hooks.
 
     ([batch,] in_channels, *size) -> ([batch,] out_channels, *size); batch normalisation needs the batch axis. The
-    convolution has a bias only where no normalisation follows, which would take it out again.
+    convolution has a bias only where no normalisation follows, which would cancel it.
 
     Args:
-        kernel_size: one number for each axis, or one for all where ``ndim`` says how many; these and the arguments up
-            to padding_mode are :class:`sigconv.layers.Conv`'s.
+        kernel_size: one number for each axis, or one for all if ``ndim`` is given; it and the arguments up to
+            padding_mode are those of :class:`sigconv.layers.Conv`.
         norm: "batch", "layer" (over channels and places) or None.
         activation: "relu", "gelu", "silu", "sigmoid", "tanh", "scaled_tanh" or None.
-        pool: the size of maximum pooling, with windows side by side; or a module that pools, such as an AvgPool.
+        pool: the size of max pooling, with windows side by side; or a module that pools, such as an AvgPool.
     """
 
     conv: Conv
@@ -81,7 +81,7 @@ class ConvBlock(nn.Module):
         if not isinstance(conv, Conv):
             return self._one_by_one(x)
         if x.ndim == conv.window.ndim + 1 and "norm" not in parts:
-            return self.forward(x.unsqueeze(0)).squeeze(0)  # a single signal has no layout that tells
+            return self.forward(x.unsqueeze(0)).squeeze(0)  # without a batch axis, no layout is known
         if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
             return self._one_by_one(laid_out(x, conv))
         pool = parts.get("pool")
@@ -117,8 +117,8 @@ def separable(
 ) -> nn.Sequential:
     """A depthwise separable convolution, ([batch,] in_channels, *size) -> ([batch,] out_channels, *size).
 
-    Each map is convolved by itself, over places; then a convolution of size 1 mixes the maps, followed by
-    normalisation and activation. There is nothing between the two. Kaiser, Gomez & Chollet, ICLR 2018.
+    Each map is convolved separately, over places; then a convolution of size 1 mixes the maps, followed by
+    normalisation and activation, with nothing between the two convolutions. Kaiser, Gomez & Chollet, ICLR 2018.
 
     Args: those of :class:`ConvBlock`.
     """
@@ -139,17 +139,17 @@ def factorised(
     norm: str | None = "batch",
     activation: str | None = "relu",
 ) -> nn.Sequential:
-    """A convolution over space and then one over time, which is the first axis: "(2+1)-D" in place of 3-D.
+    """A convolution over space and then one over time, which is the first axis: "(2+1)-D" instead of 3-D.
 
     ([batch,] in_channels, time, \\*size) -> ([batch,] out_channels, time, \\*size). Between the two are normalisation
-    and activation, behind them nothing; neither convolution has a bias. Tran et al., "A closer look at spatiotemporal
+    and activation, after them nothing; neither convolution has a bias. Tran et al., "A closer look at spatiotemporal
     convolutions for action recognition", CVPR 2018. Modules are named as in torchvision's Conv2Plus1D.
 
     Args: those of :class:`ConvBlock`, and
-        middle: maps between the two; those of :func:`middle_maps` if None.
+        middle: maps between the two; given by :func:`middle_maps` if None.
 
     Raises:
-        UsageError: there is one axis only.
+        UsageError: there is only one axis.
     """
     window = Window.parse(kernel_size, stride, padding, ndim=ndim, owner="factorised")
     if window.ndim < 2:
@@ -165,7 +165,7 @@ def factorised(
 
 
 def middle_maps(in_channels: int, out_channels: int, kernel: Sequence[int]) -> int:
-    """The most maps between space and time with which a factorised kernel has no more weights than the whole one."""
+    """The most maps between space and time with which a factorised kernel has no more weights than the full one."""
     time, *space = kernel
     places = math.prod(space)
     whole = in_channels * out_channels * time * places

@@ -1,4 +1,4 @@
-"""Convolution, normalisation, activation and maximum pooling with less than each by itself would take."""
+"""Convolution, normalisation, activation and max pooling, fused to take less time and memory than one by one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from sigconv.pooled import convolved_max_pool
 from sigconv.pooling import rectified_max_pool
 
 RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
-"""Activations that never fall, so that the largest of what they give is what they give of the largest."""
+"""Monotonically increasing activations: the maximum of their outputs is their output at the maximum."""
 
 
 def activated(block: nn.Module, x: Tensor) -> Tensor:
-    """What a block's convolution, normalisation and activation make of x, the last two at once where that is faster.
+    """A block's convolution, normalisation and activation of x, the last two fused where that is faster.
 
-    This and :func:`pooled` call no hooks, so forward in place of the modules, which takes some microseconds less: ask
-    :func:`.observed.are_observed` first.
+    This and :func:`pooled` call no hooks, so they call forward instead of the modules, which saves some microseconds:
+    check :func:`.observed.are_observed` first.
     """
     conv, norm, activation = _parts(block)
     y = _convolved(conv, x)
@@ -38,9 +38,9 @@ def activated(block: nn.Module, x: Tensor) -> Tensor:
 
 
 def pooled(block: nn.Module, pool: MaxPool, x: Tensor) -> Tensor:
-    """``pool`` of what a block of convolution, normalisation and activation makes of x, some or all of it at once.
+    """``pool`` of a block's convolution, normalisation and activation of x, some or all of these fused.
 
-    The maximum is taken before an activation that rises, which then has less to do.
+    The maximum is taken before an increasing activation, which then has less to do.
     """
     conv, norm, activation = _parts(block)
     parts = [norm, activation, pool]
@@ -79,7 +79,7 @@ def _parts(block: nn.Module) -> tuple[Conv, nn.Module | None, nn.Module | None]:
 
 
 def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, pool: MaxPool, x: Tensor) -> Tensor | None:
-    """The same by one operation for several parts, if there is one."""
+    """The same with several parts fused into one operation, if there is one."""
     if not has_forward_of(Conv, conv) or pool.ceil_mode:
         return None
     if x.ndim != conv.window.ndim + 2 or pool.window.ndim != conv.window.ndim:
@@ -98,7 +98,7 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
 
 
 def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
-    """Convolution and pooling, if kernels take the errors of winners alone to what is convolved."""
+    """Convolution and pooling, if kernels backpropagate through the convolution from winners alone."""
     if set(conv.modes) != {"zeros"} or is_forward_mode():
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window, conv.groups)
@@ -115,7 +115,7 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     numbers = len(x) * math.prod(geometry.pooling.size)
-    if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance, as the norm will say
+    if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance: the norm will raise
         return None
     z = _convolved(conv, x)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)

@@ -13,17 +13,17 @@ from sigconv.layers import Conv, MaxPool
 class Inception(nn.Module):
     """Windows of several sizes side by side, (batch, in_channels, \\*size) -> (batch, out_channels, \\*size).
 
-    Four branches, joined along the channels: a convolution of size 1; one of size 1 and then one of size 3; the same
-    with a wide one; maximum pooling of size 3 and a convolution of size 1. Those of size 1 before others reduce the
-    number of maps, and so the work. Each is followed by batch normalisation and ReLU, as in torchvision, whose names
-    these are; the paper of 2015 has no normalisation.
+    Four branches, concatenated along the channels: a convolution of size 1; one of size 1 and then one of size 3; the
+    same with a wide one; max pooling of size 3 and then a convolution of size 1. Convolutions of size 1 before others
+    reduce the number of maps, and so the work. Each convolution is followed by batch normalisation and ReLU, as in
+    torchvision, whose names these are; the paper of 2015 has no normalisation.
 
     Args:
         single: maps of the first branch.
         reduced, medium: maps of the second branch, first those of size 1.
-        narrowed, wide: of the third.
+        narrowed, wide: the same for the third.
         pooled: maps of the fourth.
-        wide_kernel: of the third branch.
+        wide_kernel: kernel size of the third branch's wide convolution.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Inception(nn.Module):
 
 
 def basic(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, ndim: int) -> nn.Sequential:
-    """Convolution, batch normalisation and ReLU, named and set as torchvision's BasicConv2d."""
+    """Convolution, batch normalisation and ReLU, with the names and settings of torchvision's BasicConv2d."""
     return chain(
         conv=Conv(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False, ndim=ndim),
         bn=BatchNorm(out_channels, eps=1e-3),

@@ -1,4 +1,4 @@
-"""Layers of neurons, by the library that is faster on this processor."""
+"""Fully connected layers, computed by the library that is faster on this processor."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Linear(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
-        # Where derivatives of these are wanted too, by torch's own product, which has them.
+        # Where derivatives of these are needed in turn, use torch's own product, which has them.
         product = F.linear if torch.is_grad_enabled() else _product
         gx = product(g, w.t()) if ctx.needs_input_grad[0] else None
         gw = product(g.t(), x.t()) if ctx.needs_input_grad[1] else None

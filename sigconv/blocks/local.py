@@ -1,4 +1,4 @@
-"""Convolution without its sharing."""
+"""Convolution without weight sharing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sigconv.window import Padding, PerAxis, Sizes, Window
 
 
 class LocallyConnected(nn.Module):
-    """The windows of a convolution, each with weights of its own.
+    """The windows of a convolution, each with its own weights.
 
     (batch, in_channels, \\*size) -> (batch, out_channels, \\*output size), for one ``size`` only.
 
-    Nothing that is learned at one place is known at another. LeCun, "Generalization and network design strategies",
-    1989, compares the two. Weights and biases are drawn as those of a convolution.
+    What is learned at one place is not known at another. LeCun, "Generalization and network design strategies", 1989,
+    compares the two. Weights and biases are drawn as those of a convolution.
 
     Args:
-        size: of the input, a number for each axis.
-        kernel_size, stride, padding: as of :class:`sigconv.layers.Conv`.
+        size: the input's size, a number for each axis.
+        kernel_size, stride, padding: as in :class:`sigconv.layers.Conv`.
 
     Raises:
         UsageError: the window is larger than ``size``, or, when called, the signal has another size.

@@ -1,4 +1,4 @@
-"""Normalisation, by name where it needs nothing but the number of channels."""
+"""Normalisation layers, by name where they need nothing but the number of channels."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class BatchNorm(_BatchNorm):
         return super().forward(input)
 
     def is_plain(self) -> bool:
-        """Whether a batch is normalised by its own statistics and a weight and bias of each channel, as kernels do."""
+        """Whether it uses the batch's own statistics and a weight and bias for each channel, as our kernels do."""
         return self.training and self.weight is not None and self.bias is not None
 
     def rectified(self, x: Tensor) -> Tensor:
-        """ReLU of what is normalised, by one operation where that is faster; calls no hooks."""
+        """ReLU of the normalised signal, by one operation where that is faster; calls no hooks."""
         if rectifies(x) and self.is_plain():
             return self.by_kernel(x, rectified=True)
         return torch.relu(self.forward(x))
 
     def by_kernel(self, x: Tensor, *, rectified: bool = False) -> Tensor:
-        """x (batch, channel, *size), perhaps in bands, normalised by a kernel of ours; or ReLU of that."""
+        """x (batch, channel, *size), possibly in bands, normalised by our kernel, then ReLU if ``rectified``."""
         y, mean, var = normalised(x, self.weight, self.bias, self.eps, rectified=rectified)
         self.track(mean, var, x.numel() // len(mean))
         return y
 
     def track(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """Let the running statistics follow those of a batch: mean and biased variance of ``count`` numbers each."""
+        """Update the running statistics with a batch's mean and biased variance, each over ``count`` numbers."""
         if not self.track_running_stats or self.running_mean is None or self.running_var is None:
             return
         with torch.no_grad():
@@ -67,14 +67,14 @@ class BatchNorm(_BatchNorm):
 
 
 class SubSpectralNorm(nn.Module):
-    """Batch normalisation of each sub-band by itself, (batch, channels, frequency, *size) -> the same shape.
+    """Batch normalisation of each sub-band separately, (batch, channels, frequency, *size) -> the same shape.
 
-    Frequency, the first axis behind the channels, is cut into ``sub_bands`` of equal height, and each has a mean, a
-    variance, a weight and a bias of its own in each channel. Chang et al., "Subspectral normalization for neural audio
-    data processing", ICASSP 2021.
+    Frequency, the first spatial axis, is cut into ``sub_bands`` of equal height, each of which has its own mean,
+    variance, weight and bias in each channel. Chang et al., "Subspectral normalization for neural audio data
+    processing", ICASSP 2021.
 
     Raises:
-        UsageError: the height is no multiple of ``sub_bands``.
+        UsageError: the height is not a multiple of ``sub_bands``.
     """
 
     def __init__(self, channels: int, sub_bands: int) -> None:
@@ -88,7 +88,7 @@ class SubSpectralNorm(nn.Module):
         batch, channels, height, *size = x.shape
         if height % self.sub_bands:
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
-        # What the norm does may not be known: it may have been replaced by one that works across processes, say.
+        # The norm may have been replaced, say by one that works across processes.
         known = type(self.norm) is BatchNorm and self.norm.is_plain() and not are_observed(self.norm)
         if known and is_channels_last(x) and normalises(x, self.norm.num_features):
             return self.norm.by_kernel(x)
@@ -96,7 +96,7 @@ class SubSpectralNorm(nn.Module):
         return self.norm(bands).reshape(x.shape)
 
 
-# From a number of channels to what normalises them. One group is layer normalisation: over all channels and places.
+# From a number of channels to a layer that normalises them. One group is layer normalisation, over channels and places.
 NORMS: Mapping[str, Callable[[int], nn.Module | None]] = {
     "batch": BatchNorm,
     "layer": lambda channels: nn.GroupNorm(1, channels),

@@ -14,7 +14,7 @@ _OF_ALL = (
 
 
 def are_observed(*modules: nn.Module | None) -> bool:
-    """Whether anybody wants to see what goes into one of the modules, or comes out of it, or has put a forward in."""
+    """Whether one of the modules has hooks, or a forward that was replaced on the instance."""
     for module in modules:  # a loop: any() takes twice as long, and each block asks
         if module is not None and (
             module._forward_hooks
@@ -28,5 +28,5 @@ def are_observed(*modules: nn.Module | None) -> bool:
 
 
 def has_forward_of(kind: type[nn.Module], module: nn.Module) -> bool:
-    """Whether a module computes what this class does, and no subclass of it something else."""
+    """Whether a module computes what this class does, and is not of a subclass that computes something else."""
     return type(module).forward is kind.forward

@@ -1,4 +1,4 @@
-"""Modules that take axes away: folded into the channels, flattened, or summed up."""
+"""Modules that remove axes: by folding them into the channels, flattening, or taking statistics over them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sigconv.window import Sizes
 
 
 class Flatten(nn.Module):
-    """([batch,] \\*shape) -> ([batch,] features), for one ``shape`` only, as the weights behind it want it."""
+    """([batch,] \\*shape) -> ([batch,] features), for one ``shape`` only, as the weights after it require."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
@@ -35,10 +35,10 @@ class Flatten(nn.Module):
 
 
 class Fold(nn.Module):
-    """Keep the last ``ndim`` axes and fold those before into the channels, the batch axis left alone.
+    """Keep the last ``ndim`` axes and fold those before them into the channels; the batch axis is left alone.
 
     With ``ndim=1`` a spectrogram (batch, channels, bands, frames) becomes (batch, channels * bands, frames), and a
-    waveform (batch, channels, samples) stays what it is.
+    waveform (batch, channels, samples) stays as it is.
 
     Raises:
         UsageError: the signal has fewer axes than ``ndim``.
@@ -53,7 +53,7 @@ class Fold(nn.Module):
         return x.reshape(batch, *self.folded(shape))
 
     def folded(self, shape: Sequence[int]) -> Sizes:
-        """What becomes of (channels, \\*size)."""
+        """The shape that (channels, \\*size) is folded to."""
         kept = len(shape) - self.ndim
         if self.ndim < 1 or kept < 1:
             axes = len(shape) - 1
@@ -65,7 +65,7 @@ class Fold(nn.Module):
 
 
 class Preferred(nn.Module):
-    """A batch of signals in the layout that kernels like best on its device, :func:`sigconv.layout.preferred`."""
+    """A batch of signals in the layout that kernels prefer on its device, :func:`sigconv.layout.preferred`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return preferred(x)
@@ -81,8 +81,8 @@ class GlobalAvgPool(nn.Module):
 class StatisticsPooling(nn.Module):
     """Mean and standard deviation of each map, (batch, channels, \\*size) -> (batch, 2 * channels).
 
-    Means come first. The deviation divides by the number of places, and where it is under 1e-5 it counts as that
-    much, without gradient, so that a constant map is safe. Computed in float32 at least.
+    Means come first. The deviation divides by the number of places and is clamped to at least 1e-5, with no gradient
+    below, so that a constant map is safe. Computed in float32 at least.
 
     Snyder et al., "Deep neural network embeddings for text-independent speaker verification", Interspeech 2017.
     """

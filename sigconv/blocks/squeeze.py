@@ -1,4 +1,4 @@
-"""Maps weighed by what is in all of them."""
+"""Maps weighted by what is in all of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sigconv.layout import mean
 
 
 class SqueezeExcitation(nn.Module):
-    """x times a share between 0 and 1 for each map, (batch, channels, \\*size) -> the same shape.
+    """x times a factor between 0 and 1 for each map, (batch, channels, \\*size) -> the same shape.
 
     The means of all maps go through ``squeezed`` neurons with ReLU and then through one with a sigmoid for each map.
     Hu, Shen & Sun, "Squeeze-and-excitation networks", CVPR 2018. Names are those of torchvision's.
 
     Raises:
-        UsageError: no neuron is left.
+        UsageError: ``squeezed`` is less than 1.
     """
 
     def __init__(self, channels: int, squeezed: int, *, ndim: int) -> None:

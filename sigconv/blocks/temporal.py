@@ -1,4 +1,4 @@
-"""Temporal convolutional networks: dilated convolutions over time with a residual connection around each two."""
+"""Temporal convolutional networks: dilated convolutions over time with a residual connection around each pair."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def tcn(
     """Levels of :func:`temporal_block` with dilation 1, 2, 4, ...: (batch, in_channels, time) -> (batch, width, time).
 
     With one kernel size it is the TCN of Bai, Kolter & Koltun, "An empirical evaluation of generic convolutional and
-    recurrent networks for sequence modeling", 2018, who have weight in place of batch normalisation; with several the
-    multi-scale MS-TCN of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal convolutional networks", ICASSP
-    2020, with 3, 5 and 7, four levels and a width of 768.
+    recurrent networks for sequence modeling", 2018, who use weight normalisation instead of batch normalisation; with
+    several, the multi-scale MS-TCN of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal convolutional
+    networks", ICASSP 2020, with 3, 5 and 7, four levels and a width of 768.
     """
     received = [in_channels, *[width] * (levels - 1)]
     return chain(
@@ -49,18 +49,18 @@ def temporal_block(
     causal: bool = False,
     dropout: float = 0.2,
 ) -> Residual:
-    """Twice convolution, batch normalisation, ReLU and dropout, with a residual connection around them.
+    """Two rounds of convolution, batch normalisation, ReLU and dropout, with a residual connection around both.
 
-    (batch, in_channels, time) -> (batch, out_channels, time); it goes through a convolution of size 1 where the number
-    of maps changes.
+    (batch, in_channels, time) -> (batch, out_channels, time); the residual connection has a convolution of size 1 where
+    the number of maps changes.
 
     Args:
-        kernel_sizes: in frames; each is a branch that gives an equal share of the maps, at both times.
+        kernel_sizes: in frames; each is a branch that gives an equal share of the maps, in both rounds.
         causal: whether no frame sees a later one.
-        dropout: share of the numbers that is dropped in training, behind each of the two.
+        dropout: share of the activations that is dropped in training, after each round.
 
     Raises:
-        UsageError: the maps cannot be shared out among the branches.
+        UsageError: the maps cannot be divided equally among the branches.
     """
     if not kernel_sizes or out_channels % len(kernel_sizes):
         raise UsageError(

@@ -1,7 +1,7 @@
-"""grad_weight of a signal of few channels, whose windows are multiplied where they lie.
+"""grad_weight of a signal of few channels, whose windows are multiplied in place, without being copied.
 
-To a vendor's kernel, which takes many channels at a time, those of a first layer are a remainder. Here the numbers of a
-window are rows and the output's maps vectors, so that one channel is as good as many. Shapes are those of
+A vendor's kernel takes many channels at a time and treats the few of a first layer as a remainder. Here the elements of
+a window are rows and the output's maps are vectors, so that one channel is as efficient as many. Shapes are those of
 :mod:`sigconv.kernels.reference`.
 """
 
@@ -26,8 +26,8 @@ DTYPES = (torch.float64, torch.float32)
 
 
 class _Lines(NamedTuple):
-    """Where in the padded input, flattened, each line's first window begins and, from there, a window's numbers are,
-    in the order (\\*kernel, channel); and how far it is to the line's next window."""
+    """Where each line's first window begins in the flattened padded input; from there, the offsets of a window's
+    elements, in the order (\\*kernel, channel), and the distance to the line's next window."""
 
     begin: np.ndarray
     offset: np.ndarray

@@ -1,8 +1,8 @@
-"""Convolutions of each channel by itself as products of spectra: for windows of hundreds of places.
+"""Depthwise convolutions as products of spectra: for windows of hundreds of places.
 
 A correlation in time is a product with the conjugate in frequency. The transforms are cyclic, with a period that holds
-the padded signal, so that nothing which is kept comes round again. The time does not depend on the window's length.
-Rounding is relative to the loudest sample of the signal, wherever that is, and NaN or infinity reaches every place.
+the padded signal, so that nothing which is kept wraps around. The run time does not depend on the window's length.
+Rounding errors are relative to the signal's largest sample, wherever it is, and NaN or infinity reaches every place.
 
 Shapes are those of :mod:`sigconv.kernels.reference`; a spectrum has one axis for each of the signal's.
 """
@@ -21,11 +21,11 @@ from sigconv.window import Sizes
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 EXACT = False
-"""Sums of whole numbers are rounded, too."""
+"""Even sums of whole numbers are rounded."""
 
 
 def supports(problem: Problem) -> bool:
-    window, some = problem.geometry.window, problem.batch > 0  # MKL transforms no empty batch
+    window, some = problem.geometry.window, problem.batch > 0  # MKL cannot transform an empty batch
     dense = all(s == 1 for s in window.stride) and all(d == 1 for d in window.dilation)
     convolution = problem.operation in CONVOLUTION
     return convolution and problem.depthwise and dense and some and problem.dtype in DTYPES
@@ -61,7 +61,7 @@ def _by_channel(spectrum: Tensor, dim: int, geometry: Geometry) -> Tensor:
 
 
 def _spectrum(x: Tensor, geometry: Geometry) -> Tensor:
-    """In single precision at least: there is no other."""
+    """The spectrum of x, in single precision at least: CPUs have no FFT in half precision."""
     return rfftn(x.float() if x.element_size() < 4 else x, _periods(geometry), _axes(geometry))
 
 

@@ -1,4 +1,4 @@
-"""The gradient by the input of a depthwise convolution, as the vendor's convolution with the flipped kernel."""
+"""The input gradient of a depthwise convolution, as the vendor's convolution with the flipped kernel."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def turned(w: Tensor) -> Tensor:
-    """w (map, channel, \\*kernel), read backwards along each axis."""
+    """w (map, channel, \\*kernel), flipped along each kernel axis."""
     return w.flip(list(range(2, w.ndim)))

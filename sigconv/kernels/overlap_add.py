@@ -1,8 +1,8 @@
-"""grad_input by overlap-add: for convolutions of few input channels, which keep the vendor's kernels idle.
+"""grad_input by overlap-add: for convolutions of few input channels, which leave the vendor's kernels partly idle.
 
-One matrix product gives all that the output places send to the places of their windows; where windows overlap, these
+One matrix product gives what each output place contributes to the places of its window; where windows overlap, these
 terms are added. With ``s`` the stride, samples are counted in blocks of ``s``: place ``s*q + r`` of window ``o`` is
-sample ``r`` of block ``o + q``. So the terms of all windows with one ``q`` are added at once, side by side in memory.
+sample ``r`` of block ``o + q``. So the terms of all windows with one ``q`` are added at once, contiguous in memory.
 
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """
@@ -24,7 +24,7 @@ from sigconv.window import Sizes
 DTYPES = (torch.float64, torch.float32)
 
 AT_ONCE = 1 << 23
-"""So many terms at most are in memory, unless one sample of the batch has more."""
+"""The most terms in memory at a time, unless one sample of the batch has more."""
 
 
 def supports(problem: Problem) -> bool:
@@ -48,10 +48,10 @@ def _grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _added(terms: Tensor, geometry: Geometry) -> Tensor:
-    """Terms (batch, channel, \\*kernel, \\*output size) as samples (batch, channel, \\*stride, \\*blocks), padded."""
+    """Terms (batch, channel, \\*kernel, \\*output size) as padded samples (batch, channel, \\*stride, \\*blocks)."""
     stride, out = geometry.window.stride, geometry.output_size
     reach = [-(-k // s) for k, s in zip(geometry.window.kernel, stride, strict=True)]
-    # One block more than the windows reach, for samples that the stride leaves over.
+    # One block more than the windows reach, for samples left over by the stride.
     blocks = [m + r for m, r in zip(out, reach, strict=True)]
     samples = terms.new_zeros((*terms.shape[:2], *stride, *blocks))
     for q in product(*map(range, reach)):
@@ -70,5 +70,5 @@ def _joined(samples: Tensor, stride: Sizes) -> Tensor:
 
 
 def _places(skipped: int, first: Iterable[int], length: Iterable[int]) -> tuple[slice, ...]:
-    """An index to ``length`` places from the ``first`` of each axis, behind ``skipped`` whole axes."""
+    """An index to ``length`` places from the ``first`` of each axis, after ``skipped`` whole axes."""
     return (slice(None),) * skipped + tuple(slice(f, f + n) for f, n in zip(first, length, strict=True))

@@ -1,4 +1,4 @@
-"""The vendor's convolution of a signal that is padded before: for kernels of the vendor's that are slow at padding."""
+"""The vendor's convolution of a signal that is padded explicitly, where the vendor's kernels are slow at padding."""
 
 from __future__ import annotations
 

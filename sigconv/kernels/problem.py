@@ -1,4 +1,4 @@
-"""What a kernel is asked for: all by which it can be chosen, without the numbers themselves."""
+"""What a kernel is asked to compute: all that its choice can depend on, without the values themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sigconv.remembered import remembered
 from sigconv.window import Sizes
 
 NO_WINNER = 255
-"""The place in a window that stands for none, in winners that are uint8."""
+"""The place that stands for a window without a winner, where winners are uint8."""
 
 CONVOLUTION = ("forward", "grad_input", "grad_weight")
 
@@ -32,14 +32,14 @@ MAX_POOLING = (
     "route",
     "error_sums",
 )
-"""Operations of maximum pooling, with what is done at once with it."""
+"""Operations of max pooling, including those fused with it."""
 
 OF_WINNERS = "_of_winners"
-"""Suffix of grad_input and grad_weight: from the errors of a pooled map and its winners, by a PooledGeometry."""
+"""Suffix of grad_input and grad_weight: from a pooled map's gradient and winners, with a PooledGeometry."""
 
 
 class Form(NamedTuple):
-    """All of a tensor but its numbers."""
+    """All of a tensor but its values."""
 
     shape: Sizes
     strides: Sizes
@@ -51,8 +51,8 @@ class Form(NamedTuple):
 class Problem:
     """An operation and the form of its operands.
 
-    ``in_channels`` and ``out_channels`` are the convolution's, whatever the operation; pooling has as many of both.
-    ``plain`` is False for tensors whose numbers cannot be had: under a transform, while compiling, or of a subclass.
+    ``in_channels`` and ``out_channels`` are the convolution's, whatever the operation; for pooling they are equal.
+    ``plain`` is False for tensors whose memory is not accessible: under a transform, while compiling, or of a subclass.
     """
 
     operation: str
@@ -68,7 +68,7 @@ class Problem:
 
     @classmethod
     def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Problem:
-        """Operands in the order x, w, g for convolution; of pooling in that of the kernels' functions."""
+        """The problem for operands in the order x, w, g (convolution) or in that of the kernels' functions."""
         tensors = [t for t in operands if t is not None]
         # torch.compile cannot close a generator here.
         forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
@@ -88,7 +88,7 @@ class Problem:
 
     @property
     def depthwise(self) -> bool:
-        """Each channel is convolved by itself, to one map or several."""
+        """Whether each channel is convolved by itself, to one map or several."""
         return self.geometry.groups == self.in_channels
 
     @property
@@ -97,7 +97,7 @@ class Problem:
 
     @functools.cached_property
     def inputs(self) -> int:
-        """How many numbers the input has."""
+        """The number of elements of the input."""
         return self.batch * self.in_channels * math.prod(self.geometry.size)
 
     @functools.cached_property
@@ -129,6 +129,9 @@ def _problem(operation: str, geometry: Geometry, forms: tuple[Form, ...], plain:
     )
 
 
+_PLAIN = (Tensor, nn.Parameter)
+
+
 def is_plain(tensors: Sequence[Tensor]) -> bool:
     """Whether a kernel that torch does not know may read and write these tensors' memory.
 
@@ -142,16 +145,13 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
     return True
 
 
-_PLAIN = (Tensor, nn.Parameter)
-
-
 def is_traced() -> bool:
-    """Whether a compiler, tracer or exporter follows what is computed; these know torch's own operations best."""
+    """Whether a compiler, tracer or exporter is recording; these handle torch's own operations best."""
     return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def is_autocast(x: Tensor) -> bool:
-    """Whether torch chooses the dtype of convolutions of x."""
+    """Whether autocast sets the dtype of convolutions of x."""
     if not torch._C._is_any_autocast_enabled():
         return False
     device = x.device.type
@@ -159,7 +159,7 @@ def is_autocast(x: Tensor) -> bool:
 
 
 def autocast_dtype(x: Tensor) -> torch.dtype:
-    """In which convolutions of x are computed where torch chooses; it leaves float64 alone."""
+    """The dtype in which autocast computes convolutions of x; it leaves float64 alone."""
     return x.dtype if x.dtype == torch.float64 else torch.get_autocast_dtype(x.device.type)
 
 
@@ -167,7 +167,7 @@ _has_autocast = functools.cache(torch.amp.is_autocast_available)
 
 
 def _channels(operation: str, geometry: Geometry, signals: list[Form]) -> tuple[int, int, Form]:
-    """Those of the convolution, or of the signal that is pooled; and the signal by which to choose."""
+    """The channels of the convolution, or of the pooled signal; and the signal that the choice depends on."""
     match operation, signals:
         case "forward", (x, w):
             return x.shape[1], w.shape[0], x

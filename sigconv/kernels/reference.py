@@ -82,8 +82,8 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """y[o] = max over k of relu(scale x[s*o + d*k] + shift); and the winner, as its place in the window (uint8).
 
-    scale and shift are (channel,). Where scale is negative the smallest x wins. A window that ReLU sets to zero has
-    NO_WINNER: its error goes nowhere.
+    scale and shift are (channel,). Where scale is negative the smallest x wins. A window whose ReLU is zero has
+    NO_WINNER: its gradient goes nowhere.
     """
     scale, shift = (t.reshape(-1, *[1] * geometry.window.ndim) for t in (scale, shift))
     best, place = _best_and_place(scale * _wide(x) + shift, geometry)
@@ -103,7 +103,7 @@ def _best_and_place(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """gx[j] = sum over all o whose winner is j of g[o]: the error goes to the winner."""
+    """gx[j] = sum over all o whose winner is j of g[o]: the gradient goes to the winner."""
     index, lost = _index_and_lost(winner, geometry)
     g = g.masked_fill(lost, 0)
     index, flat = (t.reshape(*t.shape[:2], -1) for t in (index, g))
@@ -112,12 +112,12 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
-    """grad_input of a convolution whose output was pooled, from the errors of the pooled map."""
+    """grad_input of a convolution whose output was pooled, from the gradient of the pooled map."""
     return grad_input(w, route(winner, g, geometry.pooling), geometry.convolution)
 
 
 def grad_weight_of_winners(x: Tensor, winner: Tensor, g: Tensor, geometry: PooledGeometry) -> Tensor:
-    """grad_weight of a convolution whose output was pooled, from the errors of the pooled map."""
+    """grad_weight of a convolution whose output was pooled, from the gradient of the pooled map."""
     return grad_weight(x, route(winner, g, geometry.pooling), geometry.convolution)
 
 
@@ -128,14 +128,14 @@ def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
 
 
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """Of each channel, the sum of g[o] over windows that have a winner."""
+    """For each channel, the sum of g[o] over windows that have a winner."""
     return g.masked_fill(_is_lost(winner), 0).sum([d for d in range(g.ndim) if d != 1])
 
 
 def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """:func:`rectified_max_pool` of x normalised by its own statistics; and mean and variance as below."""
+    """:func:`rectified_max_pool` of x normalised by its own statistics; and these as in :func:`_normalisation`."""
     scale, shift, mean, var = _normalisation(x, weight, bias, eps)
     return *rectified_max_pool(x, scale, shift, geometry), mean, var
 
@@ -143,7 +143,7 @@ def normalised_max_pool(
 def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalised_max_pool` by x, weight and bias, from its errors g."""
+    """The gradients of :func:`normalised_max_pool` with respect to x, weight and bias, from that of its output, g."""
     return _grad_normalise(x, route(winner, g, geometry), weight, mean, var, eps)
 
 
@@ -159,10 +159,10 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """x (batch, channel, *size), normalised, or ReLU of that; and mean and variance as below.
+    """x (batch, channel, *size) normalised, then ReLU if ``rectified``; and the statistics of :func:`_normalisation`.
 
-    weight and bias are (channel x band,), and so are these: the first axis behind the channels is cut into as many
-    equal bands, and each is normalised by itself.
+    weight, bias, mean and variance are (channel x band,): the first spatial axis is cut into that many equal bands,
+    each of which is normalised separately.
     """
     seen = _in_bands(x, weight).double()
     scale, shift, mean, var = _normalisation(seen, weight, bias, eps)
@@ -173,7 +173,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
 def grad_normalise(
     x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalise` by x, weight and bias, from its errors g, none where ReLU gave zero."""
+    """The gradients of :func:`normalise` for x, weight and bias, from that of its output, g, masked by the ReLU."""
     if rectified:
         g = g.masked_fill(normalise(x, weight, bias, eps, True)[0] <= 0, 0)
     return _grad_normalise(x, g, weight, mean, var, eps)
@@ -184,8 +184,8 @@ def _grad_normalise(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of normalisation.
 
-    With z = (x - mean) / sqrt(var + eps) that by the weight is the sum of g z, that by the bias the sum of g; and that
-    by x is weight / sqrt(var + eps) (g - the mean of g - z times the mean of g z).
+    With z = (x - mean) / sqrt(var + eps) the weight's gradient is the sum of g z, the bias's is the sum of g, and x's
+    is weight / sqrt(var + eps) (g - mean of g - z times the mean of g z).
     """
     errors, invstd = _in_bands(g, weight).double(), (var + eps).rsqrt()
     z = (_in_bands(x, weight) - mean[:, None]) * invstd[:, None]

@@ -1,6 +1,6 @@
 """The vendor's kernels (oneDNN, cuDNN, ...) through torch: dense, fast, for 1 to 3 dimensions.
 
-The vendor pads alike on both sides of an axis; what is more on one side is padded and cropped around it.
+The vendor pads both sides of an axis equally; any excess on one side is padded before the call or cropped after it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sigconv.window import Window
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 RANKS = (1, 2, 3)
 ONEDNN_BLOCK = 16
-"""Channels that oneDNN takes at a time, at most."""
+"""The most channels that oneDNN takes at a time."""
 
 
 def supports(problem: Problem) -> bool:
-    """Whether the vendor has a kernel of this name for such a geometry, and winners that are indices."""
+    """Whether the vendor has a kernel of this name for such a geometry; winners, if any, must be indices."""
     if problem.operation in CONVOLUTION:
         other = _with_other_axes(problem.geometry) if problem.device == "cpu" else None
         return (other or problem.geometry).window.ndim in RANKS
@@ -41,18 +41,18 @@ def supports_pooling(operation: str, geometry: Geometry) -> bool:
         return _can_pool(geometry)
     if operation in ("sum_pool", "spread"):
         undilated = all(d == 1 for d in geometry.window.dilation)
-        # torch averages no volume smaller than the window, whatever its padding
+        # torch cannot average a volume smaller than the window, whatever its padding
         larger = all(n >= k for n, k in zip(geometry.size, geometry.window.kernel, strict=True))
         return undilated and larger and _can_pool(geometry)
     return False
 
 
 def _can_pool(geometry: Geometry) -> bool:
-    """The vendor pads alike before and behind, by half a window at most; ceil_mode adds one window behind."""
+    """The vendor pads both sides equally, by half a window at most; ceil_mode adds one window at the end."""
     window = geometry.window
     if any(2 * before > k for (before, _), k in zip(window.padding, window.kernel, strict=True)):
         return False
-    # Of even padding nothing is asked: to compare sizes that are symbols would tie what is exported to some of them.
+    # With even padding no sizes are compared: comparing symbolic ones would specialise what is exported.
     alike, size = _padded_alike(window), geometry.size
     return alike == window or geometry.output_size in (
         alike.output_size(size),
@@ -61,7 +61,7 @@ def _can_pool(geometry: Geometry) -> bool:
 
 
 def _padded_alike(window: Window) -> Window:
-    """With as much padding behind as before."""
+    """The window with as much padding after as before."""
     return replace(window, padding=tuple((before, before) for before, _ in window.padding))
 
 
@@ -94,15 +94,15 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def has_unsafe_grad_weight(window: Window, in_channels: int, device: str) -> bool:
-    """Whether oneDNN would write past its workspace: wrong sums, a crash, or a loop without end.
+    """Whether oneDNN would write past its workspace, with wrong sums, a crash or an endless loop as the result.
 
-    With windows of one place, a stride, few channels, and channels-last; uxlfoundation/oneDNN, issue 6035.
+    It does so with windows of one place, a stride, few channels, and channels-last; uxlfoundation/oneDNN, issue 6035.
     """
     return device == "cpu" and in_channels < ONEDNN_BLOCK and window.places == 1 and max(window.stride) > 1
 
 
 def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
-    """The samples that windows of one place see, and the geometry without a stride that sees all of them."""
+    """The samples that windows of one place see, and the geometry of stride 1 that sees all of them."""
     window = geometry.window
     padded, steps = pad_constant(x, window.padding), [slice(None, None, step) for step in window.stride]
     seen = padded[(slice(None), slice(None), *steps)]
@@ -111,10 +111,11 @@ def _seen_alone(x: Tensor, geometry: Geometry) -> tuple[Tensor, Geometry]:
 
 
 def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
-    """The same convolution for another number of axes, if the vendor has better kernels for it; a view in both layouts.
+    """The same convolution over another number of axes, if the vendor has better kernels for it; a view either way.
 
-    With one axis and channels innermost, that of pictures, the only ones that have this layout; and with three or more,
-    of which two can be one: kernels for fewer are up to five times faster, most with one thread, or exist at all.
+    One axis with channels innermost becomes a picture, as the vendor has no such layout for one axis. On a CPU, three
+    or more become fewer where neighbours can be merged: kernels for fewer axes are up to five times faster (most with
+    one thread) or are the only ones that exist.
     """
     if signal.ndim == 3:
         return _with_other_axes(geometry) if is_channels_last(signal) else None
@@ -123,23 +124,23 @@ def better_form(signal: Tensor, geometry: Geometry) -> Geometry | None:
 
 @remembered
 def _with_other_axes(geometry: Geometry) -> Geometry | None:
-    """Two in place of one, and as few as can be in place of three or more."""
+    """Two axes in place of one, or as few as possible in place of several; None if that changes nothing."""
     if geometry.window.ndim == 1:
         return geometry.as_picture()
     return geometry.merged if geometry.merged.window.ndim < geometry.window.ndim else None
 
 
 def arguments(geometry: Geometry) -> tuple:
-    """Those of torch's convolution behind its operands."""
+    """The arguments of torch.convolution after its operands."""
     window = geometry.window
     return (window.stride, window.even_padding, window.dilation, False, [0] * window.ndim, geometry.groups)
 
 
 def _shape_only(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A tensor for its shape and layout: the vendor's backward asks for operands whose values it does not read.
+    """A tensor that only gives shape and layout: the vendor's backward takes operands whose values it does not read.
 
-    In the contiguous layout it costs one number. In channels-last it is whole but never touched, since the vendor
-    lays out its result alike, and copies where that is not the layout of the other operands.
+    In the contiguous layout it costs one number. In channels-last it is allocated in full but never touched: the vendor
+    gives its result the same layout, and copies where the other operands have another.
     """
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(like.ndim)
     if layout is None or is_transformed(like) or like.is_contiguous() or not like.is_contiguous(memory_format=layout):
@@ -164,10 +165,10 @@ def _max_pool_as_picture(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]
 
 
 def max_pool_call(geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
-    """What pools x, and its arguments behind x."""
+    """The function that pools x, and its arguments after x."""
     if geometry.window.ndim == 1:
         return _max_pool_as_picture, (geometry,)
-    # Not torch.ops.aten's, whose call takes as long as to pool a small map.
+    # Not torch.ops.aten's, whose call takes as long as pooling a small map.
     return getattr(torch._C._nn, f"max_pool{geometry.window.ndim}d_with_indices"), _pool_arguments(geometry)
 
 
@@ -180,7 +181,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def sum_pool(x: Tensor, geometry: Geometry, divisor: int = 1) -> Tensor:
-    """Sums, divided on the way by ``divisor``."""
+    """The sum of each window, divided by ``divisor``."""
     function, arguments = sum_pool_call(geometry, divisor)
     return function(x, *arguments)
 
@@ -190,7 +191,7 @@ def _sum_pool_as_picture(x: Tensor, geometry: Geometry, divisor: int) -> Tensor:
 
 
 def sum_pool_call(geometry: Geometry, divisor: int) -> tuple[Callable[..., Tensor], tuple]:
-    """What sums up and divides x, and its arguments behind x."""
+    """The function that sums windows of x and divides, and its arguments after x."""
     if geometry.window.ndim == 1:
         return _sum_pool_as_picture, (geometry, divisor)
     kernel, stride, padding, _, ceil_mode = _pool_arguments(geometry)

@@ -14,7 +14,7 @@ from sigconv.nets.shapes import folded
 from sigconv.notation import parse_input
 
 PLACES = 6
-"""Along each axis, of the maps that the layers of neurons see."""
+"""The size, along each axis, of the maps that the fully connected layers see."""
 LAYERS = (
     (64, 11, 4, 2, True),
     (192, 5, 1, 2, True),
@@ -22,7 +22,7 @@ LAYERS = (
     (256, 3, 1, 1, False),
     (256, 3, 1, 1, True),
 )
-"""Of each convolution: maps, kernel, stride, padding, and whether maximum pooling follows."""
+"""For each convolution: maps, kernel, stride, padding, and whether max pooling follows."""
 
 
 def alexnet(
@@ -34,12 +34,12 @@ def alexnet(
 ) -> nn.Sequential:
     """AlexNet, (batch, \\*input) -> logits (batch, classes), for signals of any number of axes and any size from 63 on.
 
-    With three channels, two axes and 1000 classes there are 61,100,840 parameters. Pooled windows overlap: three
-    samples, every second. The paper's normalisation across maps is left out, as in torchvision.
+    With three channels, two axes and 1000 classes there are 61,100,840 parameters. Pooling windows overlap: three
+    samples wide, with stride 2. The paper's normalisation across maps is left out, as in torchvision.
 
     Args:
-        neurons: of each of the two hidden layers of neurons.
-        dropout: share of the numbers before these two that is dropped in training.
+        neurons: in each of the two hidden layers of neurons.
+        dropout: share of the activations before these two that is dropped in training.
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.
     """
     channels, *size = folded("AlexNet", input, classes, ndim)

@@ -22,8 +22,8 @@ class BroadcastedBlock(nn.Module):
     """relu(x + y + g(mean of y over frequency)) with y = f(x), for maps (batch, in_channels, bands, frames).
 
     f convolves each map over frequency and normalises each sub-band; g convolves each map over time and mixes the maps,
-    and what it gives is broadcast to all frequencies. Where the number of maps changes, f mixes them first and x is
-    left out of the sum.
+    and its output is broadcast to all frequencies. Where the shape changes, f mixes the maps first and x is left out of
+    the sum.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ def bcresnet(
 
     Args:
         input: (channels, bands, frames); the paper has 40 log-mel bands.
-        scale: multiplies the number of maps; the paper has 1, 1.5, 2, 3, 6 and 8.
-        sub_bands: how many parts of the frequency axis have a normalisation of their own; their number must divide
-            the heights of the maps, which are a half, a quarter and an eighth of the bands.
+        scale: factor for the number of maps; the paper has 1, 1.5, 2, 3, 6 and 8.
+        sub_bands: how many parts of the frequency axis are normalised separately; this must divide the heights of the
+            maps, which are a half, a quarter and an eighth of the bands.
         dropout: share of the maps of g that is dropped in training.
 
     Raises:
-        UsageError: the heights cannot be cut into so many sub-bands.
+        UsageError: the heights cannot be cut into this number of sub-bands.
     """
     channels, bands, _ = folded("BC-ResNet", input, classes, ndim=2)
     unit = int(8 * scale)

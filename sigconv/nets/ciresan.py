@@ -19,11 +19,11 @@ LAYERS = "20C4-MP2-40C5-MP3-150N"
 def ciresan(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.Sequential:
     """A column: 1x29x29-20C4-MP2-40C5-MP3-150N-10N with scaled tanh, (batch, \\*input) -> logits (batch, classes).
 
-    With one channel and ten classes there are 76,040 parameters and 1,908,740 connections: each map sees all maps
-    before. Smaller pictures get a border of zeros that makes them 29x29.
+    With one channel and ten classes there are 76,040 parameters and 1,908,740 connections: each map sees all maps of
+    the layer before. Smaller pictures get a border of zeros that makes them 29x29.
 
     Raises:
-        UsageError: the input is no picture, or larger than 29x29.
+        UsageError: the input is not a picture, or larger than 29x29.
     """
     channels, *size = shape = parse_input(input)
     if len(size) != 2 or max(size) > SIZE:

@@ -47,17 +47,17 @@ def dainet(
     """A network on raw samples, (batch, \\*input) -> logits (batch, classes), for signals of any length.
 
     A convolution with long filters; then up to four stages of convolutions of size 3, each with twice the maps of the
-    one before; the global mean of each map. Behind the first layer and the first three stages the maximum of every 4
-    places is taken: 32,000 samples become 8,000, 2,000, 500, 125 and 32 places. With 10 classes there are 220,682
-    (M3), 558,090 (M5), 1,784,202 (M11), 3,679,882 (M18) and 4,070,890 (M34-res) weights, the paper's 0.2, 0.5, 1.8,
-    3.7 and 4 million. In M34-res a block that doubles the maps has a convolution of size 1 around it, which the paper
-    does not mention; without these it has 3,972,778.
+    one before; the global mean of each map. After the first layer and the first three stages comes max pooling over 4
+    places: 32,000 samples become 8,000, 2,000, 500, 125 and 32 places. With 10 classes there are 220,682 (M3), 558,090
+    (M5), 1,784,202 (M11), 3,679,882 (M18) and 4,070,890 (M34-res) weights, the paper's 0.2, 0.5, 1.8, 3.7 and 4
+    million. In M34-res a block that doubles the maps has a convolution of size 1 as its shortcut, which the paper does
+    not mention; without these it has 3,972,778.
 
     Args:
         variant: "M3", "M5", "M11", "M18" or "M34-res".
-        width: maps of the first layer, where they are not to be the paper's; the stages keep their proportions.
+        width: maps of the first layer, if not the paper's; the stages keep their proportions.
         kernel_size, stride: of the first layer, in samples. The paper's are for 8 kHz: filters of 10 ms, every 0.5 ms.
-        padding: of convolutions and pooling; "same", "causal", or "valid", which takes more samples.
+        padding: of convolutions and pooling; "same", "causal", or "valid", which needs more samples.
     """
     channels, *_ = folded("a network on raw samples", input, classes, ndim=1)
     plan = named("variant", variant, VARIANTS)

@@ -39,7 +39,7 @@ def googlenet(
     The paper's auxiliary classifiers, which only help in training, are left out: batch normalisation does that.
 
     Args:
-        width: multiplies the number of all maps.
+        width: factor for all numbers of maps.
         wide_kernel: of the third branch of each module; 5 in the paper, 3 in torchvision, whose weights need it.
         dropout: share of the last maps' means that is dropped in training.
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.

@@ -18,11 +18,11 @@ from sigconv.window import Sizes
 
 SIZE, MAPS, KERNEL = 16, 12, 5
 TABLE = ((0, 1, 2, 3, 4, 5, 6, 7), (4, 5, 6, 7, 8, 9, 10, 11), (0, 1, 2, 3, 8, 9, 10, 11))
-"""Which eight maps of H1 each third of the maps of H2 sees. The paper does not tell; these are two thirds in turn."""
+"""Which eight maps of H1 each third of the maps of H2 sees. The paper does not say; here each leaves out one third."""
 
 
 class PlaceBias(nn.Module):
-    """A bias for each unit, shared by none: (batch, \\*shape) -> the same shape."""
+    """A separate bias for each unit: (batch, \\*shape) -> the same shape."""
 
     def __init__(self, shape: Sizes) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class PlaceBias(nn.Module):
 
 
 class ByTable(nn.Module):
-    """A convolution each of whose maps sees some of the maps before, by ``table``, (out_channels, maps seen).
+    """A convolution each of whose maps sees some of the previous maps, by ``table``, (out_channels, maps seen).
 
-    (batch, channels, \\*size) -> (batch, out_channels, \\*size). What is seen is laid side by side, and the convolution
-    has a group for each map.
+    (batch, channels, \\*size) -> (batch, out_channels, \\*size). The maps seen are concatenated, and the convolution
+    has a group for each output map.
     """
 
     seen: Tensor
@@ -52,7 +52,7 @@ class ByTable(nn.Module):
 
 
 class Resize(nn.Module):
-    """Pictures in another size, (batch, channels, \\*size) -> (batch, channels, side, side): interpolated, smoothed."""
+    """Pictures resized, (batch, channels, \\*size) -> (batch, channels, side, side): bilinear, with antialiasing."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
@@ -70,15 +70,15 @@ def lecun1989(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.S
 
     With one channel and ten classes there are 9,760 parameters.
 
-    H1: 12 maps of 8x8 units, kernel 5, stride 2. H2: 12 maps of 4x4, kernel 5, stride 2, each of which sees 8 of those
-    before. Both have a bias for each unit: weights are shared, thresholds are not. H3: 30 units. All are squashed by
-    1.7159 tanh(2x/3). Weights are drawn uniformly within 2.4 / (number of inputs), as in the paper.
+    H1: 12 maps of 8x8 units, kernel 5, stride 2. H2: 12 maps of 4x4, kernel 5, stride 2, each of which sees 8 of H1's.
+    Both have a bias for each unit: weights are shared, biases are not. H3: 30 units. All apply 1.7159 tanh(2x/3).
+    Weights are drawn uniformly within 2.4 / (number of inputs), as in the paper.
 
-    Pictures of another size than the paper's 16x16 are resized first. Beyond their border is zero, here; in the paper
-    it is -1, its background. The last layer gives logits, for cross entropy; the paper has tanh and squared error.
+    Pictures of another size than the paper's 16x16 are resized first. Convolutions pad with zeros here, and in the
+    paper with -1, its background. The last layer gives logits, for cross entropy; the paper has tanh and squared error.
 
     Raises:
-        UsageError: the input is no picture.
+        UsageError: the input is not a picture.
     """
     channels, *size = shape = parse_input(input)
     if len(size) != 2:

@@ -22,7 +22,7 @@ def lenet5(
     The picture gets a border of two zeros, which makes MNIST's 28x28 the paper's 32x32. With 10 classes there are
     61,706 parameters and 423,038 connections. The paper has 60,000 and 340,908, because there
 
-    - C3 connects each of its maps to 3, 4 or 6 of the 6 maps before, by a table (1,516 weights, here 2,416);
+    - C3 connects each of its maps to 3, 4 or 6 of the 6 previous maps, by a table (1,516 weights, here 2,416);
     - S2 and S4 scale each map by a trainable weight, add a bias and squash (12 and 32 weights, here none);
     - the output is 10 radial basis functions with fixed centres, drawn as 7x12 bitmaps (no trainable weights, here
       850 in 10 linear neurons, for cross entropy).

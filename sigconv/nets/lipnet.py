@@ -17,7 +17,7 @@ from sigconv.window import padding_of
 # maps in units of the width, and kernel
 LAYERS = ((1, (3, 5, 5)), (2, (3, 5, 5)), (3, (3, 3, 3)))
 STRIDE = (1, 2, 2)  # of the first layer
-POOL = (1, 2, 2)  # behind each
+POOL = (1, 2, 2)  # after each
 
 
 class FrameGRU(nn.GRU):
@@ -46,21 +46,21 @@ def lipnet(
 ) -> nn.Sequential:
     """LipNet, (batch, \\*input) -> logits (batch, classes); with ``sequence`` (batch, classes, frames).
 
-    Three convolutions over time and space, each with ReLU and maximum pooling over space, and two layers of gated
-    recurrent units, for videos of any number of frames. With the paper's 3x75x50x100 and 28 classes, letters, space
-    and CTC's blank, there are 4,574,460 weights.
+    Three convolutions over time and space, each with ReLU and max pooling over space, and two layers of gated recurrent
+    units, for videos of any number of frames. With the paper's 3x75x50x100 and 28 classes, letters, space and CTC's
+    blank, there are 4,574,460 weights.
 
     Args:
         input: (channels, frames, height, width).
-        sequence: whether each frame has scores of its own, as in the paper, for CTC.
+        sequence: whether each frame has its own scores, as in the paper, for CTC.
         causal: whether no frame sees a later one: convolutions look back only, and recurrence has one direction.
         width: maps of the first convolution; the others have twice and three times as many.
         hidden: recurrent units of each direction.
         norm: of each convolution; none in the paper, "batch" learns faster.
-        dropout: share of the maps that is dropped in training, behind each convolution.
+        dropout: share of the maps that is dropped in training, after each convolution.
 
     Raises:
-        UsageError: the input is no video, or too small to be pooled three times.
+        UsageError: the input is not a video, or too small to be pooled three times.
     """
     channels, _, *size = shape = folded("LipNet", input, classes, ndim=3)
     size = [-(-n // 2) // 2 ** len(LAYERS) for n in size]

@@ -31,18 +31,18 @@ def lipresnet(
 ) -> nn.Sequential:
     """ResNet-18 and MS-TCN, (batch, \\*input) -> logits (batch, classes); with ``sequence`` (batch, classes, frames).
 
-    A convolution over time and space with maximum pooling over space; for each frame by itself the stages of a residual
+    A convolution over time and space with max pooling over space; on each frame separately, the stages of a residual
     network and the mean over the picture; a temporal convolutional network (:func:`sigconv.blocks.tcn`); for videos of
     any size and number of frames. ``network.trunk.module`` has the names of torchvision's resnet18, whose weights load
     into its layer1 to layer4.
 
-    With 500 words there are 34,583,476 weights. The authors' program uses 36,374,516, 36.4 million: there a convolution
-    of size 1 leads around the last three levels too (1,771,776 weights), where nothing changes the shape; convolutions
-    over time have biases that normalisation undoes (6,144); and PReLU has a weight for each map (13,120).
+    With 500 words there are 34,583,476 weights. The authors' program uses 36,374,516, 36.4 million: there the last
+    three levels too have a shortcut with a convolution of size 1 (1,771,776 weights), though nothing changes the shape;
+    convolutions over time have biases that normalisation cancels (6,144); and PReLU has a weight for each map (13,120).
 
     Args:
         input: (channels, frames, height, width); the paper's is 1x29x88x88.
-        sequence: whether each frame has scores of its own, for CTC.
+        sequence: whether each frame has its own scores, for CTC.
         causal: whether no frame sees a later one.
         blocks: how many residual blocks there are in each stage; (2, 2, 2, 2) is ResNet-18.
         width: maps of the first convolution and the first stage.
@@ -50,7 +50,7 @@ def lipresnet(
         tcn_width: maps of the temporal network; 12 times the width if None, which is the paper's 768.
 
     Raises:
-        UsageError: the input is no video; a stage has no block; the maps cannot be shared out among the kernel sizes.
+        UsageError: the input is not a video; a stage has no block; the maps cannot be divided among the kernel sizes.
     """
     channels, *_ = folded("the lipreading ResNet", input, classes, ndim=3)
     front = ConvBlock(

@@ -12,7 +12,7 @@ from sigconv.errors import UsageError
 from sigconv.nets.shapes import folded
 from sigconv.window import Padding
 
-OUTER = 128  # maps of the layers before and behind the blocks
+OUTER = 128  # maps of the layers before and after the blocks
 
 
 def matchboxnet(
@@ -33,7 +33,7 @@ def matchboxnet(
     Args:
         blocks, repeats, width: B, R and C.
         padding: over time; "same", or "causal", which never looks ahead.
-        dropout: share of the maps' places that is dropped in training, behind each separable convolution.
+        dropout: share of the maps' places that is dropped in training, after each separable convolution.
     """
     bands, *_ = folded("MatchboxNet", input, classes, ndim=1)
     for name, number in (("blocks", blocks), ("repeats", repeats)):
@@ -57,7 +57,7 @@ def matchboxnet(
 
 
 def _block(inputs: int, outputs: int, kernel: int, repeats: int, padding: Padding, dropout: float) -> nn.Sequential:
-    """``repeats`` separable convolutions, around which a convolution of size 1 leads the signal."""
+    """``repeats`` separable convolutions with a convolution of size 1 as the shortcut around them."""
     received = [inputs, *[outputs] * (repeats - 1)]
     *hidden, last = (
         separable(maps, outputs, (kernel,), padding=padding, activation="relu" if i < repeats - 1 else None)

@@ -1,9 +1,9 @@
 """The neocognitron: Fukushima, "Neocognitron: a self-organizing neural network model for a mechanism of pattern
 recognition unaffected by shift in position", Biological Cybernetics 36, 1980 (in Japanese 1979).
 
-For any number of axes. Convolution, shared weights and pooling are here, and backpropagation is not: cells learn by
-winning. Cells are choosier when they learn than when they recognise, as in Fukushima, "Neocognitron for handwritten
-digit recognition", Neurocomputing 51, 2003; without that the activity of later stages dies out.
+For any number of axes. Convolution, shared weights and pooling are already there, backpropagation is not: cells learn
+by competition. Cells are more selective when they learn than when they recognise, as in Fukushima, "Neocognitron for
+handwritten digit recognition", Neurocomputing 51, 2003; without that the activity of later stages dies out.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from sigconv.errors import UsageError
 from sigconv.nets.shapes import folded
 
 SATURATION = 0.5
-"""Alpha of the paper: a C-cell is half as active as it can be where its S-cells give this."""
+"""Alpha of the paper: a C-cell is half as active as it can be where its input from S-cells, c, has this value."""
 
 
 class SCells(nn.Module):
-    """Planes of cells that find a feature, each plane its own: (batch, maps, \\*size) -> (batch, planes, \\*size).
+    """Planes of cells that detect a feature, each plane its own: (batch, maps, \\*size) -> (batch, planes, \\*size).
 
-    With e the sum of what a cell sees, weighed by its excitatory weights, v the root of the mean square of what it sees
-    (near its middle more than at its edge), and b its inhibitory weight, it gives
+    With e the sum of a cell's input, weighted by its excitatory weights, v the root mean square of that input (weighted
+    more in the middle than at the edge), and b its inhibitory weight, its output is
 
         u = r relu((1 + e) / (1 + 2r / (1 + r) b v) - 1)
 
-    Behind enough reinforcement that is relu((1 + r) s - r), s the cosine between what is seen and what was learned.
+    After enough reinforcement that is relu((1 + r) s - r), with s the cosine between what is seen and what was learned.
 
     Args:
         selectivity: r. A cell is silent where s is less than r / (1 + r).
@@ -58,7 +58,7 @@ class SCells(nn.Module):
         kernel = (kernel_size,) * ndim
         near = bell(kernel_size, ndim) / maps
         self.register_buffer("near", near.expand(1, maps, *kernel).clone(), persistent=False)
-        # So weak that a cell which has learned wins wherever it answers at all.
+        # So weak that a cell which has learned wins wherever it responds at all.
         self.register_buffer("excitatory", 1e-3 * torch.rand(planes, maps, *kernel) * near)
         self.register_buffer("inhibitory", torch.zeros(planes))
 
@@ -76,7 +76,7 @@ class SCells(nn.Module):
 
     @torch.no_grad()
     def learn(self, u: Tensor) -> None:
-        """One signal after the other, let the winners learn what they see.
+        """Let the winners learn what they see, one signal after the other.
 
         The most active cell of each column (of all planes, at neighbouring places) is a candidate; in each plane the
         most active candidate wins, and all cells of the plane become what it becomes.
@@ -107,7 +107,7 @@ class SCells(nn.Module):
         return torch.arange(len(self.inhibitory), device=self.inhibitory.device).reshape(1, -1, *[1] * ndim)
 
     def _seen(self, signal: Tensor, place: tuple[int, ...]) -> Tensor:
-        """What a cell sees of a signal (1, maps, \\*size), (maps, \\*kernel); zeros beyond its border."""
+        """What a cell sees, (maps, \\*kernel), of a signal (1, maps, \\*size); zeros beyond its border."""
         kernel = self.near.shape[2:]
         pads = [side for k in reversed(kernel) for side in ((k - 1) // 2, k // 2)]
         padded = nn.functional.pad(signal[0], pads)
@@ -115,14 +115,14 @@ class SCells(nn.Module):
 
 
 class CCells(nn.Module):
-    """Cells that answer to the feature of their plane anywhere near: (batch, planes, \\*size) -> the same, thinned.
+    """Cells that respond to their plane's feature anywhere nearby: (batch, planes, \\*size) -> the same, subsampled.
 
-    With s the sum of a plane's S-cells around, those near more than those far, and m the mean of that over all planes,
+    With s the sum of a plane's S-cells around, near ones weighted more than far ones, and m its mean over all planes,
 
         u = c / (alpha + c)  with  c = relu((1 + s) / (1 + m) - 1)
 
     Args:
-        stride: only every so many cells along each axis are there.
+        stride: the distance between cells along each axis.
     """
 
     def __init__(self, planes: int, kernel_size: int, stride: int, *, ndim: int) -> None:
@@ -142,9 +142,9 @@ class CCells(nn.Module):
 class Neocognitron(nn.Module):
     """Stages of S-cells and C-cells, read out by a linear classifier: (batch, \\*input) -> logits (batch, classes).
 
-    In training the stages learn first, without a teacher and one after another, each from the first ``lessons`` signals
-    that it is shown; then they stay as they are. Only the classifier behind them is trained by gradient; its inputs are
-    normalised, each by itself. Negative numbers count as zero: cells have no less than no activity.
+    In training the stages learn first, unsupervised and one after another, each from the first ``lessons`` signals that
+    it is shown; then they stay as they are. Only the classifier after them is trained by gradient; each of its inputs
+    is normalised separately. Negative numbers count as zero: activity cannot be negative.
 
     Args:
         planes: of each stage.

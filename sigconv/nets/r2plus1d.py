@@ -20,10 +20,10 @@ KERNEL = (3, 3, 3)
 
 
 class FactorisedBlock(nn.Module):
-    """Two (2+1)-D convolutions of size 3 around which the signal is led.
+    """Two (2+1)-D convolutions of size 3 with a residual connection around them.
 
     (batch, in_channels, time, height, width) -> (batch, ``width``, time, height, width); the first has the stride. As
-    in the authors' program both have as many maps in the middle as make the first one's weights those of 3-D.
+    in the authors' program, both have as many middle maps as give the first one the number of weights of a 3-D one.
     """
 
     def __init__(self, in_channels: int, width: int, stride: PerAxis = 1, *, causal: bool = False) -> None:
@@ -58,19 +58,19 @@ def r2plus1d(
 
     Args:
         input: (channels, frames, height, width).
-        sequence: whether each frame has scores of its own, for CTC.
+        sequence: whether each frame has its own scores, for CTC.
         causal: whether no frame sees a later one.
         blocks: how many residual blocks there are in each stage.
         width: maps of the first stage; each stage doubles them.
         stride: of each stage but the first. The paper's is 2, which halves the frames as well.
 
     Raises:
-        UsageError: the input is no video; a stage has no block; scores of each frame, but a stride over time.
+        UsageError: the input is not a video; a stage has no block; ``sequence`` with a stride over time.
     """
     channels, *_ = folded("R(2+1)D", input, classes, ndim=3)
     if sequence and per_axis(stride, 3, 1, "stride", "R(2+1)D")[0] > 1:
         raise UsageError(f"R(2+1)D: sequence wants scores of each frame, but stride is {stride}; let it begin with 1")
-    middle = max(1, 45 * width // 64)  # the program's, fewer than would equal the weights of 3-D
+    middle = max(1, 45 * width // 64)  # the program's; fewer than match the weights of 3-D
     stem = factorised(
         channels, width, (3, 7, 7), stride=(1, 2, 2), padding=padding_of("same", 3, causal=causal), middle=middle
     )

@@ -17,7 +17,7 @@ from sigconv.window import PerAxis, Sizes
 
 
 class Variant(NamedTuple):
-    """Convolutions behind the first, average pooling over (bands, frames), and whether the convolutions are dilated."""
+    """Convolutions after the first, average pooling over (bands, frames), and whether the convolutions are dilated."""
 
     convolutions: int
     pool: Sizes | None
@@ -35,9 +35,9 @@ class SpeechResNet(nn.Module):
     """res8, res15 or res26, (batch, \\*input) -> logits (batch, classes), for spectrograms of any size.
 
     All convolutions are 3x3, without bias, and followed by ReLU and then batch normalisation, which has no weights.
-    Around each two of them the sum so far is led, before it is normalised. The dilation of res15 doubles with every
-    third convolution, up to 16; it sees 125x125 places. With 12 classes there are 110,307 (res8), 237,882 (res15) and
-    438,357 (res26) weights, and with 19 maps, the paper's narrow networks, 19,905, 42,648 and 78,387.
+    Each pair of them has a residual connection for the sum so far, before normalisation. The dilation of res15 doubles
+    with every third convolution, up to 16; it sees 125x125 places. With 12 classes there are 110,307 (res8), 237,882
+    (res15) and 438,357 (res26) weights, and with 19 maps, the paper's narrow networks, 19,905, 42,648 and 78,387.
 
     Args:
         input: (channels, bands, frames); the paper's is 1x40x101, MFCC.

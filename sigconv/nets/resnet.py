@@ -19,11 +19,11 @@ from sigconv.window import PerAxis
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions of size 3 around which the signal is led: (batch, in_channels, *size) -> (batch, width, *size).
+    """Two convolutions of size 3 and a shortcut around them: (batch, in_channels, *size) -> (batch, width, *size).
 
-    The first has the stride. Where that or the width changes the shape, the signal goes through a convolution of size
-    1 (the paper's option B). With ``squeeze``, maps are weighed before the sum, by a :class:`SqueezeExcitation` with a
-    neuron for so many maps.
+    The first has the stride. Where that or the width changes the shape, the shortcut is a convolution of size 1 (the
+    paper's option B). With ``squeeze``, maps are weighted before the sum, by a :class:`SqueezeExcitation` with a neuron
+    for every ``squeeze`` maps.
     """
 
     expansion: ClassVar[int] = 1
@@ -79,9 +79,9 @@ class Bottleneck(nn.Module):
 
 
 class PreActivation(nn.Module):
-    """:class:`BasicBlock` with normalisation and ReLU before each convolution, and nothing behind the sum.
+    """:class:`BasicBlock` with normalisation and ReLU before each convolution, and nothing after the sum.
 
-    So the signal goes through the whole network unchanged, but for what blocks add. He et al., ECCV 2016, figure 4e.
+    So the signal goes through the whole network unchanged, except for what blocks add. He et al., ECCV 2016, figure 4e.
     """
 
     expansion: ClassVar[int] = 1
@@ -126,10 +126,10 @@ class ResNet(nn.Module):
         width: maps of the first stage.
         block: "basic", "bottleneck" or "preactivation": :class:`BasicBlock`, :class:`Bottleneck`,
             :class:`PreActivation`.
-        squeeze: how many maps there are for a neuron of the :class:`sigconv.blocks.SqueezeExcitation` in each block, 16
-            in its paper; none if None.
-        small: for small signals such as spectrograms: the stem is one convolution of size 3, in place of size 7 with
-            a stride and maximum pooling.
+        squeeze: how many maps there are per neuron of the :class:`sigconv.blocks.SqueezeExcitation` in each block, 16
+            in its paper; no such module if None.
+        small: for small signals such as spectrograms: the stem is one convolution of size 3, instead of size 7 with a
+            stride and max pooling.
         stride: of the stem, its pooling and each stage but the first; one number, or one for each axis: (1, 2, 2)
             keeps all frames of a video.
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.
@@ -185,7 +185,7 @@ def stages(
     """layer1, layer2, ... of residual blocks, for ``width`` maps, and the number of maps that the last one gives.
 
     Args:
-        block: from the number of maps before, the width and the stride to a block, which gives ``expansion`` * width.
+        block: makes a block with ``expansion`` * width output maps from its number of input maps, width and stride.
         blocks: how many there are in each stage. Each stage but the first doubles the width and has the stride.
 
     Raises:

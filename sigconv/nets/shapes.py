@@ -1,4 +1,4 @@
-"""What every network's factory asks of its input and classes."""
+"""What every network's factory requires of its input and classes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sigconv.window import Sizes
 
 
 def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | None) -> Sizes:
-    """(channels, \\*size) with ``ndim`` axes, all if None, those before them folded into the channels.
+    """(channels, \\*size) with ``ndim`` axes, all if None; those before them are folded into the channels.
 
-    Raises UsageError where the input has fewer axes, or there is no class.
+    Raises UsageError if the input has fewer axes, or if there is no class.
     """
     shape = parse_input(input)
     axes = len(shape) - 1 if ndim is None else ndim

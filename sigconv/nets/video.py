@@ -1,4 +1,4 @@
-"""How networks on videos end."""
+"""The last layer of networks on videos."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class Head(nn.Linear):
-    """Scores from features over time: (batch, features, time) -> (batch, classes), those of the mean over time.
+    """Scores from features over time: (batch, features, time) -> (batch, classes), for their mean over time.
 
-    With ``sequence`` each frame has its own: (batch, classes, time). Parameters are the same for both.
+    With ``sequence`` each frame has its own scores: (batch, classes, time). Parameters are the same for both.
     """
 
     def __init__(self, features: int, classes: int, sequence: bool = False) -> None:

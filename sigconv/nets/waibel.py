@@ -16,8 +16,8 @@ from sigconv.window import Padding
 class Evidence(nn.Module):
     """Each class' evidence over time, (batch, classes, frames) -> logits (batch, classes).
 
-    A weight, the same for all frames, times the mean over them, plus a bias. The weight starts at the paper's 9
-    frames, which makes the mean their sum; as a mean it serves recordings of any length.
+    A weight, the same for all frames, times the mean over them, plus a bias. The weight starts at 9, the paper's number
+    of frames, which turns the mean into their sum; a mean suits recordings of any length.
     """
 
     def __init__(self, classes: int) -> None:
@@ -38,10 +38,10 @@ def waibel(
 ) -> nn.Sequential:
     """Waibel's time-delay network, (batch, \\*input) -> logits (batch, classes); any number of bands and frames.
 
-    8 hidden units see 3 frames of all bands; a unit for each class sees 5 frames of these, so 7 of the input; its
+    8 hidden units see 3 frames of all bands; a unit for each class sees 5 frames of these, hence 7 of the input; its
     activity is summed over time. With the paper's 16 bands, 15 frames (of 10 ms) and /b/, /d/, /g/ there are 13 frames
     of hidden units and 9 of class units, 6,233 connections, and 521 weights: 392, 123, and 6 of the output. There the
-    paper has fixed equal weights and a sigmoid; here they are trained, and cross entropy wants no sigmoid. The paper's
+    paper has fixed equal weights and a sigmoid; here they are trained, and cross entropy needs no sigmoid. The paper's
     input lies between -1 and 1.
 
     Args:

@@ -25,7 +25,7 @@ def xvector(
     """The x-vector network, (batch, \\*input) -> logits (batch, classes), for signals of any length.
 
     Five layers over frames, the last of which sees 15 frames; mean and standard deviation of its maps over time; two
-    layers of neurons. Batch normalisation stands before ReLU here and behind it in the paper.
+    layers of neurons. Batch normalisation comes before ReLU here and after it in the paper.
 
     Args:
         width: maps of the first four layers, and neurons; 512 in the paper.

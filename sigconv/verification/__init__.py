@@ -1,4 +1,4 @@
-"""Proofs that a backward pass is right: of every operation here, and of anybody's own layer."""
+"""Proofs that a backward pass is right: for every operation here, and for a user's own layer."""
 
 from sigconv.verification.own import verify
 from sigconv.verification.report import Row, Verification

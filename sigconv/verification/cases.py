@@ -1,4 +1,4 @@
-"""What is verified: every operation in many geometries, beside torch's operator that it must equal."""
+"""What is verified: every operation in many geometries, with the torch operator that it must equal."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sigconv.window import Window
 
 BATCH, CHANNELS = 2, 2
 MANY = 17
-"""Channels that make one vector, and one more: kernels that take many at a time need them."""
+"""Channels that fill one vector, plus one: for kernels that take many at a time."""
 RANKS = (1, 2, 3)
 SIZE = (5, 4, 3)
-"""Small, and odd and even, so that strides leave samples over; the first entries are taken for fewer axes."""
+"""Small, and both odd and even, so that strides leave samples over; with fewer axes the first entries are used."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Case:
     """``function`` must equal ``torch_function``, both of tensors of ``shapes``.
 
     ``linear_in`` are the groups of operands in which the function is linear (for max pooling: homogeneous), and
-    ``divisor`` a multiple of all that it divides by. A function that is not ``polynomial`` piece by piece is exact on
-    no numbers, and its differences need small steps. ``beside`` is added to the operands' whole numbers where it has
-    a kink there. One that picks ``winners_of_sums`` is compared to torch where these are exact: rounded in another
-    way, sums that are nearly equal have other winners, rightly.
+    ``divisor`` is a multiple of all that it divides by. A function that is not piecewise ``polynomial`` is never exact,
+    and its differences need small steps. ``beside`` is added to the operands' whole numbers where the function has a
+    kink at these. One that picks ``winners_of_sums`` is compared to torch on inputs whose sums are exact: with other
+    rounding, nearly equal sums may rightly have other winners.
     """
 
     name: str
@@ -198,7 +198,7 @@ def _rectified_cases(normalised: bool) -> Iterator[Case]:
 
 
 def _normalised_cases(rectified: bool) -> Iterator[Case]:
-    """Behind ReLU: without it, what is normalised cancels in sums of it, and there is nothing to compare errors to."""
+    """Followed by ReLU: without it, sums of the normalised signal cancel, leaving no scale to compare errors to."""
     size = (4, 3, 3)
     for ndim in RANKS:
         for bands in (1, 2):
@@ -247,7 +247,7 @@ def _pool_case(
 ) -> Case:
     with_options = torch_function if torch_function.__name__ == "padded" else partial(torch_function, **options)
     shape = (*batch, *SIZE[:ndim])
-    divisor = 1080 if "avg" in function.__name__ else 1  # windows hold products of 1, 2, 3 and, adaptive ones, 5
+    divisor = 1080 if "avg" in function.__name__ else 1  # windows hold products of 1, 2, 3 and (adaptive) 5
     name = f"{_name(ndim, options)}, {batch[1]} channels"
     return Case(name, partial(function, ndim=ndim, **options), with_options, (shape,), ((0,),), divisor)
 

@@ -15,21 +15,21 @@ from sigconv.errors import first_line
 from sigconv.verification.forms import Function, cotangent, dot, largest, output_and_gradients
 
 ROUNDING = 64
-"""Times the last place: what an output may be off by, of which a difference is taken."""
+"""By how many units in the last place an output may be off whose difference is taken."""
 
 TINY = 1e-6
-"""As a share of the largest: gradients under that may be nothing but rounding, of what is zero."""
+"""Gradients below this share of the largest may be nothing but the rounding of a zero."""
 
 LOST = 1e-3
-"""As a share of a gradient: where rounding may make more of a difference than that, it tells nothing. Gradients may
-well be as small beside the largest: normalisation takes out again what scales its input, but for a little."""
+"""Where rounding may exceed this share of a gradient, a difference says nothing about it. Gradients may legitimately be
+this small relative to the largest: normalisation cancels almost all of what scales its input."""
 
 MANY_NUMBERS = 500
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """By how much a derivative may differ from its difference, and from that of another call, as gradcheck has it."""
+    """gradcheck's tolerances: how much a derivative may differ from its difference, and from that of another call."""
 
     atol: float
     rtol: float
@@ -39,11 +39,11 @@ class Allowed:
     def of(cls, x: Tensor, gradient: Tensor, y: Tensor, step: float, bound: float) -> Allowed:
         rounding = _rounding(y, step)
         atol = bound * largest(gradient) + rounding * largest(y)
-        # What torch and cuDNN sum up in float64 differs from one call to the next.
+        # The order of torch's and cuDNN's float64 sums differs from one call to the next.
         return cls(atol, bound + rounding * largest(x), atol if y.is_cuda else 0.0)
 
     def share(self, error: float, of: float) -> float:
-        """How much of what is allowed beside a number ``of`` this size an error is."""
+        """The error as a share of what is allowed for a number ``of`` this size."""
         most = self.atol + self.rtol * abs(of)
         return error / most if most else (math.inf if error else 0.0)
 
@@ -53,10 +53,10 @@ def difference_errors(
 ) -> dict[str, float]:
     """How far the first derivatives are from central differences, as a share of what is allowed, times the bound.
 
-    Of the derivatives by each input, of these names, the bound is a share of the largest of them, and not of those by
-    others, beside which they may be small; with what rounding of inputs and output makes of a difference. The number
-    is that along one random direction; gradcheck tries every coordinate, or random directions where they are many.
-    Where it objects, the number is that of the worst coordinate, which is named.
+    What is allowed is, for each of the named inputs, the bound times its own largest derivative, since those of others
+    may be much larger, plus the effect of rounding inputs and output. The result is the error along one random
+    direction; gradcheck tries every coordinate, or random directions where there are many. Where it objects, the result
+    is that of the worst coordinate, which is named.
     """
     leaves = [x.detach().clone() for x in inputs]
     y, *gradients = output_and_gradients(function, leaves)
@@ -74,13 +74,13 @@ def difference_errors(
         if not agreed and not many:
             share, where = _worst_coordinate(along, x, y, step, allowed)
         if not (agreed or share > 1):
-            share = math.inf  # what gradcheck objects to is none of the numbers looked at
+            share = math.inf  # gradcheck objects to something not measured here
         found[f"by {name}{where}"] = bound * share
     return found
 
 
 def second_derivatives_agree(function: Function, inputs: Sequence[Tensor], step: float, bound: float) -> bool:
-    """Whether second derivatives are what finite differences of the first are, by gradgradcheck."""
+    """Whether second derivatives agree with finite differences of the first, by gradgradcheck."""
     leaves = [x.detach().clone() for x in inputs]
     y, *gradients = output_and_gradients(function, leaves)
     each = [Allowed.of(x, gradient, y, step, bound) for x, gradient in zip(leaves, gradients, strict=True)]
@@ -90,7 +90,7 @@ def second_derivatives_agree(function: Function, inputs: Sequence[Tensor], step:
 
 
 def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
-    """Why the backward pass itself cannot be differentiated, which some are not made for; None where it can be."""
+    """Why the backward pass itself cannot be differentiated, as some are not made to be; None if it can be."""
     varied = [x.detach().clone().requires_grad_() for x in inputs]
     y = function(*varied)
     g = cotangent(y).requires_grad_()
@@ -101,13 +101,13 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
         second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
     except RuntimeError as error:  # NotImplementedError is one
         return first_line(error)
-    seen = any(derivative is not None for derivative in second)  # by g there is one, if by nothing else
+    seen = any(derivative is not None for derivative in second)  # there is one by g, if by nothing else
     return None if seen else "autograd does not see it: NumPy, or once_differentiable"
 
 
 def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
-    """By which input the gradient is so small beside the output that differences tell nothing of it, and not beside
-    other gradients, too; None if there is none."""
+    """The input whose gradient is so small relative to the output that differences say nothing about it, though it is
+    not small relative to other gradients; None if there is none."""
     y, *gradients = output_and_gradients(function, inputs)
     rounding = _rounding(y, step) * largest(y)
     sizes = [largest(gradient) for gradient in gradients]
@@ -118,7 +118,7 @@ def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, 
 
 
 def _rounding(y: Tensor, step: float) -> float:
-    """What rounding may make of a difference, as a share of the largest number."""
+    """The largest effect of rounding on a difference, as a share of the largest number."""
     return ROUNDING * torch.finfo(y.dtype).eps / step
 
 
@@ -131,7 +131,7 @@ def _along_one_direction(
 
 
 def _worst_coordinate(along: Function, x: Tensor, y: Tensor, step: float, allowed: Allowed) -> tuple[float, str]:
-    """The share of what is allowed at the coordinate of x where it is the largest, and which that is."""
+    """The largest error over the coordinates of x, as a share of what is allowed, and where it is."""
     g = torch.randn_like(y)
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(along(leaf), leaf, g, materialize_grads=True)

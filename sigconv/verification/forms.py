@@ -1,4 +1,4 @@
-"""Outputs, gradients and sizes, which all proofs are made of."""
+"""Outputs, gradients and norms, which all proofs use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = Callable[..., Tensor]
 def output_and_gradients(
     function: Function, inputs: Sequence[Tensor], scale: int = 1, absolute: bool = False
 ) -> list[Tensor]:
-    """The output, and the gradient by each input of a fixed form of the output; zeros for what has no influence."""
+    """The output, and each input's gradient of a fixed linear form of the output; zeros for inputs of no influence."""
     leaves = [x.detach().clone().requires_grad_() for x in inputs]
     y = function(*leaves)
     g = cotangent(y) * scale
@@ -23,18 +23,18 @@ def output_and_gradients(
 
 
 def cotangent(y: Tensor) -> Tensor:
-    """-1, 0 and 1 in a fixed disorder, so that other implementations can be given the same."""
+    """-1, 0 and 1 in a fixed, irregular order, so that other implementations can be given the same."""
     places = torch.arange(y.numel(), device=y.device)
     return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
 
 
 def whole(shape: Sequence[int], device: torch.device) -> Tensor:
-    """-1, 0 and 1, whose sums are exact in every dtype."""
+    """Random -1, 0 and 1, whose sums are exact in every dtype."""
     return torch.randint(-1, 2, tuple(shape), device=device)
 
 
 def dot(a: Tensor, b: Tensor) -> float:
-    """In float64."""
+    """The dot product in float64."""
     return (a.double() * b.double()).sum().item()
 
 
@@ -44,7 +44,7 @@ def largest(x: Tensor) -> float:
 
 
 def largest_difference(a: Tensor, b: Tensor) -> float:
-    """Infinite where the shapes differ."""
+    """The largest absolute difference; infinite if the shapes differ."""
     if a.shape != b.shape:
         return math.inf
     return (a.double() - b.double()).abs().max().item() if a.numel() else 0.0

@@ -1,4 +1,4 @@
-"""Prove somebody's own layer or function."""
+"""Prove the backward pass of a user's own layer or function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sigconv.verification.forms import Function, largest, largest_difference
 from sigconv.verification.report import Row, Verification
 
 ANOTHER = 1e-6
-"""As a share of the largest number: two calls whose outputs differ by more are not of one function."""
+"""As a share of the largest number: if two calls' outputs differ by more, they are not a function of the inputs."""
 
 
 def verify(
@@ -31,35 +31,35 @@ def verify(
     step: float = 1e-6,
     tolerance: float = 1e-6,
 ) -> Verification:
-    """Prove the backward pass of somebody's own layer or function.
+    """Prove the backward pass of a user's own layer or function.
 
     >>> layer = sigconv.Conv2d(2, 3, 3)
     >>> assert sigconv.verify(layer, torch.randn(1, 2, 5, 5), oracle=torch.nn.Conv2d(2, 3, 3))
 
-    First derivatives are compared with finite differences, and second ones, where the backward pass can itself be
-    differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so, and is of the first alone.
+    First derivatives are compared with finite differences, and so are second ones where the backward pass can itself be
+    differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so and covers only the first.
 
     Args:
-        target: a module, whose parameters are proved too, or a function; of tensors, giving one tensor. One that
-            works in place may do so.
-        inputs: what it takes. Small ones: each number in them is varied. They and the parameters are used in float64;
-            the module itself is left as it is.
+        target: a module, whose parameters are proved too, or a function; it takes tensors and returns one tensor. It
+            may change its inputs in place.
+        inputs: its arguments. Keep them small: each number in them is varied. They and the parameters are used in
+            float64; the module itself is left as it is.
         oracle: another implementation with equal outputs and gradients; a module gets the target's parameters.
         step: of the finite differences, times the largest number of an input where that is above 1. Where the target
             is linear in each operand a step of 1 is exact.
         tolerance: the relative error that step and rounding explain.
 
     Raises:
-        UsageError: there is nothing to differentiate, or differences can tell nothing: the output is no tensor of
-            float64 that depends on the inputs, is not finite, or another at each call, or so large that its rounding
-            hides the derivatives; or the oracle is of another sort than the target.
+        UsageError: there is nothing to differentiate, or differences say nothing: the output is not a float64 tensor
+            that depends on the inputs, is not finite, differs at each call, or is so large that its rounding hides the
+            derivatives; or the oracle does not have the target's parameters.
     """
     name = _name(target)
     parameters = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
     varied = _varied(name, inputs, parameters)
     names, tensors = list(varied), list(varied.values())
     function = _as_function(target, inputs, list(parameters))
-    # Drawn are directions, the same at each call. What is drawn by the target itself is found by calling it twice.
+    # The seed fixes the random directions. Randomness in the target itself is found by calling it twice.
     with torch.enable_grad(), torch.random.fork_rng(_gpus(tensors)):
         torch.manual_seed(0)
         _check_output(name, function, tensors)
@@ -90,7 +90,7 @@ def _name(target: nn.Module | Callable[..., Tensor]) -> str:
 
 
 def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """In float64, what there is to differentiate by."""
+    """All floating-point inputs and parameters by name, in float64: what to differentiate by."""
     given: dict[str, Any] = {**{f"input {place}": x for place, x in enumerate(inputs)}, **parameters}
     for what, x in given.items():
         if not isinstance(x, Tensor):
@@ -107,7 +107,7 @@ def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor
 
 
 def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> None:
-    """Raises UsageError where differences of it would prove nothing."""
+    """Raise UsageError if differences of the function's output would prove nothing."""
     y, again = (function(*(x.clone().requires_grad_() for x in tensors)) for _ in range(2))
     if not isinstance(y, Tensor):
         cure = "prove one of its tensors at a time, as in lambda *x: layer(*x)[0]"
@@ -133,7 +133,7 @@ def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> N
 
 
 def _by_units(function: Function, tensors: Sequence[Tensor]) -> tuple[Function, list[Tensor]]:
-    """The function of inputs that are at most 1, and these: one step suits them all. Powers of two round nothing."""
+    """The function of inputs scaled to at most 1, and these: one step suits all. Powers of two cause no rounding."""
     scales = [2.0 ** max(0, math.ceil(math.log2(largest(x) or 1))) for x in tensors]
 
     def of_units(*units: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def _as_function(
     def function(*tensors: Tensor) -> Tensor:
         arguments = list(inputs)
         for place, x in zip(varied, tensors, strict=False):
-            arguments[place] = x.clone()  # that may be changed in place
+            arguments[place] = x.clone()  # it may be changed in place
         if module is None:
             return target(*arguments)
         named = dict(zip(parameters, tensors[len(varied) :], strict=True))

@@ -1,13 +1,13 @@
-"""The proofs. Each gives the worst error that it found, and the most that rounding explains.
+"""The proofs. Each gives the worst error that it found, and the largest error that rounding explains.
 
 exact        On inputs of -1, 0 and 1 every sum is exact in every dtype, so each kernel must give the reference's output
              and gradients bit for bit. (Averages divide: their errors are multiples of every divisor.)
-identity     <g, f(x)> = <gradient by x, x> wherever f is linear in x; for a convolution this is
+identity     <g, f(x)> = <gradient of x, x> wherever f is linear in x; for a convolution this is
              <g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>. Max pooling is linear once the winners
              are known. The error is relative to the same form of the absolute values, which bounds its rounding.
 differences  First and second derivatives against finite differences, by torch's gradcheck and gradgradcheck.
-autograd     Output and gradients against torch's own operators and their autograd, these computed in float64.
-winners      Ties, NaN and infinities are won by the same samples as in torch, and each output has just one winner.
+autograd     Output and gradients against those of torch's own operators and their autograd, computed in float64.
+winners      With ties, NaN and infinities the same samples win as in torch, and each output has exactly one winner.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from sigconv.verification.forms import (
 NAMES = ("exact", "identity", "differences", "autograd", "winners")
 
 STEP = 0.25
-"""Of the finite differences. The inputs are distinct whole numbers: within the step no winner changes, and along each
-direction every operation is a polynomial of degree two at most, whose central differences are exact."""
+"""The step of the finite differences. Inputs are distinct whole numbers: within the step no winner changes, and along
+each direction every operation is a polynomial of degree two at most, whose central differences are exact."""
 
 SMALL_STEP = 1e-5
-"""Of those of other functions, which are compared to six digits; the error that is shown is in proportion to that."""
+"""The step for other functions, which are compared to six digits; the error shown is scaled accordingly."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """``worst`` says in which case the worst error was found."""
+    """``worst`` names the case in which the worst error was found."""
 
     name: str
     error: float
@@ -58,7 +58,7 @@ class Proof:
 
 
 def worst_of(name: str, bound: float, errors: dict[str, float]) -> Proof | None:
-    """One proof of many cases, if there are any. NaN is worse than any number."""
+    """One proof from many cases, if there are any. NaN is worse than any number."""
     if not errors:
         return None
     worst = max(errors, key=lambda case: math.inf if math.isnan(errors[case]) else errors[case])
@@ -96,7 +96,7 @@ def autograd(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) ->
     for case in cases:
         draw = whole if case.winners_of_sums else torch.randn
         inputs = [draw(shape, device=device).to(dtype) for shape in case.shapes]
-        # The same sums of absolute values: what rounding is in proportion to, however much of a sum cancels.
+        # The same sums of absolute values: rounding is proportional to these, however much of a sum cancels.
         absolutes = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
         scales = [x.max().item() for x in absolutes]
         errors[case.name] = disagreement(case.function, case.torch_function, inputs, scales)
@@ -108,7 +108,7 @@ def disagreement(
 ) -> float:
     """The largest difference of outputs and gradients from the oracle's, which computes in float64.
 
-    Each relative to its scale; or else to the largest number of it, unless that is tiny beside those of others.
+    Each is relative to its scale or, without scales, to its own largest number, unless that is tiny compared to others.
     """
     found = output_and_gradients(function, inputs)
     expected = output_and_gradients(oracle, [x.double() for x in inputs])
@@ -134,7 +134,7 @@ def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
 
 
 def winners(kernel: str, dtype: torch.dtype, device: torch.device) -> Proof | None:
-    """The error is the number of outputs whose value, winner or share of the gradient is not torch's."""
+    """The error counts outputs whose value or winner is not torch's, plus the differences of the input's gradient."""
     special = torch.tensor([-1.0, 0.0, 1.0, math.nan, math.inf, -math.inf], device=device).to(dtype)
     chance = torch.tensor([3.0, 3.0, 3.0, 0.3, 0.3, 3.0], device=device)
     errors = {}

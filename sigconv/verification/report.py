@@ -13,7 +13,7 @@ from sigconv.verification.proofs import NAMES, Proof
 
 @dataclass(frozen=True)
 class Row:
-    """``notes`` say what the proofs leave open."""
+    """The proofs of one operation, kernel and dtype; ``notes`` say what they leave open."""
 
     operation: str
     kernel: str
@@ -27,14 +27,14 @@ class Row:
         return all(proof.holds for proof in self.proofs)
 
     def cells(self, names: list[str]) -> list[str]:
-        """The row's text: the worst error of each proof, or a dash where the proof says nothing here."""
+        """The row's text: the worst error of each proof, or a dash where the proof does not apply."""
         found = {proof.name: proof for proof in self.proofs}
         return [self.operation, self.kernel, self.dtype, self.device, *(_cell(found.get(name)) for name in names)]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """It is true, and ``holds``, where every proof does. Print it to see the worst error of each."""
+    """It is truthy, and ``holds``, if every proof does. Print it to see the worst error of each."""
 
     rows: tuple[Row, ...]
 

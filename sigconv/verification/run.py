@@ -17,9 +17,9 @@ def verify_all(
     dtypes: Sequence[torch.dtype] = check.DTYPES,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> Verification:
-    """Prove every operation with every kernel and dtype on ``device``; ``progress`` hears what comes next."""
+    """Prove every operation with every kernel and dtype on ``device``; ``progress`` is told what comes next."""
     rows = []
-    # float32 in full: a GPU's TF32 rounds operands to 10 bits, which is no error of the operation.
+    # float32 in full: a GPU's TF32 rounds operands to 10 bits, which is not an error of the operation.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for operation in CASES:
             for kernel, module in planner.KERNELS.items():
@@ -30,7 +30,7 @@ def verify_all(
 
 
 def _prove(operation: str, kernel: str, dtype: torch.dtype, device: torch.device) -> list[Row]:
-    """A row, unless the kernel has no part in the operation."""
+    """One row, or none if the kernel takes no part in the operation."""
     # Each row draws the same numbers, whatever was proved before it, and leaves the caller's generator as it was.
     with torch.random.fork_rng([device] if device.type == "cuda" else []), planner.use_kernel(kernel):
         torch.manual_seed(0)

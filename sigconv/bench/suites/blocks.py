@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max pooling in one, without and with batch normalisation, of the recipes' sizes."""
+"""Blocks of convolution, ReLU and max pooling, without and with batch normalisation, of the recipes' sizes."""
 
 from __future__ import annotations
 

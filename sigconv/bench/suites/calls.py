@@ -1,4 +1,4 @@
-"""Layers and blocks so small that the time is that of the calls."""
+"""Layers and blocks so small that call overhead dominates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single layers, of the sizes that speech and lipreading have."""
+"""Single layers, of the sizes used for speech and lipreading."""
 
 from __future__ import annotations
 

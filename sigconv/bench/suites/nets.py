@@ -1,7 +1,7 @@
 """Training steps of whole networks, small enough for a CPU.
 
-Dropout is none, so that all contestants compute the same. Inputs have as many axes as are convolved over, and windows
-are such as torch.nn pads by itself, so that its side does no more than its users would have it do.
+There is no dropout, so that all contestants compute the same. Inputs have as many axes as are convolved over, and
+windows are such that torch.nn pads by itself, so that its side does no more work than its users would have it do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIPS_CNN = "16C3x5x5/1x2x2-MP1x2x2-32C3-MP2-64C3-MP1x2x2-128C3-MP2x2x4-51N"  # c
 
 
 def _lipnet_front() -> nn.Module:
-    """LipNet's three convolutions, scored by the mean of each map in place of recurrence."""
+    """LipNet's three convolutions, with the mean of each map instead of recurrent layers."""
     net = lipnet("3x20x40x64", 51, width=16, dropout=0.0)
     convolutions = {name: net.get_submodule(name) for name in ("conv1", "conv2", "conv3")}
     return chain(**convolutions, pool=GlobalAvgPool(), output=nn.Linear(48, 51))

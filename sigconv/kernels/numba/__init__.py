@@ -1,8 +1,8 @@
-"""Loops that Numba compiles on the user's machine, for any number of axes: max pooling and the gradients behind it,
-normalisation and statistics, depthwise convolution.
+"""Loops that Numba compiles on the user's machine, for any number of axes.
 
-They work on channels-last signals, copy others, and give their results in the layout of the input. Nothing is compiled,
-nor Numba imported, before the first problem that is theirs.
+They compute max pooling, gradients of convolutions that are pooled, normalisation and statistics, and depthwise
+convolution. They work on channels-last signals, copy others, and give their results in the layout of the input. Nothing
+is compiled, nor Numba imported, before the first problem that they are chosen for.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """relu(scale x + shift): its maximum in each window, and the winner's place, or NO_WINNER where that is zero."""
+    """The maximum of relu(scale x + shift) in each window, and the winner's place, or NO_WINNER where it is zero."""
     return _max_pool(x, (scale.detach().numpy(), shift.detach().numpy()), geometry)
 
 
@@ -75,7 +75,7 @@ def _max_pool(x: Tensor, factors: tuple[np.ndarray, np.ndarray] | None, geometry
 def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
+    """The same for x normalised by its own statistics, and these: mean and (biased) variance, float64."""
     from sigconv.kernels.numba import normalised_pooling
 
     runtime.use_torchs_threads()
@@ -90,7 +90,7 @@ def normalised_max_pool(
 def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalised_max_pool` by x, weight and bias."""
+    """The gradients of :func:`normalised_max_pool` with respect to x, weight and bias."""
     from sigconv.kernels.numba import normalised_pooling
 
     runtime.use_torchs_threads()
@@ -102,7 +102,7 @@ def grad_normalised_max_pool(
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """Each error at the winner of its window."""
+    """Each gradient added at its window's winner."""
     from sigconv.kernels.numba import pooling
 
     runtime.use_torchs_threads()
@@ -112,7 +112,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """Of each channel, the sum of the errors g of windows that have a winner."""
+    """For each channel, the sum of the gradients g of windows that have a winner."""
     from sigconv.kernels.numba import pooling
 
     runtime.use_torchs_threads()
@@ -133,7 +133,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """scale x + shift, by factors (batch, channel)."""
+    """scale x + shift, with factors (batch, channel)."""
     from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
@@ -143,7 +143,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """x, normalised by bands, or ReLU of that; and mean and (biased) variance of each, float64."""
+    """x normalised by bands, then ReLU if ``rectified``; and mean and (biased) variance of each band, float64."""
     from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
@@ -159,7 +159,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bo
 def grad_normalise(
     x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalise` by x, weight and bias."""
+    """The gradients of :func:`normalise` with respect to x, weight and bias."""
     from sigconv.kernels.numba import statistics
 
     runtime.use_torchs_threads()
@@ -173,7 +173,7 @@ def grad_normalise(
 
 
 def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
-    """The lower bound of what is given: zero with ReLU, minus infinity without."""
+    """The lower bound of the output: zero with ReLU, minus infinity without."""
     return signal.dtype.type(0 if rectified else -np.inf)
 
 
@@ -183,9 +183,9 @@ def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
 
 
 def _in_bands(seen: np.ndarray, bands: int) -> np.ndarray:
-    """(batch, place, channel) as (signal, band, row, lane); with one band all signals are a long one.
+    """(batch, place, channel) as (signal, band, row, lane); with one band all signals form one long signal.
 
-    Places of few channels are put side by side, where their number allows it.
+    Where channels are few, several places share a row, as far as the number of places allows.
     """
     signals, channels = 1 if bands == 1 else len(seen), seen.shape[-1]
     places, together = seen.size // (signals * bands * channels), 1
@@ -205,7 +205,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """The convolution of the errors with the flipped kernel."""
+    """The convolution of the output's gradient with the flipped kernel."""
     return forward(g, turned(w), None, geometry.flipped)
 
 
@@ -241,7 +241,7 @@ def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: Pooled
 
 
 def _joined(sums: Tensor, channels: int) -> Tensor:
-    """(..., block, lane) as (..., channels): of a last block that overlaps the one before, the lanes that are new."""
+    """(..., block, lane) as (..., channels); a last block that overlaps the one before adds only its new lanes."""
     whole = channels // LANES
     new = sums[..., whole:, whole * LANES - channels :] if channels % LANES else sums[..., whole:, :]
     return torch.cat([sums[..., :whole, :].flatten(-2), new.flatten(-2)], -1)

@@ -1,6 +1,6 @@
-"""Loops of depthwise convolution, compiled; see :mod:`.lines` for how signals are gone through.
+"""Compiled loops of depthwise convolution; see :mod:`.lines` for how signals are traversed.
 
-Along the last axis each place of the windows has a range of windows that see the input there.
+For each place of the window, the windows of a line that see the input at that place are a range.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def weight_chunks(some, x, g, parts, size, output_size, extent, stride, before, 
             count = places_seen(first, distance, size, seen)
             if count == 0:
                 continue
-            seen[count : count + 3] = seen[count - 1]  # so that there are four in the last turn, too
+            seen[count : count + 3] = seen[count - 1]  # so that the last turn has four, too
             start = b * samples + flat_index(first, size)
             for stretch in range(0, width, STRETCH):
                 stop = min(stretch + STRETCH, width)

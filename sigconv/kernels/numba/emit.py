@@ -1,4 +1,4 @@
-"""Pieces of compiled code, which intrinsics put together: each emits instructions where LLVM's builder stands."""
+"""Building blocks of intrinsics: each emits instructions at the current position of LLVM's builder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numba.core.registry import cpu_target
 from sigconv.kernels.numba.windows import LANES
 
 HAS_AVX512 = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[-1]
-"""Whether what Numba compiles for has 32 registers of LANES numbers."""
+"""Whether the processor that Numba compiles for has 32 registers of LANES numbers."""
 
 ALIGN = 4
-"""Bytes by which vectors are aligned, at least."""
+"""The least alignment of vectors in bytes."""
 
 
 def parts(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
-    """The values; of arrays, where their numbers are."""
+    """The values, with arrays replaced by pointers to their numbers."""
     return [
         context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
         for kind, value in zip(kinds, values, strict=True)
@@ -28,7 +28,7 @@ def parts(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
 
 
 def tuple_parts(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
-    """The same of a tuple."""
+    """The same for the elements of a tuple."""
     return parts(context, builder, kind, cgutils.unpack_tuple(builder, value, len(kind)))
 
 
@@ -37,7 +37,7 @@ def number_at(builder: Any, array: Any, index: Any) -> Any:
 
 
 def vector_at(builder: Any, array: Any, index: Any) -> Any:
-    """Where a vector is that begins at an index of an array's numbers."""
+    """A pointer to the vector that begins at an index of an array."""
     pointer = builder.gep(array, [index])
     return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, LANES).as_pointer())
 
@@ -62,7 +62,7 @@ def fused_multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def each_case(builder: Any, value: Any, numbers: Iterable[int]) -> Iterator[int]:
-    """For each number, with the builder where ``value`` is that number; it is left behind them all."""
+    """Yield each number, with the builder in the branch where ``value`` is it; then leave it after all branches."""
     behind = builder.append_basic_block("behind")
     switch = builder.switch(value, behind)
     for number in numbers:
@@ -77,9 +77,9 @@ def each_case(builder: Any, value: Any, numbers: Iterable[int]) -> Iterator[int]
 def repeat(
     builder: Any, first: Any, stop: Any, step: int, starts: Sequence[Any], body: Callable[[Any, list[Any]], list[Any]]
 ) -> list[Any]:
-    """A loop from ``first`` on while under ``stop``, once at least; the builder is left behind it.
+    """Emit a loop from ``first`` on while below ``stop``, run at least once; the builder is left after it.
 
-    From the index and the values carried, which begin with ``starts``, the body emits the next ones; gives the last.
+    ``body`` emits the next values from the index and the current ones, which begin as ``starts``; returns the last.
     """
     before, loop, behind = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("behind")
     builder.branch(loop)

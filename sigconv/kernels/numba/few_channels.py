@@ -1,8 +1,8 @@
-"""The loop over signals of few channels, compiled.
+"""The compiled loop over signals of few channels.
 
-The windows of a line, one output behind the other along the last axis, begin ``jump`` numbers apart in the padded
-signal. So each number of a window makes a row with what the other windows have in its place, and the product of these
-rows with the errors, (output, map), is a line's part of the sums.
+The windows of a line, those of successive outputs along the last axis, begin ``jump`` numbers apart in the padded
+signal. So each number of a window forms a row with the numbers at the same place of the other windows, and the product
+of these rows with the output's gradient, (output, map), is a line's part of the sums.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from sigconv.kernels.numba.simd import LANES
 
 @jit
 def grad_weight(x, g, parts, gw, begin, offset, jump):
-    """gw (map, number of a window) from the padded x (batch, place, channel) and the errors g (batch, output, map).
+    """gw (map, number of a window) from the padded x (batch, place, channel) and the gradient g (batch, output, map).
 
-    ``begin`` (line,) is where each line's first window begins, ``offset`` (number of a window,) what is between that
-    and its numbers. parts (chunk, number of a window, maps rounded up to LANES) has room for the sums of each chunk.
+    ``begin`` (line,) is where each line's first window begins, ``offset`` (number of a window,) the distance from there
+    to each number. parts (chunk, number of a window, maps rounded up to LANES) has room for the sums of each chunk.
     """
     in_parallel(chunks_of_lines, len(parts), (x, g, parts, begin, offset, jump))
     in_parallel(summed_up, len(offset), (parts, gw))

@@ -1,7 +1,7 @@
 """What compiled loops over windows share. Signals are rows, (batch, place, channel), flattened.
 
 A line is the windows along the last axis. Channels are taken LANES at a time, in blocks; the last block overlaps the
-one before where their number is no multiple, so there must be LANES channels at least.
+one before where their number is not a multiple of LANES, so there must be at least LANES channels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sigconv.kernels.numba.windows import LANES
 from sigconv.kernels.numba.windows import blocks_of as blocks
 
 STRETCH = 64
-"""Windows of a line that are gone through for one block of channels before the next: what they see stays in cache."""
+"""Windows of a line that are processed for one block of channels before the next: what they see stays in cache."""
 
 
 blocks_of = inlined(blocks)
@@ -24,7 +24,7 @@ def block_start(block, channels):
 
 @inlined
 def add_row(to, row):
-    """Not by ``to += row``, which Numba compiles for seconds, as rows might be of any shapes."""
+    """Add ``row`` to ``to``: not by +=, which takes Numba seconds to compile, as the rows could have any shapes."""
     for i in range(len(to)):
         to[i] += row[i]
 
@@ -47,7 +47,7 @@ def flat_index(sample, size):
 
 @inlined
 def places_seen(first, distance, size, seen):
-    """Put the places of a window that are inside along all axes but the last into ``seen``; how many there are.
+    """Put the places of a window that are inside along all axes but the last into ``seen``; returns their number.
 
     They are the same for a whole line.
     """
@@ -71,5 +71,5 @@ def begin_of(first, stride):
 
 @inlined
 def end_of(first, stride, size, width):
-    """Behind the last such window."""
+    """One past the last such window."""
     return max(0, min(width, (size - 1 - first) // stride + 1))

@@ -1,6 +1,6 @@
-"""Batch normalisation, ReLU and max pooling in one call, compiled: what is small is computed between the loops.
+"""Batch normalisation, ReLU and max pooling in one compiled call, with per-channel values computed between the loops.
 
-What goes through signals is in :mod:`.statistics` and :mod:`.pooling`.
+The loops over signals are in :mod:`.statistics` and :mod:`.pooling`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sigconv.kernels.numba.statistics import moments, scale_of, set_factors, set
 
 @jit
 def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
-    """y and the winners, and mean and (biased) variance, float64; ``wide`` is x as statistics are taken of it.
+    """Set y, the winners, and mean and (biased) variance, float64; ``wide`` is x in the form that statistics take.
 
     weight, bias, mean and variance are (channel, band), with one band.
     """
@@ -27,7 +27,7 @@ def forward(x, wide, weight, bias, eps, y, winner, mean, var, *window):
 
 @jit
 def backward(x, winner, g, weight, mean, var, eps, gx, gw, gb, *window):
-    """The gradients by x, weight and bias, from the same."""
+    """The gradients of x, weight and bias, from what :func:`forward` gave and its output's gradient g."""
     shape, count = (1, x.shape[2]), x.shape[0] * x.shape[1]
     errors, products = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     error_sums(g, winner, x, errors[0], products[0], *window)

@@ -26,16 +26,16 @@ from sigconv.kernels.numba.windows import LANES
 
 TALL = 6
 WIDE = 4 if HAS_AVX512 else 1
-"""So many vectors of sums fit into the processor's registers, with what goes into them."""
+"""How many vectors of sums fit into the processor's registers, along with their operands."""
 
 
 @called
 def multiply(to, left, right, rows, count, vectors, adds):
-    """The sum over n < count of left[i, n] right[n, ...] into to[i, ...], for i < rows and the numbers of all vectors.
+    """Put the sum over n < count of left[i, n] right[n, ...] into to[i, ...], for i < rows and all ``vectors``.
 
-    Arrays are contiguous and of one axis, each with where it begins and its steps: ``to`` (array, begin, row), ``left``
-    (array, begin, row, step of n), ``right`` (array, begin, step of n). Rows of ``left`` may lie anywhere: then an
-    array of how far each is from the beginning is in place of their step. If it ``adds``, what is there is kept.
+    Arrays are contiguous and one-dimensional, each given with its beginning and its steps: ``to`` (array, begin, row),
+    ``left`` (array, begin, row, step of n), ``right`` (array, begin, step of n). Rows of ``left`` may lie anywhere:
+    then an array of each row's offset from the beginning replaces their step. If ``adds``, what is there is added.
     """
     out, t, t_row = to
     factors, a, a_row, a_step = left
@@ -49,7 +49,7 @@ def multiply(to, left, right, rows, count, vectors, adds):
 
 @intrinsic
 def multiply_panel(typing: Any, to: Any, left: Any, right: Any, size: Any, count: Any, adds: Any) -> Any:
-    """The same for ``size`` rows and vectors, TALL and WIDE at most; ``count`` is 1 at least.
+    """The same for ``size`` rows and vectors, at most TALL and WIDE; ``count`` is at least 1.
 
     ``left`` is (array, begin, row, the first of the rows, step of n).
     """
@@ -88,7 +88,7 @@ def _vector(builder: Any, row: Any, number: int) -> Any:
 def _summed(
     builder: Any, wide: int, factors: list[Any], a_step: Any, right: Any, b_step: Any, count: Any
 ) -> list[list[Any]]:
-    """The sums, of a row for each factor and ``wide`` vectors."""
+    """The sums, a row of ``wide`` vectors for each factor."""
     kind, zero = ir.VectorType(right.type.pointee, LANES), count.type(0)
 
     def add(n: Any, carried: list[Any]) -> list[Any]:
@@ -107,7 +107,7 @@ def _summed(
 
 
 def _put(builder: Any, sums: list[list[Any]], places: list[list[Any]], adds: Any) -> None:
-    """Store the sums, or add them to what is there: behind the loop, so that long sums are of shorter ones."""
+    """Store the sums, or add them to what is there: after the loop, so that long sums consist of shorter ones."""
     with builder.if_else(adds) as (there, new):
         for within, old in ((there, True), (new, False)):
             with within:

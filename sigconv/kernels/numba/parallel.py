@@ -1,7 +1,7 @@
-"""A loop's turns, shared out among threads.
+"""A loop's turns, divided among threads.
 
-Numba's own way, prange, makes functions of the loops in it, which takes two to three times as long to compile. Here the
-loop is a function already, and what Numba starts prange's functions with is called alone.
+Numba's own way, prange, turns loops into functions, which takes two to three times as long to compile. Here the loop is
+already a function, and only the launcher that Numba uses for prange's functions is called.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sigconv.kernels.numba import runtime
 
 WORD, BYTES = cgutils.intp_t, cgutils.voidptr_t
 OPERANDS = [BYTES.as_pointer(), WORD.as_pointer(), WORD.as_pointer(), BYTES]
-"""Of a ufunc's inner loop: where its operands are, its turns, the operands' steps, and what is constant."""
+"""The arguments of a ufunc's inner loop: pointers to operands, numbers of turns, the operands' steps, constant data."""
 
 OF_PART = ir.FunctionType(ir.VoidType(), OPERANDS)
 OF_START = ir.FunctionType(ir.VoidType(), [BYTES, *OPERANDS, WORD, WORD, WORD])
-"""Of what starts parts: a part, its operands, their number of axes and their number, and the number of threads."""
+"""The launcher's type: it takes a part, its operands, their number of axes, their number, and the number of threads."""
 
 
 @intrinsic
 def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
-    """loop(turns, *arguments) at the same time for each of the ranges in which as many threads share range(count).
+    """Run loop(turns, *arguments) in parallel, with ``turns`` each thread's share of range(count).
 
     ``loop`` is a function :func:`.runtime.called`; an error raised in it is lost.
     """
@@ -52,7 +52,7 @@ def in_parallel(typing: Any, loop: Any, count: Any, arguments: Any) -> Any:
 
 
 def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """The same without who owns its arrays: to count each use of them, threads would wait for each other."""
+    """The same value without the owners of its arrays: threads would wait for each other to count references."""
     if isinstance(kind, types.Array):
         array = context.make_array(kind)(context, builder, value)
         array.meminfo, array.parent = cgutils.get_null_value(BYTES), cgutils.get_null_value(array.parent.type)
@@ -68,7 +68,7 @@ def _call(builder: Any, name: str, kind: Any, arguments: list[Any]) -> Any:
 
 
 def _part(context: Any, module: Any, loop: Any, kinds: Any, shared: Any) -> Any:
-    """A function that goes through one part of the turns."""
+    """A function that runs one part of the turns."""
     part = ir.Function(module, OF_PART, module.get_unique_name(f"part_of_{loop.mangled_name}"))
     part.linkage = "internal"
     builder = ir.IRBuilder(part.append_basic_block())

@@ -1,9 +1,9 @@
 """What the windows of a pooled convolution see, as vectors at offsets in memory.
 
-The padded input is rows, (batch, place, channel), flattened; so is a window's weights, which lie in runs: all channels
-of places that are side by side along the last axis. A patch is the runs that one window sees, as vectors of LANES
-numbers. The last vector of a run overlaps the one before where its length is no multiple, so a run has LANES numbers
-at least.
+The padded input is rows, (batch, place, channel), flattened, and a window's weights are laid out alike. A window sees
+runs of numbers: all channels of the places that are adjacent along the last axis. A patch is these runs, as vectors of
+LANES numbers. The last vector of a run overlaps the one before where its length is not a multiple of LANES, so a run
+has at least LANES numbers.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from sigconv.padding import inside
 
 
 class Patches(NamedTuple):
-    """Where patches begin in the padded input of one signal, and where their vectors are from there.
+    """Where patches begin in the padded input of one signal, and the offsets of their vectors from there.
 
-    ``begin`` (pooled place,) is that of the first window that is pooled there, ``shift`` (place of the pooling window,)
-    how much later another's is, ``offset`` (vector,) where a patch has its vectors. ``weight`` (number of a window,)
-    is where each of a window's weights, in their own order, is among the vectors' numbers.
+    ``begin`` (pooled place,) is where the patch of the first window pooled there begins, ``shift`` (place of the
+    pooling window,) how much further on another's begins, ``offset`` (vector,) where the vectors of a patch are.
+    ``weight`` (number of a window,) is the position of each weight, in the weights' own order, among the vectors'
+    numbers.
     """
 
     begin: np.ndarray
@@ -52,7 +53,7 @@ def patches(geometry: PooledGeometry, channels: int) -> Patches:
 
 
 def places_of_run(geometry: PooledGeometry) -> int:
-    """How many places of the window lie side by side."""
+    """How many places of the window are adjacent in memory."""
     return geometry.window.kernel[-1] if geometry.window.dilation[-1] == 1 else 1
 
 

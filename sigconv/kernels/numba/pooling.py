@@ -1,4 +1,4 @@
-"""Loops of max pooling, compiled; see :mod:`.lines` for how signals are gone through."""
+"""Compiled loops of max pooling; see :mod:`.lines` for how signals are traversed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from sigconv.kernels.numba.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
 
 SLABS = 8
-"""Parts of a signal that are routed to at the same time, where windows do not overlap along the first axis."""
+"""Parts of a signal that are routed to in parallel, where windows do not overlap along the first axis."""
 
 
 @jit
 def max_pool(x, factors, y, winner, size, output_size, *window):
-    """y, the maximum of x, and the winner's place in the window.
+    """Set y to the maximum of x in each window, and ``winner`` to its place there.
 
-    With factors (scale and shift, each (channel)) the maximum of relu(scale x + shift), and NO_WINNER where that is
-    zero.
+    With factors (scale and shift, each (channel)) y is the maximum of relu(scale x + shift), and ``winner`` is
+    NO_WINNER where that is zero.
     """
     lines = y.shape[0] * y.shape[1] // output_size[-1]
     in_parallel(pooled_lines, lines, (x, factors, y, winner, size, output_size, *window))
@@ -90,11 +90,11 @@ def scaled(value, factors, c):
 
 @jit
 def route(g, winner, base, gx, size, output_size, extent, stride, *window):
-    """gx, the error g of each window at its winner.
+    """Set gx to the gradient g of each window at its winner, and to zero elsewhere.
 
-    With a base (x, slope, level and scale, the last three (channel)) it is slope x + level, and to this scale g at the
-    winners. The sums of a sample are taken in the order of the windows. Where these lie side by side over all of the
-    input, each sample is written once.
+    With a base (x, slope, level and scale, the last three (channel)) it is slope x + level, plus scale g at the
+    winners. Each sample's sum is taken in the order of the windows. Where these tile the whole input, each sample is
+    written once.
     """
     alone = len(size) == 1 or extent[0] > stride[0]  # windows overlap along the first axis, or it is the last
     slabs = 1 if alone else min(SLABS, output_size[0])
@@ -112,7 +112,7 @@ def routed_slabs(tasks, slabs, g, winner, base, gx, size, output_size, extent, s
     once = are_tiles(size, output_size, extent, stride, before, len(offset))
     nobody, had = place(NO_WINNER), np.zeros(LANES, np.int32)
     if not once:
-        had[: blocks * LANES - channels] = 1  # lanes of the last block that the one before has, too
+        had[: blocks * LANES - channels] = 1  # lanes that the last block shares with the one before
     first, seen, again = np.empty(len(size), np.int64), np.empty(len(offset), np.int64), load(had, 0)
     for task in tasks:
         b, slab = task // slabs, task % slabs
@@ -137,7 +137,7 @@ def routed_slabs(tasks, slabs, g, winner, base, gx, size, output_size, extent, s
                         error = multiply(error, load(base[3], c))
                     if block == blocks - 1:
                         who = where(equal(again, place(1)), nobody, who)
-                    if once:  # asked here, as within the loop it would take overlapping windows some per cent longer
+                    if once:  # not asked within the loop, where it would slow down overlapping windows by some per cent
                         for n in range(count):
                             k = seen[n]
                             if inside or sees(sample + distance[last, k], size[last]):
@@ -158,7 +158,7 @@ def won_by(who, k, error):
 
 @inlined
 def are_tiles(size, output_size, extent, stride, before, places):
-    """Whether each sample is in one window."""
+    """Whether each sample is in exactly one window."""
     once = extent.prod() == places  # there are no gaps
     for axis in range(len(size)):
         covered = output_size[axis] * stride[axis] >= size[axis]
@@ -175,7 +175,7 @@ def fill(base, out, i, channels):
 
 @inlined
 def without_error(base, i, c, like):
-    """What samples have that win nowhere."""
+    """The gradient of samples that win nowhere."""
     if base is None:
         return zero(like)
     x, slope, level, _ = base
@@ -184,7 +184,7 @@ def without_error(base, i, c, like):
 
 @jit
 def error_sums(g, winner, x, alive, products, *window):
-    """Of each channel the sums of g where there is a winner, and of g times it; zeros without x."""
+    """For each channel, the sums of g where there is a winner and of g times the winner; the latter are 0 without x."""
     channels = g.shape[2]
     sums = np.empty((2, CHUNKS, blocks_of(channels) * LANES), g.dtype)
     in_parallel(error_chunks, CHUNKS, (g, winner, x, sums, *window))

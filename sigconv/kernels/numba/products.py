@@ -23,7 +23,7 @@ from sigconv.kernels.numba.emit import (
 from sigconv.kernels.numba.windows import LANES
 
 AT_ONCE = 8 if HAS_AVX512 else 4
-"""So many vectors of sums fit into the processor's registers, with what goes into them."""
+"""How many vectors of sums fit into the processor's registers, along with their operands."""
 
 
 @intrinsic
@@ -45,8 +45,8 @@ def add_products(
 
         factors[n]  times the vector of ``source`` at begin[n] + source_offset[v]
 
-    for ``count`` v from ``vector`` on, 1 to AT_ONCE of them; of n there is one at least. Arrays are contiguous and of
-    one axis.
+    for ``count`` v from ``vector`` on, 1 to AT_ONCE of them; there is at least one n. Arrays are contiguous and
+    one-dimensional.
     """
     kinds = (sums, types.intp, to_offset, factors, source, begin, source_offset, *[types.intp] * 4)
 

@@ -1,7 +1,7 @@
 """Numba's part: whether it can be used in this process, and with how many threads.
 
-Its threads are those of OpenMP: of the other layers that Numba knows one ends the process where two threads call at
-once. They are not torch's, whose wheel has a runtime of its own.
+It uses OpenMP's threads: of Numba's other threading layers, one ends the process when two threads call at once. They
+are not torch's threads, whose wheel has an OpenMP runtime of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 F = TypeVar("F", bound=Callable[..., Any])
 
 PARALLEL_FOR, NUMBER_OF_THREADS = "numba_parallel_for", "get_num_threads"
-"""What :mod:`.parallel` calls of Numba's, by the names that Numba gives them in compiled code."""
+"""The functions of Numba that :mod:`.parallel` calls, by their names in compiled code."""
 
 _forked = False
 
@@ -39,16 +39,16 @@ def _starts() -> bool:
     except ValueError:  # no layer can be loaded
         return False
     finally:
-        torch.set_num_threads(torchs)  # which the start sets to all that there are, by the name both runtimes share
+        torch.set_num_threads(torchs)  # the start sets it to all there are, by a name that both runtimes share
 
 
 def is_available() -> bool:
-    """Whether Numba is there, runs on OpenMP, and this is no forked process, in which OpenMP's threads are gone."""
+    """Whether Numba is there, runs on OpenMP, and this is not a forked process, where OpenMP's threads are gone."""
     return not _forked and _starts()
 
 
 def use_torchs_threads() -> None:
-    """As many threads as torch has, or as there are."""
+    """Use as many threads as torch does, or as many as there are."""
     import numba
 
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
@@ -60,24 +60,24 @@ def jit(function: F) -> F:
         compiled = _njit(function, cache=True)
     except RuntimeError:  # no place on disk can be written
         return _njit(function)
-    # Numba itself looks at the function's own file only, and not at what it calls in others.
+    # Numba itself only looks at the function's own file, and not at the files of what it calls.
     if kept := getattr(getattr(compiled, "_cache", None), "_cache_file", None):
         kept._source_stamp = sources()
     return compiled
 
 
 def called(function: F) -> F:
-    """Compile a function that compiled functions call, once for each dtype; it is kept with these."""
+    """Compile a function that compiled functions call, once for each dtype; it is cached with its callers."""
     return _njit(function, no_cpython_wrapper=True)
 
 
 def contracted(function: F) -> F:
-    """The same of one in which products and sums may be taken in one step, rounded once."""
+    """The same, for a function in which a product and a sum may be fused into one operation, rounded once."""
     return _njit(function, no_cpython_wrapper=True, fastmath={"contract"})
 
 
 def inlined(function: F) -> F:
-    """The same of a small one, whose instructions are put wherever it is called."""
+    """The same, for a small function that is inlined wherever it is called."""
     return _njit(function, no_cpython_wrapper=True, forceinline=True)
 
 

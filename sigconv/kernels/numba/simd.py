@@ -1,7 +1,7 @@
 """Vectors of LANES numbers that stay in registers, as values of compiled code.
 
-A compiler that sees loops over arrays must suppose that what it writes is read again, and so keeps every sum in memory.
-These values are in registers, and each operation on them is one instruction or a few.
+In loops over arrays a compiler must assume that what it writes may be read again, and so it keeps every sum in memory.
+These values stay in registers, and each operation on them is one instruction or a few.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _instruction(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, arguments: Any, kind: Any) -> Any:
-    """The address of what is of this kind at an index of an array, the first two of the arguments."""
+    """A pointer to a value of this kind; array and index are the first two of the arguments."""
     array, index, *_ = arguments
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
@@ -51,7 +51,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, arguments: Any, kind: 
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """The LANES numbers of a contiguous array, of one axis, that begin at ``index``."""
+    """The LANES numbers of a contiguous one-dimensional array that begin at ``index``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
@@ -63,7 +63,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
-    """Put the vector into a contiguous array, of one axis, from ``index`` on."""
+    """Put the vector into a contiguous one-dimensional array, from ``index`` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.args[2])
@@ -76,7 +76,7 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 @intrinsic
 def item(typing: Any, array: Any, index: Any) -> Any:
-    """array[index] of a contiguous array, of one axis, where the index is known not to count from the end."""
+    """array[index] of a contiguous one-dimensional array, where the index is known not to be negative."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
@@ -113,7 +113,7 @@ def store_places(typing: Any, array: Any, index: Any, places: Any) -> Any:
 
 @intrinsic
 def place(typing: Any, number: Any) -> Any:
-    """A whole number, LANES times."""
+    """A vector of LANES copies of a whole number."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         narrow = context.cast(builder, arguments[0], types.intp, types.int32)
@@ -151,7 +151,7 @@ def multiply(typing: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def wins(typing: Any, value: Any, best: Any) -> Any:
-    """Whether a value is larger, or no number."""
+    """Whether a value is larger, or NaN."""
 
     def build(builder: Any, x: Any, y: Any) -> Any:
         return builder.or_(builder.fcmp_ordered(">", x, y), builder.fcmp_unordered("uno", x, x))
@@ -166,7 +166,7 @@ def at_most(typing: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def equal(typing: Any, a: Any, b: Any) -> Any:
-    """Of places."""
+    """Whether places are equal."""
     return MASK(a, b), _instruction(lambda builder, x, y: builder.icmp_signed("==", x, y))
 
 

@@ -1,11 +1,11 @@
-"""Loops over what is normalised or summed up as mean and variance, compiled.
+"""Compiled loops that normalise signals and compute their means and variances.
 
-A batch is (signal, band, row, lane), and statistics are of each band and channel, over signals and rows. A row is one
-place, or several side by side: then each channel has as many lanes, since loops along few would idle. Sums over all
-rows are taken in chunks, by as many threads as there are, and these are added in their order. Factors in loops are
-(band, lane), what layers keep is (channel, band).
+A batch is (signal, band, row, lane), and each band and channel has statistics over signals and rows. A row is one
+place, or several side by side: then each channel has that many lanes, since loops along few would be inefficient. Sums
+over all rows are taken in chunks, by any number of threads, and the chunks are added in order. Factors in loops are
+(band, lane), the parameters and statistics of layers (channel, band).
 
-With ReLU the ``floor`` is zero, without it minus infinity.
+The ``floor`` is zero with ReLU, minus infinity without.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sigconv.kernels.numba.runtime import contracted, inlined, jit
 from sigconv.kernels.numba.windows import CHUNKS
 
 TILE = 64
-"""Rows of a signal that are gone through again while they are near."""
+"""Rows of a signal that are read again while they are still in cache."""
 
 
 @inlined
@@ -27,7 +27,7 @@ def tiles_of(rows):
 
 @inlined
 def rows_of(tile, rows):
-    """The signal that a band's tile is of, and its rows there: from, to."""
+    """The signal that a band's tile belongs to, and its rows there: the first, and one past the last."""
     signal, first = tile // tiles_of(rows), tile % tiles_of(rows) * TILE
     return signal, first, min(first + TILE, rows)
 
@@ -36,8 +36,8 @@ def rows_of(tile, rows):
 def moments(x, mean, var):
     """mean and (biased) variance of x, each (band, channel), float64.
 
-    Of each tile the mean's distance from the first row is taken, from which a large mean takes no digits, and then the
-    sum of squared distances from the mean. Tiles, and then chunks, are joined in float64 as in Chan, Golub & LeVeque,
+    For each tile the mean's distance from the first row is taken, so that a large mean costs no digits, and then the
+    sum of squared deviations from the mean. Tiles, and then chunks, are merged in float64 as in Chan, Golub & LeVeque,
     "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
     """
     (bands, lanes), channels = x.shape[1::2], mean.shape[1]
@@ -60,7 +60,7 @@ def moments(x, mean, var):
 
 @contracted
 def moments_of_chunks(tasks, x, counts, means, squares):
-    """The means, and sums of squared distances from them, over so many rows."""
+    """Each chunk's number of rows, its means, and the sums of squared deviations from them."""
     signals, _, rows, lanes = x.shape
     tiles = signals * tiles_of(rows)
     here_mean, middle, square = np.empty(lanes), np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
@@ -158,7 +158,7 @@ def error_chunks(tasks, x, g, scale, shift, floor, middle, of_errors, of_product
 
 @jit
 def combined(x, g, scale, shift, floor, slope, base, gx):
-    """gx = scale g + slope x + base, with g where scale x + shift is above the floor."""
+    """gx = scale g + slope x + base, where g counts only if scale x + shift is above the floor."""
     signals, bands, rows, _ = x.shape
     in_parallel(combined_tiles, bands * signals * tiles_of(rows), (x, g, scale, shift, floor, slope, base, gx))
 
@@ -185,7 +185,7 @@ def scale_of(weight, var, eps, c, band):
 
 @inlined
 def set_factors(weight, bias, mean, var, eps, scale, shift):
-    """The scale and shift that normalise what has this mean and variance."""
+    """Set the scale and shift that normalise a signal of this mean and variance."""
     for band in range(scale.shape[0]):
         for lane in range(scale.shape[1]):
             c = lane % len(weight)
@@ -195,9 +195,9 @@ def set_factors(weight, bias, mean, var, eps, scale, shift):
 
 @inlined
 def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope, base):
-    """The gradients by weight and bias, and what those by x are made of beside the scale: scale g + slope x + base.
+    """Set the gradients of weight and bias, and the slope and base of that of x, which is scale g + slope x + base.
 
-    From the sums of errors and of errors times (x - mean), each (band, channel), over ``count`` numbers.
+    From the sums of g and of g times (x - mean), each (band, channel), over ``count`` numbers.
     """
     for band in range(slope.shape[0]):
         for lane in range(slope.shape[1]):
@@ -211,7 +211,7 @@ def set_gradients(weight, mean, var, eps, count, errors, products, gw, gb, slope
 
 @jit
 def normalise(x, weight, bias, eps, floor, y, mean, var):
-    """y, x normalised, or the floor where that is higher, and mean and variance (channel, band)."""
+    """Set y to x normalised, or the floor where that is higher, and set mean and variance (channel, band)."""
     lanes, channels = (x.shape[1], x.shape[3]), (x.shape[1], len(weight))
     scale, shift = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
     means, variances = np.empty(channels), np.empty(channels)
@@ -225,7 +225,7 @@ def normalise(x, weight, bias, eps, floor, y, mean, var):
 
 @jit
 def grad_normalise(x, g, weight, bias, mean, var, eps, floor, gx, gw, gb):
-    """The gradients of :func:`normalise` from the errors g."""
+    """The gradients of :func:`normalise` from that of its output, g."""
     signals, bands, rows, lanes = x.shape
     shape, channels = (bands, lanes), len(weight)
     count = signals * rows * lanes // channels

@@ -23,19 +23,19 @@ LANES = 16
 """Numbers that compiled loops take at a time, side by side in memory."""
 
 CHUNKS = 16
-"""Parts whose sums are taken apart, by as many threads as there are, and then added in order: the same bits always."""
+"""Parts that are summed separately, by any number of threads, and then added in order: the bits are always the same."""
 
 
 def blocks_of(channels: int) -> int:
-    """Of ``LANES`` channels."""
+    """The number of blocks of ``LANES`` channels."""
     return -(-channels // LANES)
 
 
 class Windows(NamedTuple):
-    """Of a geometry with ``ndim`` axes and K places in a window: int64 arrays, the last (ndim, K), others (ndim,).
+    """A geometry of ``ndim`` axes and K places in a window, as int64 arrays, (ndim,) where nothing else is said.
 
-    ``offset`` (K,) is how far each place is from a window's first in the flattened input, ``distance`` the same along
-    each axis.
+    ``offset`` (K,) is each place's distance from the window's first place in the flattened input, ``distance``
+    (ndim, K) the same along each axis.
     """
 
     size: np.ndarray
@@ -67,12 +67,12 @@ def windows(geometry: Geometry) -> Windows:
 
 
 def steps(channels: int, size: Sizes) -> np.ndarray:
-    """How many numbers further the next place along each axis is, (ndim,) int64."""
+    """The distance in memory to the next place along each axis, in numbers, (ndim,) int64."""
     return np.array(channels_last_strides((1, channels, *size))[2:])
 
 
 def reached(counts: Sizes, jumps: Sequence[int] | np.ndarray) -> np.ndarray:
-    """What so many jumps along each axis lead to, in row-major order."""
+    """The offsets reached by 0 to ``counts`` - 1 jumps along each axis, in row-major order."""
     found = np.zeros(1, dtype=np.int64)
     for count, jump in zip(counts, jumps, strict=True):
         found = np.add.outer(found, np.arange(count) * jump).ravel()
@@ -95,7 +95,7 @@ def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tu
 
 
 def _as_rows(signal: Tensor) -> np.ndarray:
-    """By NumPy's views, which take half the time of torch's."""
+    """With NumPy's views, which take half the time of torch's."""
     batch, channels, *size = signal.shape
     innermost = signal.numpy().transpose(0, *range(2, signal.ndim), 1)
     return innermost.reshape(batch, math.prod(size), channels)

@@ -1,7 +1,7 @@
-"""Loops of a pooled convolution's gradients, compiled. Only winners have an error, so only their products are taken.
+"""Compiled loops of a pooled convolution's gradients. Only winners have a gradient, so only their products are taken.
 
-Of a map pooled by 2 x 2 that is one in four. Which they are differs from channel to channel, so there is no matrix
-product to be had of them; but what each one takes part in is whole patches (see :mod:`.patches`), vector by vector.
+In a map pooled by 2 x 2 that is one in four. The winners differ from channel to channel, so they do not form a matrix
+product; but each of them involves a whole patch (see :mod:`.patches`), vector by vector.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sigconv.kernels.numba.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
 
 TILE = 32
-"""Pooled places that are gone through for some vectors before the next: what they see stays near."""
+"""Pooled places that are processed for some vectors before the next ones: what they see stays in cache."""
 
 
 @inlined
 def vectors_at_once(count):
-    """How many to take at a time, so that the last time there are about as many as before."""
+    """How many vectors to take at a time, so that the last turn has about as many as those before."""
     times = (count + AT_ONCE - 1) // AT_ONCE
     return (count + times - 1) // times
 
@@ -90,7 +90,7 @@ def errors_back(signals, spread, g, winner, gx, begin, shift, offset):
     vectors, places, samples = len(offset), len(shift), gx.shape[1]
     ws, gs, winners, out = spread.reshape(-1), g.reshape(-1), winner.reshape(-1), gx.reshape(-1)
     side_by_side, step = np.arange(0, vectors * LANES, LANES), vectors_at_once(vectors)
-    # Of each place of the tile: the channels in the order of their winners, and where those of each winner end.
+    # For each place of the tile: the channels in the order of their winners, and where those of each winner end.
     start, error = np.empty(TILE * channels, np.int64), np.empty(TILE * channels, g.dtype)
     ends = np.empty((TILE, places + 1), np.int64)
     for b in signals:
@@ -114,9 +114,9 @@ def errors_back(signals, spread, g, winner, gx, begin, shift, offset):
 
 @inlined
 def sort_by_winner(winners, gs, i, channels, first, length, start, error, end):
-    """Put the channels' errors from index i on, and where each channel's weights begin, in the order of the winners.
+    """Sort the channels' gradients from index i on, and where each channel's weights begin, by winner.
 
-    From index ``first`` on; those without a winner are the last. ``end`` (place,) is where those of each place end.
+    The results start at index ``first``; those without a winner are last. ``end`` (place,) is where each place's end.
     """
     last = len(end) - 1
     end[:] = 0

@@ -1,6 +1,6 @@
-"""Memory for what loops compute in between, which is kept from call to call.
+"""Memory for intermediate results of loops, which is kept from call to call.
 
-The system maps large memory anew each time, page by page, which takes as long as the loops themselves.
+Otherwise the system maps large memory again each time, page by page, which takes as long as the loops themselves.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import threading
 import numpy as np
 
 MOST = (os.cpu_count() or 1) << 23
-"""Bytes that are kept, by each thread that calls; more than that, 8 MB for each core, is given back."""
+"""The most bytes that each calling thread keeps, 8 MB for each core; a larger workspace is given back."""
 
 ALIGNED = 64
-"""Bytes by which arrays begin: a line of the caches."""
+"""The alignment of arrays in bytes: a cache line."""
 
 _kept = threading.local()
 

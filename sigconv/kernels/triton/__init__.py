@@ -1,9 +1,9 @@
-"""Kernels for GPUs, written in Triton, where the vendor's are slow or keep too much.
+"""Kernels for GPUs, written in Triton, where the vendor's are slow or keep too much memory.
 
 Depthwise convolution, convolution of one to three input channels, max pooling that keeps a byte for each winner, and
 batch normalisation, by itself or on the way to pooling; along one to three axes, in both layouts. Each sum runs in
-float32 (in convolution of few channels of products in TF32, where torch's own may be) and in an order that the shapes
-alone decide, without atomics: the same operands give the same bits.
+float32 (of TF32 products in convolution of few channels, where torch's own may use TF32) and in an order that depends
+on the shapes alone, without atomics: the same operands give the same bits.
 
 Triton is imported by the first operation, not before. Under TRITON_INTERPRET=1, set before Python starts, its
 interpreter runs the same kernels on the CPU, slowly, for tests.
@@ -41,7 +41,7 @@ OPERATIONS = (
 )
 
 LEAST_CAPABILITY = (8, 0)
-"""Of GPUs that Triton compiles for."""
+"""The lowest compute capability of GPUs that Triton compiles for."""
 
 _INSTALLED = importlib.util.find_spec("triton") is not None
 
@@ -61,8 +61,8 @@ def supports(problem: Problem) -> bool:
 
 @functools.cache
 def _runs() -> bool:
-    """Whether a kernel compiles, for which Triton wants a C compiler and Python's headers, and the GPU runs it. Where
-    there is no GPU it is taken to: a plan for another machine can be made there."""
+    """Whether a kernel compiles, for which Triton needs a C compiler and Python's headers, and the GPU runs it. Without
+    a GPU this is taken to be so, so that plans for other machines can be made."""
     if not torch.cuda.is_available():
         return True
     if torch.version.hip is not None or torch.cuda.get_device_capability() < LEAST_CAPABILITY:
@@ -79,7 +79,7 @@ def _runs() -> bool:
 
 
 def _is_addressable(problem: Problem) -> bool:
-    """Whether there is anything to compute, and places of one item of the batch, and blocks of them, are int32."""
+    """Whether there is anything to compute, and offsets within one item of the batch, and blocks of them, fit int32."""
     largest = max(problem.inputs, problem.outputs) // max(problem.batch, 1)
     return min(problem.inputs, problem.outputs) > 0 and largest < 1 << 30
 

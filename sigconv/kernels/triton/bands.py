@@ -1,6 +1,6 @@
-"""Signals in bands: equal parts of their first axis behind the channels, each of each channel a feature by itself.
+"""Signals in bands: equal parts of their first spatial axis. Each band of each channel is a feature.
 
-What is summed up over a feature is summed in chunks: a program goes through every so many blocks of (channels, places).
+Sums over a feature are taken in chunks: with n of them, a program sums every n-th block of (channels, places).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sigconv.kernels.triton.tuning import Grid
 BLOCK = 4096
 """Numbers of a block."""
 WIDE = 128
-"""Most of them along channels that lie side by side."""
+"""Most of them along the channels, where these are innermost."""
 
 
 class Bands(NamedTuple):
-    """A signal of ``batch`` items, whose ``places`` are those of a band, and what it is cut into."""
+    """A signal of ``batch`` items, whose ``places`` are those of a band, and the size of its blocks."""
 
     signal: Strided
     batch: int
@@ -51,7 +51,7 @@ class Bands(NamedTuple):
 
 
 def in_bands(x: Tensor, bands: int, *, one: bool = True) -> Bands:
-    """x (batch, channel, \\*size); of one band, its items are ``one`` long one where channels are innermost."""
+    """x (batch, channel, \\*size); with one band and channels innermost, its items count as ``one`` long one."""
     signal, batch = strided(x), x.shape[0]
     places = signal.places // bands
     if signal.channel == 1 and bands == 1 and one:
@@ -72,18 +72,18 @@ def block_of(signal, unit, channel_block: tl.constexpr, place_block: tl.constexp
 
 @triton.jit
 def count_of(signal, unit, place_block: tl.constexpr):
-    """How many of its places exist."""
+    """How many places of a block exist."""
     left = signal.places - tl.cast(unit % tl.cdiv(signal.places, place_block), tl.int64) * place_block
     return tl.minimum(left, place_block).to(tl.float32)
 
 
 @triton.jit
 def read(signal, block):
-    """Its numbers in float32, 0 where there are none."""
+    """A block's numbers in float32, 0 where there are none."""
     return tl.load(address(signal, block[0], block[1], block[2]), block[3], other=0.0).to(tl.float32)
 
 
 @triton.jit
 def feature_of(channel):
-    """Of this program's band: features are counted channel by channel."""
+    """The index of a channel's feature in this program's band: features are counted channel by channel."""
     return channel * tl.num_programs(2) + tl.program_id(2)

@@ -1,5 +1,5 @@
-"""Sums over whole batches, in two stages: programs sum up chunks, whose number the shapes alone decide, then one sum
-over these. No atomics, so the same operands give the same bits."""
+"""Sums over whole batches, in two stages: programs sum up chunks, whose number depends on the shapes alone, and then
+the chunks are added. There are no atomics, so the same operands give the same bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRAMS = 1024
 
 
 def chunks_for(units: int, blocks: int) -> int:
-    """In how many chunks to sum up ``units`` pieces of work, where each is done for ``blocks`` blocks of weights."""
+    """The number of chunks for ``units`` pieces of work, each of which is done for ``blocks`` blocks of weights."""
     return min(units, max(1, PROGRAMS // blocks))
 
 
@@ -24,11 +24,11 @@ def power_of_2(number: int, least: int = 1, most: int = 1 << 30) -> int:
 
 
 NUMBERS, CHUNKS = 32, 64
-"""Of a block, where what chunks gave is joined."""
+"""Numbers and chunks of a block, where the sums of chunks are added."""
 
 
 def joined(found: Tensor, sums: Tensor) -> Tensor:
-    """``sums``, of as many numbers as a chunk of ``found`` (chunk, ...) has, filled with the sums over all of these."""
+    """``sums``, of as many numbers as a chunk of ``found`` (chunk, ...), filled with the sums over all chunks."""
     number, forms = sums.numel(), {"number_block": NUMBERS, "chunk_block": CHUNKS}
     _join((triton.cdiv(number, NUMBERS), 1, 1), found, sums, found.shape[0], number, found[0].numel(), **forms)
     return sums

@@ -21,9 +21,9 @@ from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, r
 from sigconv.layout import is_channels_last
 
 ACCUMULATORS = 4096
-"""Of one program of grad_weight: 64 registers of each of its 64 threads."""
+"""Accumulators of one program of grad_weight: 64 registers of each of its 64 threads."""
 BLOCK = 1024
-"""Weights that one program turns."""
+"""Weights that one program transposes."""
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -120,7 +120,7 @@ def _grad_input(
 
 
 def _weights(w: Tensor, signal: Tensor) -> Strided:
-    """The weights as a signal of one item, in the layout of ``signal``: they are read side by side, as it is."""
+    """The weights as a signal of one item, in the layout of ``signal``, so that they are read contiguously as it is."""
     flat = strided(w.reshape(1, w.shape[0], -1))
     if not is_channels_last(signal):
         return flat
@@ -131,7 +131,7 @@ def _weights(w: Tensor, signal: Tensor) -> Strided:
 
 @fixed(warps=4)
 def _turn(w, turned, channels, places, block: tl.constexpr):
-    """(channel, place) to (place, channel)."""
+    """Transpose (channel, place) to (place, channel)."""
     n = tl.program_id(0) * block + tl.arange(0, block)
     there = n < channels * places
     tl.store(turned + n, tl.load(w + (n % channels) * places + n // channels, there), there)

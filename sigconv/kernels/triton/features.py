@@ -46,11 +46,11 @@ def normalisation(features, feature, known):
 
 
 JOINED: dict[str, Any] = {"feature_block": 4, "chunk_block": 256}
-"""Features and chunks of a block, where what chunks gave is joined."""
+"""Features and chunks of a block, where the results of chunks are joined."""
 
 
 def chunked(parts: Bands, channels: int, bands: int, values: int) -> tuple[Tensor, Grid]:
-    """Room for so many sums of each feature in each chunk, (chunk, value, feature), and the grid that fills it."""
+    """Room for ``values`` sums of each feature in each chunk, (chunk, value, feature), and the grid that fills it."""
     grid = parts.in_chunks(bands)
     return empty(parts.signal.data, (grid[0], values, channels * bands), torch.float32), grid
 

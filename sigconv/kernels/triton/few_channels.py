@@ -26,7 +26,7 @@ from sigconv.kernels.triton.tuning import Grid, Kernel, fixed
 from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unravel
 
 LEAST = 16
-"""The least that tensor cores multiply along each side of a matrix."""
+"""The smallest side of a matrix that tensor cores multiply."""
 
 
 @triton.jit
@@ -38,7 +38,7 @@ def _matrix(x, b, p, places, term, output_size, size, frame: tl.constexpr):
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry, precision: str) -> Tensor:
-    """``precision`` is that of products of float32, as Triton has it: "ieee" or "tf32"."""
+    """``precision`` is that of float32 products, by Triton's names: "ieee" or "tf32"."""
     size, output_size, frame = in_three_axes(geometry)
     y = laid_out_empty(x, w.shape[0], geometry.output_size)
     signal = strided(y)

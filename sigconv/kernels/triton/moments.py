@@ -41,8 +41,8 @@ def moments(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Featur
 
 @fixed(warps=4)
 def _moments(x, found, units, channels: tl.constexpr, places: tl.constexpr):
-    """Of a chunk: the first block's mean, that of all as a distance from there, the sum of squared distances from the
-    latter, and how many numbers there are. Sums are of distances, so that hardly anything cancels."""
+    """For a chunk: the mean of its first block, the distance of its own mean from that, the sum of squared deviations
+    from its own mean, and its size. The sums are of distances, so that hardly anything cancels."""
     chunk, chunks = tl.program_id(0), tl.num_programs(0)
     first = block_of(x, chunk, channels, places)
     near = (tl.sum(read(x, first), 1) / count_of(x, chunk, places))[:, None]
@@ -66,7 +66,7 @@ def _moments(x, found, units, channels: tl.constexpr, places: tl.constexpr):
 
 @fixed(warps=4)
 def _join_moments(found, features, scale, shift, chunks, count, feature_block: tl.constexpr, chunk_block: tl.constexpr):
-    """By squared distances from a chunk's own mean, and this one's from that of all: Chan, Golub & LeVeque, 1979."""
+    """By squared deviations from each chunk's mean, and of this from the mean of all: Chan, Golub & LeVeque, 1979."""
     feature = tl.program_id(0) * feature_block + tl.arange(0, feature_block)[None, :]
     number = tl.zeros((chunk_block, feature_block), tl.float64)
     total = tl.zeros((chunk_block, feature_block), tl.float64)
@@ -92,7 +92,7 @@ def _join_moments(found, features, scale, shift, chunks, count, feature_block: t
 
 @triton.jit
 def _of_chunk(found, chunk, chunks, feature, features):
-    """How many numbers, their mean, and the sum of squared distances from it: what :func:`_moments` has found."""
+    """A chunk's size, mean, and sum of squared deviations from it, as found by :func:`_moments`."""
     place, known = found + chunk * 4 * features + feature, (chunk < chunks) & (feature < features)
     near = tl.load(place, known, other=0.0).to(tl.float64)
     off = tl.load(place + features, known, other=0.0).to(tl.float64)

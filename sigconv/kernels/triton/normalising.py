@@ -1,6 +1,6 @@
-"""Batch normalisation of bands, with ReLU behind it or without, and its gradients.
+"""Batch normalisation of bands, with or without ReLU after it, and its gradients.
 
-Nothing is kept for the gradients but x: whether ReLU let an error through is seen again by the sum that it saw.
+Only x is kept for the gradients: whether ReLU lets a gradient through is recomputed from its input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from sigconv.layout import like
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """x, each feature normalised by its own statistics, or ReLU of that; and these: mean and biased variance, float64.
+    """Each feature of x normalised by its own statistics, then ReLU if ``rectified``; and mean and biased variance.
+
+    The statistics are float64.
 
     x (batch, channel, *size), weight and bias (channel x band,).
     """
@@ -50,7 +52,7 @@ def _normalise(x, scale, shift, y, rectified: tl.constexpr, channels: tl.constex
 
 
 def grad_normalise(x: Tensor, g: Tensor, features: Features, rectified: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalise` by x, weight and bias."""
+    """The gradients of :func:`normalise` with respect to x, weight and bias."""
     g, number = like(g, x), len(features.mean)
     bands = number // x.shape[1]
     factors, gw, gb = slopes(error_sums(x, g, features, rectified), features, x.numel() // number)

@@ -29,7 +29,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _precision() -> str:
-    """Of products of float32: as torch's own switch says."""
+    """The precision of float32 products, as torch's own switch sets it."""
     cudnn: Any = torch.backends.cudnn
     return "tf32" if cudnn.conv.fp32_precision == "tf32" else "ieee"
 
@@ -60,7 +60,7 @@ def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geomet
 def normalised_max_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same of x normalised by its own statistics, and these: mean and (biased) variance, float64."""
+    """The same for x normalised by its own statistics, and these: mean and (biased) variance, float64."""
     features, scale, shift = moments(x, weight, bias, eps)
     return *pooling.max_pool(x, (scale, shift), geometry), features.mean, features.var
 
@@ -69,7 +69,7 @@ def normalised_max_pool(
 def grad_normalised_max_pool(
     x: Tensor, winner: Tensor, g: Tensor, weight: Tensor, mean: Tensor, var: Tensor, eps: float, geometry: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalised_max_pool` by x, weight and bias; the sums are over the pooled map alone."""
+    """The gradients of :func:`normalised_max_pool` for x, weight and bias; their sums run over the pooled map alone."""
     sums, features = pooled_error_sums(x, winner, g, mean, geometry), Features(weight, None, mean, var, eps)
     factors, gw, gb = slopes(sums, features, x.numel() // x.shape[1])
     return routing.route(winner, g, geometry, (x, factors)), gw, gb
@@ -77,7 +77,7 @@ def grad_normalised_max_pool(
 
 @taped
 def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """Of each channel, the sum of the errors g of windows that have a winner."""
+    """For each channel, the sum of the gradients g of windows that have a winner."""
     return joined(pooled_error_sums(None, winner, g, None, geometry), empty(g, (g.shape[1],)))
 
 
@@ -85,5 +85,5 @@ def error_sums(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 def grad_normalise(
     x: Tensor, g: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float, rectified: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of :func:`normalise` by x, weight and bias."""
+    """The gradients of :func:`normalise` with respect to x, weight and bias."""
     return normalising.grad_normalise(x, g, Features(weight, bias, mean, var, eps), rectified)

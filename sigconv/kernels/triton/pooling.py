@@ -1,6 +1,6 @@
-"""Max pooling whose winners are places in the windows, a byte each; of what ReLU leaves, if wanted.
+"""Max pooling, optionally of a ReLU, whose winners are places in the windows, a byte each.
 
-Of equal values the first wins, NaN wins over numbers, and padding never wins.
+The first of equal values wins, NaN wins over numbers, and padding never wins.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sigconv.kernels.triton.windows import in_three_axes, place_in, ravel, sampl
 
 
 def max_pool(x: Tensor, factors: tuple[Tensor, Tensor] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """The maximum of x in each window and its winner (uint8); with factors that of relu(scale x + shift).
+    """The maximum of x in each window and its winner (uint8); with factors, that of relu(scale x + shift).
 
-    x (batch, channels, *size), factors two (channels,) -> two (batch, channels, *output size). NO_WINNER is where ReLU
-    gave zero.
+    x (batch, channels, *size), factors two (channels,) -> two (batch, channels, *output size). Where ReLU gave zero the
+    winner is NO_WINNER.
     """
     size, output_size, frame = in_three_axes(geometry)
     y = laid_out_empty(x, x.shape[1], geometry.output_size)
@@ -75,7 +75,7 @@ def _max_pool(
         best = tl.where(better, value, best)
         winner = tl.where(better, k, winner)
     if rectified:
-        best = best.to(y.data.dtype.element_ty).to(tl.float32)  # what is stored decides, were it rounded to zero
+        best = best.to(y.data.dtype.element_ty).to(tl.float32)  # the stored value decides, as it may be rounded to zero
         winner = tl.where(best <= 0, no_winner, winner)
         best = tl.where(best <= 0, 0.0, best)
     tl.store(address(y, b, c, ravel(o, output_size)), best, exists)

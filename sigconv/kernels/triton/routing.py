@@ -1,4 +1,4 @@
-"""Along the winners of max pooling: errors back to the samples that won, or these samples to the windows.
+"""Follows the winners of max pooling: gradients go back to the samples that won, or these samples to the windows.
 
 ``winner`` is uint8, a place in each window, or NO_WINNER, which is none of them and so matches nothing.
 """
@@ -16,10 +16,11 @@ from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, r
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Errors g and winners (batch, channels, *output size) -> (batch, channels, *size).
+    """Gradients g and winners (batch, channels, *output size) -> (batch, channels, *size).
 
-    With a base, x (batch, channels, *size) and factors (3 or more, channels), float32, the first times that, plus the
-    second times x, plus the third. Each sample looks at the windows that see it, so no two programs write to the same.
+    With a base, x (batch, channels, *size) and factors (3 or more, channels), float32, the result is the first factor
+    times that, plus the second times x, plus the third. Each sample looks at the windows that see it, so no two
+    programs write to the same sample.
     """
     x, factors = base or (None, None)
     size, output_size, frame = in_three_axes(geometry)

@@ -1,6 +1,6 @@
-"""Signals as the kernels see them: whatever their axes, three strides tell where a number lies.
+"""Signals as the kernels see them: whatever their axes, three strides locate every number.
 
-In both layouts the places of a signal, counted in row-major order, lie at equal distances.
+In both layouts the places of a signal, counted in row-major order, are equally spaced.
 """
 
 from __future__ import annotations
@@ -36,6 +36,6 @@ def strided(x: Tensor) -> Strided:
 
 @triton.jit
 def address(signal, batch, channel, place):
-    """Where these numbers lie: in int32 within one item of the batch, in int64 from item to item."""
+    """The address of these numbers: in int32 within one item of the batch, in int64 from item to item."""
     start = tl.cast(batch, tl.int64) * signal.batch
     return signal.data + start + (channel * signal.channel + place * signal.place)

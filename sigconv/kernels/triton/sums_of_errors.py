@@ -25,8 +25,8 @@ from sigconv.kernels.triton.windows import in_three_axes, place_in, samples, unr
 
 
 def error_sums(x: Tensor, g: Tensor, features: Features, rectified: bool) -> Tensor:
-    """(chunk, 2, feature): of the errors g of what is normalised, or of ReLU of that, those that get through; and these
-    times x - mean."""
+    """The sums (chunk, 2, feature) of the output's gradient g, as far as ReLU lets it through if ``rectified``, and of
+    this times x - mean."""
     bands = len(features.mean) // x.shape[1]
     parts = in_bands(x, bands)
     found, grid = chunked(parts, x.shape[1], bands, 2)
@@ -65,8 +65,8 @@ def _error_sums(
 
 
 def pooled_error_sums(x: Tensor | None, winner: Tensor, g: Tensor, mean: Tensor | None, geometry: Geometry) -> Tensor:
-    """(chunk, 2, channel): of the errors g of a pooled map whose windows have a winner, and of these times the winner's
-    distance from the mean (zeros where there is no x)."""
+    """The sums (chunk, 2, channel) of the gradients g of a pooled map's windows that have a winner, and of these times
+    the winner's distance from the mean (zeros without x)."""
     size, output_size, frame = in_three_axes(geometry)
     parts = in_bands(g, 1, one=False)
     found, grid = chunked(parts, g.shape[1], 1, 2)
@@ -125,10 +125,10 @@ def _pooled_error_sums(
 
 
 def slopes(found: Tensor, features: Features, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What x's gradient is made of, and the gradients by weight and bias, by the sums of chunks of errors and of these
-    times x - mean, over ``count`` numbers of each feature.
+    """The coefficients of x's gradient, and the gradients of weight and bias, from the chunks' sums of g and of g times
+    x - mean, over ``count`` numbers of each feature.
 
-    gx = scale g + slope x + level; the three, and the shift of what was normalised, are (4, feature), float32.
+    gx = scale g + slope x + level; these three and the shift of the normalisation are (4, feature), float32.
     """
     weight, number = features.weight, found.shape[2]
     gw, gb = (empty(weight, weight.shape) for _ in range(2))

@@ -1,8 +1,8 @@
-"""Operations as tapes: what they allocate and which kernels they start, noted once for each form of their operands.
+"""Operations as tapes: what they allocate and which kernels they launch, recorded once for each form of operands.
 
-Between an operation's call and its kernels lies much that depends on the form of its operands alone (layouts, grids,
-chunks, what Triton looks up for each argument), and takes many times as long as a small kernel. A tape does nothing but
-allocate and start.
+Much of what happens between an operation's call and its kernels depends on the form of its operands alone (layouts,
+grids, chunks, what Triton looks up for each argument), and takes many times as long as a small kernel. A tape only
+allocates and launches.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from sigconv.layout import channels_last_strides, is_channels_last
 from sigconv.window import Sizes
 
 MOST = 4096
-"""Tapes of an operation that are kept."""
+"""The most tapes that are kept for an operation."""
 ALIGNED = 16
-"""Bytes; Triton compiles for addresses that are multiples of it, and for others."""
+"""Bytes; Triton compiles separately for addresses that are multiples of this, and for others."""
 
 
 class _Start(NamedTuple):
@@ -63,7 +63,7 @@ class Tape:
         self._starts.append(start)
 
     def end(self, results: Tensor | tuple[Tensor, ...]) -> bool:
-        """Whether it can be played: every tensor that a kernel has read or written, or that is given back, is among its
+        """Whether the tape can be played: every tensor that a kernel has read or written, or that is returned, is its
         own. A copy of an operand is not."""
         self._single = isinstance(results, Tensor)
         self._results = [self._number(result) for result in ((results,) if isinstance(results, Tensor) else results)]
@@ -106,8 +106,9 @@ active = _Active()
 
 
 def taped(operation: Callable[..., Any]) -> Callable[..., Any]:
-    """``operation`` of tensors and hashable values, which allocates by :func:`empty` and :func:`laid_out_empty` alone
-    and computes by a :class:`.tuning.Kernel` alone; it may copy operands of other layouts, but then has no tape."""
+    """``operation``, played from a tape where it has one. It takes tensors and hashable values, and must allocate only
+    by :func:`empty` and :func:`laid_out_empty` and compute only by :class:`.tuning.Kernel`; it may copy operands of
+    other layouts, but then has no tape."""
     tapes: dict[Hashable, Tape] = {}
 
     @functools.wraps(operation)
@@ -146,7 +147,7 @@ def _form(operand: Any) -> Hashable:
 
 
 def empty(like: Tensor, shape: Sizes, dtype: torch.dtype | None = None) -> Tensor:
-    """Room for numbers of any value, contiguous."""
+    """An uninitialised contiguous tensor."""
     return _noted(like.new_empty(shape, dtype=dtype))
 
 

@@ -1,4 +1,4 @@
-"""Kernels that compute each number of a signal by itself: its tiles, one for each program.
+"""Kernels that compute each number of a signal independently: the signal's tiles, one for each program.
 
 A tile is (channels, places) of one item of the batch. Its ``lanes`` lie along what is innermost in memory, so that
 neighbouring threads read neighbouring numbers, and its ``rows`` along the other; but along few channels they would
@@ -20,7 +20,7 @@ from sigconv.kernels.triton.windows import unravel
 from sigconv.layout import is_channels_last
 
 FORMS = {True: ((32, 32, 4), (64, 32, 4)), False: ((128, 8, 8), (512, 1, 4))}
-"""Lanes, rows and warps of tiles with lanes along channels, and along places: of many, those that won on an H200."""
+"""Lanes, rows and warps of tiles with lanes along channels, and along places: the fastest of many on an H200."""
 
 
 def tiled(kernel: Callable[..., Any]) -> Callable[..., None]:
@@ -39,12 +39,12 @@ def tiled(kernel: Callable[..., Any]) -> Callable[..., None]:
 
 
 def along_channels(signal: Tensor) -> bool:
-    """Whether lanes lie along channels: these are innermost, and fill half of the least lanes at least."""
+    """Whether lanes lie along channels: these are innermost, and fill at least half of the fewest lanes."""
     return is_channels_last(signal) and signal.shape[1] >= 16
 
 
 def extent(signal: Tensor) -> tuple[int, ...]:
-    """What the best form of a tile depends on, coarse enough that sizes which vary are not tuned for each."""
+    """What the best form of a tile depends on, coarse enough not to tune again for each of many similar sizes."""
     return signal.shape[1], signal.numel().bit_length(), signal.element_size(), int(is_channels_last(signal))
 
 
@@ -53,12 +53,12 @@ TUNED = 1 << 20
 
 
 def is_large(signal: Tensor) -> bool:
-    """Whether it is worth to look for the best form of a tile."""
+    """Whether it is worth looking for the best form of a tile."""
     return signal.numel() >= TUNED
 
 
 def grid(signal: Tensor) -> Callable[[dict[str, Any]], Grid]:
-    """A program for each tile of ``signal``, by the kernel's arguments."""
+    """The grid with a program for each tile of ``signal``, given the kernel's arguments."""
     places = math.prod(signal.shape[2:])
 
     def programs(meta: dict[str, Any]) -> Grid:

@@ -1,4 +1,4 @@
-"""Starting kernels, in the form that was measured to be the fastest."""
+"""Launching kernels, in the configuration that was measured to be the fastest."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from sigconv.kernels.triton.tape import active
 
 Grid = tuple[int, int, int]
 Grids = Grid | Callable[[dict[str, Any]], Grid]
-"""Of programs, or what gives it by the constants, those of the configuration included."""
+"""A grid of programs, or a function that gives it from the constants, the configuration's included."""
 
 
 class Kernel:
     """A kernel in Triton's language, called with its grid and its arguments; those that are constants come by name.
 
-    ``key`` names the arguments for each of whose values the fastest of ``configs`` is found, once a machine: Triton
-    keeps on disk what was found. One of them is "extent", which kernels have for that alone. The configurations must
-    not change the order of any sum: then tuning changes no bit of a result. The interpreter has nothing to measure and
+    ``key`` names the arguments for each of whose values the fastest of ``configs`` is found, once per machine: Triton
+    keeps the result on disk. One of them is "extent", which kernels take for that alone. The configurations must not
+    change the order of any sum, so that tuning changes no bit of a result. The interpreter has nothing to measure and
     takes the first.
     """
 
     def __init__(self, function: Callable[..., Any], configs: Sequence[triton.Config], key: Sequence[str]) -> None:
         chosen = list(configs[:1] if triton.knobs.runtime.interpret else configs)
         self._tuner = triton.autotune(chosen, key=list(key), cache_results=True)(triton.jit(function))
-        # A tuner keeps the arguments of a call in itself, and autograd has a thread for each device.
+        # A tuner stores the arguments of a call in itself, and autograd has a thread for each device.
         self._lock = threading.RLock()
 
     def __call__(self, grid: Grids, *arguments: Any, tuned: bool = True, **constants: Any) -> None:
-        """Take the first configuration where it is not worth to compile and measure all, or ``tuned`` is False."""
+        """Launch the kernel; if ``tuned`` is False, in the first configuration, without compiling and measuring all."""
         with self._lock:
             if tuned:
                 compiled = self._tuner.run(*arguments, grid=grid, warmup=False, **constants)
@@ -46,5 +46,5 @@ class Kernel:
 
 
 def fixed(warps: int) -> Callable[[Callable[..., Any]], Kernel]:
-    """A kernel of one form, as where another would add up in another order."""
+    """A kernel with one configuration, as where another would change the order of a sum."""
     return lambda function: Kernel(function, [triton.Config({}, num_warps=warps)], [])

@@ -20,8 +20,8 @@ from sigconv.window import Sizes, Window
 class Frame(NamedTuple):
     """What a kernel is compiled for: a window, with an entry per axis, and how many places it has.
 
-    ``reaches`` says along which axes windows may see padding; ``seen_by`` how many windows to ask, along each axis and
-    in all, for those that see a sample: see :func:`observers`.
+    ``reaches`` says along which axes windows may see padding; ``seen_by`` and ``observers`` are how many windows may
+    see a sample, along each axis and in all: see :func:`observers`.
     """
 
     kernel: Sizes
@@ -69,7 +69,7 @@ def unravel(place, size):
 
 @triton.jit
 def place_in(frame: tl.constexpr, k):
-    """A place of the window along each axis. Not by unravel: Triton before 3.7 takes no part of a frame for one."""
+    """A place of the window along each axis. Not by unravel: Triton before 3.7 cannot pass part of a frame to it."""
     rest = k // frame.kernel[2]
     return rest // frame.kernel[1], rest % frame.kernel[1], k % frame.kernel[2]
 
@@ -87,7 +87,7 @@ def samples(o, k, size, frame: tl.constexpr):
     o1 = o[1] * frame.stride[1] - frame.before[1]
     o2 = o[2] * frame.stride[2] - frame.before[2]
     k0, k1, k2 = k[0] * frame.dilation[0], k[1] * frame.dilation[1], k[2] * frame.dilation[2]
-    inside = o2 + k2 == o2 + k2  # of this shape, and true
+    inside = o2 + k2 == o2 + k2  # true, in this shape
     if frame.reaches[0]:
         inside &= _within(o0 + k0, size[0])
     if frame.reaches[1]:
@@ -100,10 +100,10 @@ def samples(o, k, size, frame: tl.constexpr):
 
 @triton.jit
 def observers(i, j, output_size, frame: tl.constexpr):
-    """The windows that see samples ``i``, number ``j`` of those that may; at which of their places, and if at any.
+    """The ``j``-th of the windows that may see each of the samples ``i``; at which place it does, and whether it does.
 
-    Where a window has no gaps along an axis, they are those that begin at the sample or before, one stride apart;
-    else those whose place j along the axis is there.
+    Along an axis without dilation, the candidates are the windows that begin at the sample or before, one stride apart;
+    else those whose place j along the axis is at the sample.
     """
     rest = j // frame.seen_by[2]
     o0, k0, is0 = _observer(i[0], rest // frame.seen_by[1], output_size[0], frame, 0)
@@ -129,5 +129,5 @@ def _observer(i, j, windows, frame: tl.constexpr, axis: tl.constexpr):
 
 @triton.jit
 def _within(i, size):
-    """Whether 0 <= i < size: a negative number is a large one without its sign."""
+    """Whether 0 <= i < size: as an unsigned number, a negative one is large."""
     return tl.cast(i, tl.uint32) < tl.cast(size, tl.uint32)

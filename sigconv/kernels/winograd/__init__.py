@@ -1,11 +1,12 @@
-"""Convolution with fewer products: minimal filtering, of any number of axes (see :mod:`.matrices`).
+"""Convolution with fewer products: minimal filtering, along any number of axes (see :mod:`.matrices`).
 
-Outputs are computed a tile at a time, from values at a few points: four outputs of a window of three places take 6
-products in place of 12, 4 x 4 of a 3 x 3 window 36 in place of 144. At each point all tiles are one matrix product over
-the channels. The weights' gradient is the same thing read in another direction.
+Outputs are computed a tile at a time, from values at a few points: with a window of three places, four outputs take 6
+products instead of 12; with a 3 x 3 window, 4 x 4 outputs take 36 instead of 144. At each point one matrix product over
+the channels serves all tiles. The weight gradient is the same computation in another direction.
 
-Values at points partly cancel in what is made of them, so rounding is 1.5 to 4 times a sum's, of the weights' gradient
-2 to 10 times. Infinity or NaN spreads over its tile, and samples outside a window add rounding error.
+Values at points partly cancel when they are combined, so rounding errors are 1.5 to 4 times those of a plain sum, and 2
+to 10 times in the weight gradient. Infinity or NaN spreads over its tile, and samples outside a window add rounding
+error.
 
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """
@@ -30,13 +31,13 @@ from sigconv.layout import like
 
 DTYPES = (torch.float32,)
 EXACT = False
-"""Sums of whole numbers are rounded, too."""
+"""Even sums of whole numbers are rounded."""
 
 BLOCK = 1 << 19
-"""Bytes of a block of tiles, at all points: what a core's second cache holds."""
+"""Bytes of a block of tiles, at all points: what a core's L2 cache holds."""
 
 DEEP = 36
-"""Least tiles of a block over which products are summed up, before a sum is put back."""
+"""Fewest tiles of a block: products are summed over a whole block before the sum is written back."""
 
 
 def supports(problem: Problem) -> bool:
@@ -52,7 +53,7 @@ def _has_tiles(problem: Problem) -> bool:
 
 
 def gain(problem: Problem) -> float:
-    """How many times less time a convolution takes, transforms included; 1 where it cannot be cut into tiles."""
+    """The speed-up of a convolution, transforms included; 1 where it cannot be cut into tiles."""
     if not _has_tiles(problem):
         return 1.0
     of = problem.batch, problem.in_channels, problem.out_channels
@@ -62,7 +63,7 @@ def gain(problem: Problem) -> float:
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-    """y = O ((W w) * (I x)), each along all axes, at each tile."""
+    """y = O ((W w) * (I x)) for each tile, each transform along all axes."""
     from sigconv.kernels.winograd import loops
 
     runtime.use_torchs_threads()
@@ -75,7 +76,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     room = workspace(
         outputs.dtype,
         (points, channels, wide),
-        (parts, block, points * channels + LANES),  # no power of two, for which a cache has few places
+        (parts, block, points * channels + LANES),  # not a power of two, which maps to few cache sets
         (parts, block, points * wide + LANES),
         (parts, 2, points * max(channels, wide)),
         (math.prod(geometry.window.kernel), channels, wide),
@@ -88,7 +89,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
 
 def grad_input(w: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
-    """The convolution of the errors with the flipped kernel."""
+    """The convolution of the output's gradient with the flipped kernel."""
     return forward(g, turned(w).transpose(0, 1), None, geometry.flipped)
 
 
@@ -115,7 +116,7 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _block(bytes_of_tile: int) -> int:
-    """How many tiles a block has: whole panels of a product of matrices."""
+    """How many tiles a block has: a multiple of the rows of a panel of the matrix product."""
     from sigconv.kernels.numba.panels import TALL
 
     return TALL * max(1, BLOCK // (TALL * bytes_of_tile))

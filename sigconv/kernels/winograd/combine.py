@@ -35,25 +35,25 @@ OF_INPUT = {points: _numbered(matrices(points, 1).input) for points in FINITE_PO
 """The number of the transform of a tile of the input, by its points."""
 
 OF_WEIGHT = {choice: _numbered(matrices(*choice).weight) for choice in _CHOICES}
-"""Those of windows, by points and places."""
+"""The same for windows, by points and places."""
 
 OF_OUTPUT = {choice: _numbered(matrices(*choice).output) for choice in _CHOICES}
-"""Those of values at the points to a tile of the output."""
+"""The same from values at the points to a tile of the output."""
 
 OF_ERROR = {choice: _numbered(matrices(*choice).output.T) for choice in _CHOICES}
-"""Those of a tile of the output's errors."""
+"""The same for a tile of the output's gradient."""
 
 OF_SUM = {choice: _numbered(matrices(*choice).weight.T) for choice in _CHOICES}
-"""Those of sums over all tiles to the windows' gradient."""
+"""The same from sums over all tiles to the window's gradient."""
 
 
 @intrinsic
 def combine(typing: Any, transform: Any, to: Any, source: Any, numbers: Any, zeros: Any) -> Any:
-    """Put the transform of that number times rows of the source into rows elsewhere; rows have so many numbers.
+    """Multiply rows of ``source`` by the transform of this number, and store the result in the rows of ``to``.
 
     ``to`` is (array, begin, step): row i begins at begin + i step. ``source`` is (array, begin, length, row, first):
-    row j begins at begin + length row[first + j], or is ``zeros`` where that entry of ``row`` is negative. There are
-    LANES numbers at least. Arrays are contiguous, of one axis.
+    row j begins at begin + length row[first + j], or is ``zeros`` where that entry of ``row`` is negative. Each row has
+    ``numbers`` elements, at least LANES. Arrays are contiguous and one-dimensional.
     """
     intp = types.intp
 
@@ -95,7 +95,7 @@ def _combined(builder: Any, matrix: np.ndarray, outs: list[Any], rows: list[Any]
 
 
 def _weighted(builder: Any, weights: np.ndarray, vectors: list[Any]) -> Any:
-    """The sum of the vectors times constants; those of 1 come first, since one of them needs no product."""
+    """The sum of the vectors times constants; constants of 1 come first, since the first one then needs no product."""
     total = None
     for weight, vector in sorted(zip(weights, vectors, strict=True), key=lambda pair: pair[0] != 1):
         if weight == 0:

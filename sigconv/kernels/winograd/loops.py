@@ -1,7 +1,8 @@
-"""Loops of convolution by tiles, compiled. Signals are rows, (batch, place, channel).
+"""Compiled loops of convolution by tiles. Signals are rows, (batch, place, channel).
 
-Tiles are taken a block at a time, so that their values at all points stay near: at each point those are a matrix (tile,
-channel), and its product with the weights there is another, (tile, map). Maps are rounded up to a multiple of LANES.
+Tiles are processed a block at a time, so that their values at all points stay in cache: at each point they are a matrix
+(tile, channel), whose product with that point's weights is another, (tile, map). The number of maps is rounded up to a
+multiple of LANES.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from sigconv.kernels.winograd.combine import combine
 def forward(x, w, bias, y, tiles, u, v, m, of_part):
     """y from x and w (place, channel, map).
 
-    Room is given for the weights at all points, u (point, channel, map); and for each of the parts that run in
-    parallel for a block of tiles' values, v and m (part, tile, numbers of all points), and for what is between.
+    The workspace is u (point, channel, map) for the weights at all points and, for each of the parts that run in
+    parallel, v and m (part, tile, numbers of all points) for a block of tiles and ``of_part`` for intermediate results.
     """
     in_parallel(weights_at_points, len(v), (w, tiles, u, of_part))
     in_parallel(parts_of_tiles, len(v), (x, bias, y, tiles, u, v, m, of_part))
@@ -32,7 +33,7 @@ def forward(x, w, bias, y, tiles, u, v, m, of_part):
 def weights_at_points(some, w, tiles, u, of_part):
     (values, channels, wide), parts = u.shape, len(of_part)
     us, ws, counting = u.reshape(-1), w.reshape(-1), np.arange(values)
-    none = np.int64(0)  # a literal in a tuple would compile all once more
+    none = np.int64(0)  # a literal in a tuple would compile everything again
     for part in some:
         room = of_part[part], us, counting
         for c in range(channels * part // parts, channels * (part + 1) // parts):
@@ -68,7 +69,7 @@ def parts_of_tiles(some, x, bias, y, tiles, u, v, m, of_part):
 
 @called
 def put(tile_of_y, bias, given, first, ys, begin, wide):
-    """A tile's outputs (output, map), with the bias, to where they are given from the index ``first`` on."""
+    """Store a tile's outputs (output, map), plus the bias, at the places in ``given`` from index ``first`` on."""
     maps = len(bias)
     for n in range(len(tile_of_y) // wide):
         place = item(given, first + n)
@@ -83,11 +84,11 @@ share = inlined(sharing.share)
 
 @jit
 def grad_weight(x, g, gw, tiles, block, shared, gu, v, e, of_part):
-    """gw (place, channel, map) from x and the errors g.
+    """gw (place, channel, map) from x and the output's gradient g.
 
-    A task is a span of tiles and a group of channels and maps, ``shared`` so many of each. Room is given for each
-    span's sums at all points, gu (span, point, channel, map); and for what each of the parts that run in parallel has
-    for itself: a block of tiles' values, v and e (part, point, numbers of all tiles), and what is between.
+    A task is a span of tiles and a group of channels and of maps; ``shared`` has their numbers. The workspace is gu
+    (span, point, channel, map) for each span's sums at all points and, for each of the parts that run in parallel, v
+    and e (part, point, numbers of all tiles) for a block of tiles and ``of_part`` for intermediate results.
     """
     in_parallel(sums_of_parts, len(v), (x, g, tiles, block, shared, gu, v, e, of_part))
     in_parallel(sums_to_weights, len(v), (gw, tiles, gu, of_part))
@@ -139,15 +140,15 @@ def sums_to_weights(some, gw, tiles, gu, of_part):
 
 @called
 def transform(kinds, before, after, source, to, channels, room):
-    """Take a tile along each axis, from the last to the first, from ``before`` rows to ``after``.
+    """Transform a tile along each axis, from the last to the first, from ``before`` rows to ``after``.
 
     Args:
-        kinds: the transforms along each axis.
-        source: an array, where rows begin in it, how far they are apart, and what tells which of them there are, from
-            an index on: in row-major order, less than 0 for zeros.
-        to: an array, where to begin in it, and how far its rows are apart.
-        channels: of a row.
-        room: for what is between (2, numbers), a row of zeros, and what counts from 0 on.
+        kinds: the transform along each axis.
+        source: an array, where rows begin in it, the distance between them, and an array with the rows' numbers, from
+            an index on, in row-major order; a number less than 0 stands for zeros.
+        to: an array, where to begin in it, and the distance between its rows.
+        channels: numbers in a row.
+        room: two buffers for intermediate results (2, numbers), a row of zeros, and the whole numbers from 0 on.
     """
     seen, begin, length, row, first = source
     scratch, zeros, counting = room

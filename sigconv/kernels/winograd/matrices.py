@@ -1,12 +1,12 @@
 """The constants of minimal filtering: a convolution of short polynomials, by their values at a few points.
 
-The product of two polynomials has, at each point, the product of their values there; so n coefficients of it need n
-products. Read backwards, that is m outputs of a window of k places from n = m + k - 1 products instead of m k:
+At each point the value of a product of two polynomials is the product of their values; so its n coefficients need n
+products. Transposed, this gives m outputs of a window of k places from n = m + k - 1 products instead of m k:
 
     y = O ((W w) * (I x))        Toom 1963, Cook 1966, Winograd 1980; for networks Lavin & Gray, 2016, section 3
 
 Infinity, where a polynomial's value is its last coefficient, is always one of the points. The others are zero and pairs
-of opposite ones, which share half of their work, of such a size that float32 rounds least (found by trial; Barabasz,
+of opposite points, which share half of their work, with the least rounding in float32 (found by trial; Barabasz,
 Anderson, Soodhalter & Gregg, 2020, say why it matters).
 """
 
@@ -20,14 +20,14 @@ from typing import NamedTuple
 import numpy as np
 
 FINITE_POINTS: dict[int, tuple[float, ...]] = {4: (0, 1, -1), 6: (0, 0.75, -0.75, 1.5, -1.5)}
-"""Beside infinity, by the number of all."""
+"""The points besides infinity, by the number of points including it."""
 
 PLACES: dict[int, tuple[int, ...]] = {4: (3,), 6: (3, 5)}
-"""Windows that networks have, by the points that are worth it; along an axis where they are one place, one does."""
+"""Window lengths that occur in networks, by the number of points that pays off; a length of 1 needs one point."""
 
 
 class Matrices(NamedTuple):
-    """Of float64: ``input`` I (n, n), ``weight`` W (n, k), ``output`` O (m, n)."""
+    """The transforms, float64: ``input`` I (n, n), ``weight`` W (n, k), ``output`` O (m, n)."""
 
     input: np.ndarray
     weight: np.ndarray
@@ -36,7 +36,7 @@ class Matrices(NamedTuple):
 
 @functools.cache
 def matrices(points: int, places: int) -> Matrices:
-    """For a window of so many places along an axis, at most as many as points; ``input`` is the same for all."""
+    """The transforms for a window of ``places`` along an axis, at most ``points``; ``input`` is the same for all."""
     finite = FINITE_POINTS[points]
     others = [[q for q in finite if q != p] for p in finite]
     scale = [
@@ -54,13 +54,13 @@ def _polynomial(roots: Sequence[float], coefficients: int) -> np.ndarray:
 
 
 def _values(points: int, coefficients: int) -> np.ndarray:
-    """What takes a polynomial's coefficients to its values at the points."""
+    """The matrix that maps a polynomial's coefficients to its values at the points."""
     finite = np.vander(np.array(FINITE_POINTS[points], dtype=np.float64), coefficients, increasing=True)
     return np.vstack([finite, np.eye(coefficients)[-1]])
 
 
 def factors(matrix: np.ndarray) -> list[np.ndarray]:
-    """Matrices with more zeros, and ones, whose product it is: the last is the first to be applied.
+    """Matrices with more zeros and ones whose product is ``matrix``; the last is applied first.
 
     Rows, or else columns, of opposite points have the same even entries and opposite odd ones.
     """

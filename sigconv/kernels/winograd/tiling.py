@@ -1,6 +1,6 @@
 """How a convolution's outputs are cut into tiles, each of which is computed from values at a few points.
 
-Along an axis with a dilation of d the outputs fall into d interleaved parts, whose tiles are apart from one another.
+Along an axis with a dilation of d the outputs fall into d interleaved parts, each of which is tiled separately.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from sigconv.kernels.winograd.matrices import PLACES
 from sigconv.window import Sizes
 
 MOST_POINTS = 144
-"""Of a tile. With 6 along each of three axes rounding is 6 times a sum's."""
+"""The most points of a tile. With 6 along each of three axes rounding errors are 6 times those of a plain sum."""
 
 TRANSFORM, WEIGHTS = 24, 20
 """The measured cost of transforming one element of a tile, and one weight, in multiply-adds."""
 
 
 def products_at_point(in_channels: float, out_channels: float) -> float:
-    """What a tile takes at one point, in the time of so many products."""
+    """The cost of a tile at one point, in units of one product."""
     return in_channels * out_channels + TRANSFORM * (in_channels + out_channels)
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Of a geometry: how many points a tile has along each axis."""
+    """A way to cut a geometry into tiles: how many points a tile has along each axis."""
 
     geometry: Geometry
     points: Sizes
 
     @property
     def outputs(self) -> Sizes:
-        """Of a tile, along each axis."""
+        """The outputs of a tile along each axis."""
         return tuple(n - k + 1 for n, k in zip(self.points, self.geometry.window.kernel, strict=True))
 
     @property
     def tiles(self) -> int:
-        """Of one signal."""
+        """The number of tiles in one signal."""
         return math.prod(len(self.starts(axis)) for axis in range(len(self.points)))
 
     def starts(self, axis: int) -> list[int]:
@@ -53,7 +53,7 @@ class Tiling:
         return [start for part in range(dilation) for start in range(part, size, step)]
 
     def products(self, batch: int, in_channels: int, out_channels: int) -> float:
-        """What all takes, in the time of so many products."""
+        """The cost of the whole convolution, in units of one product."""
         of_tiles = batch * self.tiles * products_at_point(in_channels, out_channels)
         return math.prod(self.points) * (of_tiles + WEIGHTS * in_channels * out_channels)
 
@@ -85,14 +85,14 @@ def is_tiled(geometry: Geometry) -> bool:
 
 @functools.cache
 def _choices(kernel: Sizes) -> list[Sizes]:
-    """The points that tiles can have."""
+    """The numbers of points that tiles can have along each axis."""
     along = ([1] if k == 1 else [points for points, places in PLACES.items() if k in places] for k in kernel)
     return [points for points in product(*along) if math.prod(points) <= MOST_POINTS]
 
 
 @functools.lru_cache(maxsize=256)
 def tiling(geometry: Geometry, batch: int, in_channels: int, out_channels: int) -> Tiling:
-    """The one that takes the least time."""
+    """The tiling that takes the least time."""
     return min(
         (Tiling(geometry, points) for points in _choices(geometry.window.kernel)),
         key=lambda found: found.products(batch, in_channels, out_channels),
@@ -100,10 +100,10 @@ def tiling(geometry: Geometry, batch: int, in_channels: int, out_channels: int) 
 
 
 class Tiles(NamedTuple):
-    """What compiled loops know of a tiling: int64 arrays of one axis, but for the number of tiles ``per_signal``.
+    """A tiling as compiled loops see it: one-dimensional int64 arrays, and the number of tiles ``per_signal``.
 
     ``seen`` and ``given`` are flattened; the others have an entry for each axis along which windows have more than one
-    place, ``of_...`` the number of a transform.
+    place, which in ``of_...`` is the number of a transform.
     """
 
     per_signal: int
@@ -119,7 +119,7 @@ class Tiles(NamedTuple):
     of_sum: np.ndarray
 
 
-@functools.lru_cache(maxsize=16)  # of a large picture they take some 30 MB
+@functools.lru_cache(maxsize=16)  # those of a large picture take some 30 MB
 def tiles(found: Tiling) -> Tiles:
     from sigconv.kernels.winograd.combine import OF_ERROR, OF_INPUT, OF_OUTPUT, OF_SUM, OF_WEIGHT
 
