@@ -94,10 +94,10 @@ def read_gnt(file: Path) -> Iterator[tuple[str, np.ndarray]]:
             pixels = np.frombuffer(data, np.uint8, width * height, begin + _HEAD.size).reshape(height, width)
             character = code.rstrip(b"\0").decode("gb18030")
         except (struct.error, ValueError) as error:
-            raise UsageError(f"{file} is damaged at byte {begin:,} ({error}). Unpack it anew.") from error
+            raise UsageError(f"{file} is damaged at byte {begin:,} ({error}). Unpack it again.") from error
         if size != _HEAD.size + pixels.size or not (pixels < 255).any():
             raise UsageError(
-                f"{file} is damaged at byte {begin:,}: {width}x{height} pixels in {size} bytes. Unpack it anew."
+                f"{file} is damaged at byte {begin:,}: {width}x{height} pixels in {size} bytes. Unpack it again."
             )
         yield character, 255 - pixels
         begin += size

@@ -61,7 +61,9 @@ def _tell_skipped(root: Path, skipped: Iterable[Path]) -> None:
     counts = Counter("hidden" if _is_hidden(path) else path.suffix.lower() or path.name for path in skipped)
     if counts:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-        typer.echo(f"{root}: skipped {counts.total():,} files that are no recordings by their names: {kinds}", err=True)
+        typer.echo(
+            f"{root}: skipped {counts.total():,} files whose names are not those of recordings: {kinds}", err=True
+        )
 
 
 def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
@@ -130,7 +132,7 @@ def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"The speaker's pattern {pattern!r} is no regular expression: {error}.") from None
+        raise UsageError(f"The speaker's pattern {pattern!r} is not a regular expression: {error}.") from None
     if expression.groups != 1:
         raise UsageError(f"The speaker's pattern {pattern!r} has {expression.groups} groups in (), it needs one.")
     found = {file.source: expression.search(file.path.name) for file in files}

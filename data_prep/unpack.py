@@ -46,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> Path:
                 raise
             archive.unlink()
             raise UsageError(
-                f"{archive} is not a whole, safe archive ({error}). It is deleted now: run again to fetch it anew."
+                f"{archive} is not a whole, safe archive ({error}). It is deleted now: run again to fetch it again."
             ) from error
         os.rename(whole, folder)
     return folder

@@ -126,7 +126,7 @@ def read_text(path: Path, clip: str) -> str:
     try:
         said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text in UTF-8: save it anew.") from None
+        raise UsageError(f"{path} is not UTF-8 text: save it again.") from None
     words = "".join(letter if letter.isalnum() or letter == "'" else " " for letter in said).split()
     if not words:
         raise UsageError(f"{path} is empty: write into it what is said in {clip}.")

@@ -80,5 +80,5 @@ def parse_sizes(output_size: int | Sequence[int | None] | None, ndim: int | None
         if not isinstance(m, Integral | torch.SymInt | None):
             raise UsageError(f"{owner}: output size on spatial axis {axis} is {m!r}, not a whole number or None")
         if m is not None and m < 1:
-            raise UsageError(f"{owner}: output size on spatial axis {axis} is {m}; the least is 1")
+            raise UsageError(f"{owner}: output size on spatial axis {axis} is {m}; it must be at least 1")
     return tuple(output_size)

@@ -116,7 +116,7 @@ def fits(owner: object, geometry: Geometry) -> None:
 def not_empty(owner: object, size: Sizes) -> None:
     for axis, n in enumerate(size):
         if n < 1:
-            raise UsageError(f"{owner}: on spatial axis {axis} there are {n} samples; the least is 1")
+            raise UsageError(f"{owner}: on spatial axis {axis} there are {n} samples; there must be at least 1")
 
 
 def no_blind_window(owner: object, geometry: Geometry) -> None:

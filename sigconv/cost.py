@@ -80,7 +80,7 @@ def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch:
     """
     for name, number in (("samples", samples), ("epochs", epochs), ("batch", batch)):
         if number < 1:
-            raise UsageError(f"cost: {name} is {number}; the least is 1")
+            raise UsageError(f"cost: {name} is {number}; it must be at least 1")
     parsed = parse(architecture)
     counts = describe(parsed)
     devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()

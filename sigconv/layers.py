@@ -134,7 +134,7 @@ class _ConvNd(_Dilated):
             if not isinstance(channels, Integral):
                 raise UsageError(f"{name}: {what} is {channels!r}, not a whole number")
             if channels < 1:
-                raise UsageError(f"{name}: {what} is {channels}; the least is 1")
+                raise UsageError(f"{name}: {what} is {channels}; it must be at least 1")
             check.groups(name, groups, channels, what)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         rows, columns = (in_channels, out_channels) if transposed else (out_channels, in_channels)

@@ -189,16 +189,16 @@ def _parse_layer(token: str, owner: str, ndim: int) -> Layer:
     kind = match["kind"].upper() if match else ""
     if match is None or kind not in _FORMS:
         raise UsageError(
-            f"{owner}, is no layer; there are 20C5 (convolution: maps C kernel), 20L5 (without sharing), "
+            f"{owner}, is not a layer; there are 20C5 (convolution: maps C kernel), 20L5 (without sharing), "
             f"MP2 and AP2 (pooling), GMP and GAP (global pooling) and 150N (neurons), as in {EXAMPLE}"
         )
     form = _FORMS[kind]
     has_stray_stride = match["stride"] and not match["kernel"]
     if (bool(match["maps"]), bool(match["kernel"])) != (form.has_maps, form.has_window) or has_stray_stride:
-        raise UsageError(f"{owner}, is no layer: {form.what} is written {form.example}")
+        raise UsageError(f"{owner}, is not a layer: {form.what} is written {form.example}")
     maps = int(match["maps"]) if form.has_maps else None
     if maps == 0:
-        raise UsageError(f"{owner}: 0 {'neurons' if kind == 'N' else 'maps'}; the least is 1")
+        raise UsageError(f"{owner}: 0 {'neurons' if kind == 'N' else 'maps'}; there must be at least 1")
     if not form.has_window:
         return Layer(kind, maps)
     kernel = per_axis(_numbers(match["kernel"]), ndim, 1, "kernel", owner)
@@ -220,7 +220,7 @@ def _agreed(written: str | None, given: str | Sequence[int] | None, first: str, 
         shapes = [Fold(ndim).folded(shape) for shape in shapes]
     if not shapes:
         raise UsageError(
-            f"the string begins with {first!r}, which is no input; begin with one, as in {EXAMPLE}, or give it "
+            f"the string begins with {first!r}, which is not an input; begin with one, as in {EXAMPLE}, or give it "
             'apart: input="1x28x28"'
         )
     if shapes[0] != shapes[-1]:

@@ -73,7 +73,7 @@ class Window:
                 raise UsageError(f"{owner}: kernel size {kernel} fits any rank; give a tuple or say ndim=1, 2, 3, ...")
             ndim = len(kernel)
         if ndim < 1:
-            raise UsageError(f"{owner}: kernel size {kernel} is for {ndim} spatial axes; the least is 1")
+            raise UsageError(f"{owner}: kernel size {kernel} is for {ndim} spatial axes; there must be at least 1")
         sizes = per_axis(kernel, ndim, 1, "kernel size", owner)
         steps = per_axis(stride, ndim, 1, "stride", owner)
         dilations = per_axis(dilation, ndim, 1, "dilation", owner)
@@ -208,7 +208,7 @@ def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) ->
         if isinstance(number, bool) or not isinstance(number, Integral):
             raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number!r}, not a whole number")
         if number < least:
-            raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number}; the least is {least}")
+            raise UsageError(f"{owner}: {what} on spatial axis {axis} is {number}; it must be at least {least}")
     return tuple(map(int, values))
 
 
@@ -233,9 +233,9 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
         return named[padding]
     pair: tuple[Any, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
     if len(pair) != 2 or not all(isinstance(p, Integral) and not isinstance(p, bool) for p in pair):
-        raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is no number, pair or word")
+        raise UsageError(f"{owner}: padding {padding!r} on spatial axis {axis} is not a number, pair or word")
     if min(pair) < 0:
-        raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; the least is 0")
+        raise UsageError(f"{owner}: padding on spatial axis {axis} is {min(pair)}; it must be at least 0")
     return int(pair[0]), int(pair[1])
 
 

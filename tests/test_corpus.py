@@ -301,7 +301,7 @@ def test_a_split_that_is_missing_is_named_with_the_cure(folder):
     (folder / "test.arrow").unlink()
     with pytest.raises(UsageError) as error:
         Corpus.load(folder)
-    cure = f"Delete {folder} and run again, or make it anew: python data_prep/dots.py"
+    cure = f"Delete {folder} and run again, or make it again: python data_prep/dots.py"
     assert str(error.value) == f"{folder / 'test.arrow'} is missing. {cure}"
 
 

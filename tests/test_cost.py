@@ -51,7 +51,7 @@ def test_the_command_prints_it_or_gives_data() -> None:
 
 
 def test_numbers_less_than_one_are_refused() -> None:
-    with pytest.raises(UsageError, match="samples is 0; the least is 1"):
+    with pytest.raises(UsageError, match="samples is 0; it must be at least 1"):
         cost.cost(TINY, 0)
 
 

@@ -625,7 +625,7 @@ def test_an_examination_that_fails_keeps_what_it_found() -> None:
 
     half, failed = Examination("topic", "subject", look, lambda: "mend it").findings()
     assert (half.text, half.topic) == ("half", "topic")
-    assert failed == Finding(Status.BROKEN, "subject: KeyError: 'other half'", "Install it anew:", "mend it", "topic")
+    assert failed == Finding(Status.BROKEN, "subject: KeyError: 'other half'", "Reinstall it:", "mend it", "topic")
 
 
 def test_a_crash_costs_its_own_finding_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,27 +71,27 @@ def test_input_must_be_channels_and_sizes(wrong):
 WRONG = {
     "1x28x28-20C4-MP2-40C5-MP3-MP3-10N": r"layer 5, MP3, receives 2x2 but its window needs at least 3x3",
     "1x28-20C30-10N": r"layer 1, 20C30, receives 28 but its window needs at least 30",
-    "1x28x28-20C4-MX2-10N": r"layer 2, 'MX2', is no layer; there are 20C5",
-    "1x28x28-20C4--10N": r"layer 2, '', is no layer",
-    "1x28x28-20C4-150": r"layer 2, '150', is no layer; .* 150N \(neurons\)",
-    "1x28x28-20C4 10N": r"layer 1, '20C4 10N', is no layer",
-    "1x28x28-20C": r"layer 1, '20C', is no layer: a convolution is written 20C5",
-    "1x28x28-C5": r"layer 1, 'C5', is no layer: a convolution is written 20C5",
-    "1x28x28-MP/2": r"'MP/2', is no layer: maximum pooling is written MP2",
-    "1x28x28-3AP2": r"'3AP2', is no layer: average pooling is written AP2",
-    "1x28x28-10N5": r"'10N5', is no layer: a layer of neurons is written 150N",
-    "1x28x28-10N/2": r"'10N/2', is no layer: a layer of neurons is written 150N",
-    "1x28x28-GAP2": r"'GAP2', is no layer: global average pooling is written GAP",
-    "1x28x28-0C5": r"layer 1, '0C5': 0 maps; the least is 1",
-    "1x28x28-0N": r"layer 1, '0N': 0 neurons; the least is 1",
-    "1x28x28-4C0": r"layer 1, '4C0': kernel on spatial axis 0 is 0; the least is 1",
-    "1x28x28-MP2/1x0": r"layer 1, 'MP2/1x0': stride on spatial axis 1 is 0; the least is 1",
+    "1x28x28-20C4-MX2-10N": r"layer 2, 'MX2', is not a layer; there are 20C5",
+    "1x28x28-20C4--10N": r"layer 2, '', is not a layer",
+    "1x28x28-20C4-150": r"layer 2, '150', is not a layer; .* 150N \(neurons\)",
+    "1x28x28-20C4 10N": r"layer 1, '20C4 10N', is not a layer",
+    "1x28x28-20C": r"layer 1, '20C', is not a layer: a convolution is written 20C5",
+    "1x28x28-C5": r"layer 1, 'C5', is not a layer: a convolution is written 20C5",
+    "1x28x28-MP/2": r"'MP/2', is not a layer: maximum pooling is written MP2",
+    "1x28x28-3AP2": r"'3AP2', is not a layer: average pooling is written AP2",
+    "1x28x28-10N5": r"'10N5', is not a layer: a layer of neurons is written 150N",
+    "1x28x28-10N/2": r"'10N/2', is not a layer: a layer of neurons is written 150N",
+    "1x28x28-GAP2": r"'GAP2', is not a layer: global average pooling is written GAP",
+    "1x28x28-0C5": r"layer 1, '0C5': 0 maps; there must be at least 1",
+    "1x28x28-0N": r"layer 1, '0N': 0 neurons; there must be at least 1",
+    "1x28x28-4C0": r"layer 1, '4C0': kernel on spatial axis 0 is 0; it must be at least 1",
+    "1x28x28-MP2/1x0": r"layer 1, 'MP2/1x0': stride on spatial axis 1 is 0; it must be at least 1",
     "1x28x28-4C4x4x4": r"layer 1, '4C4x4x4': kernel has 3 entries \(4, 4, 4\) for 2 spatial axes",
     "1x28x28-10N-4C4": r"layer 2, 4C4, receives a vector from layer 1, 10N",
     "1x28x28-GAP-GAP": r"layer 2, GAP, receives a vector from layer 1, GAP",
     "1x28x28": r"no layers in '1x28x28'; an example",
-    "20C4-10N": r"begins with '20C4', which is no input; begin with one, as in .*, or give it apart",
-    "": r"begins with '', which is no input",
+    "20C4-10N": r"begins with '20C4', which is not an input; begin with one, as in .*, or give it apart",
+    "": r"begins with '', which is not an input",
     "784-10N": r"the input '784' must be channels x sizes",
 }
 
@@ -137,7 +137,7 @@ def test_n_alone_needs_the_classes(read):
 
 
 def test_only_the_last_layer_may_be_n_alone():
-    with pytest.raises(UsageError, match=r"layer 2, 'N', is no layer: .* 150N \(the last layer may be N"):
+    with pytest.raises(UsageError, match=r"layer 2, 'N', is not a layer: .* 150N \(the last layer may be N"):
         build("1x28x28-20C4-N-10N", classes=10)
     with pytest.raises(UsageError, match="layer 1, '0N': 0 neurons"):
         build("N", (1, 8), classes=0)

@@ -44,5 +44,5 @@ def check_lists(root: Path, sources: Iterable[str]) -> None:
             more = ", ..." if len(wrong) > 5 else ""
             raise UsageError(
                 f"{root / name} and the names of {len(wrong):,} recordings disagree on whether they are for {split}: "
-                f"{', '.join(wrong[:5])}{more}. Unpack the corpus anew; or delete the list, to split by names."
+                f"{', '.join(wrong[:5])}{more}. Unpack the corpus again; or delete the list, to split by names."
             )

@@ -80,7 +80,7 @@ class SubSpectralNorm(nn.Module):
     def __init__(self, channels: int, sub_bands: int) -> None:
         super().__init__()
         if sub_bands < 1:
-            raise UsageError(f"SubSpectralNorm: sub_bands is {sub_bands}; the least is 1")
+            raise UsageError(f"SubSpectralNorm: sub_bands is {sub_bands}; it must be at least 1")
         self.sub_bands = sub_bands
         self.norm = BatchNorm(channels * sub_bands)
 

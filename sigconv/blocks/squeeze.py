@@ -22,7 +22,7 @@ class SqueezeExcitation(nn.Module):
     def __init__(self, channels: int, squeezed: int, *, ndim: int) -> None:
         super().__init__()
         if squeezed < 1:
-            raise UsageError(f"SqueezeExcitation: {channels} maps go through {squeezed} neurons; the least is 1")
+            raise UsageError(f"SqueezeExcitation: {channels} maps through {squeezed} neurons; there must be at least 1")
         self.fc1 = Conv(channels, squeezed, 1, ndim=ndim)
         self.fc2 = Conv(squeezed, channels, 1, ndim=ndim)
 

@@ -145,5 +145,5 @@ def read_sidecar(folder: Path) -> CorpusInfo:
         ) from None
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"{path} is damaged ({error}). Delete {folder} and make it anew with the script of its name in data_prep."
+            f"{path} is damaged ({error}). Delete {folder} and make it again with the script of its name in data_prep."
         ) from error

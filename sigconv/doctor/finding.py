@@ -52,7 +52,7 @@ class Examination:
     def failed(self, why: str) -> Finding:
         text = f"{self.subject}: {why}"
         if self.remedy:
-            return Finding(Status.BROKEN, text, "Install it anew:", self.remedy(), topic=self.topic)
+            return Finding(Status.BROKEN, text, "Reinstall it:", self.remedy(), topic=self.topic)
         return Finding(Status.BROKEN, text, "This was not foreseen: please report it.", topic=self.topic)
 
 

@@ -115,7 +115,7 @@ def _loading_fix(package: str) -> tuple[str, str]:
         return fix, pip("install", f"torch==={release}")
     if _compared()[2]:
         return "The versions above may be why:", install()
-    return "Install it anew:", reinstall(package)
+    return "Reinstall it:", reinstall(package)
 
 
 def compiled_loops() -> Iterator[Finding]:

@@ -30,7 +30,7 @@ def examine(table: str = TABLE, limit: float = LIMIT) -> list[Finding]:
     while waiting:
         reports, ending = _answers(table, len(waiting), limit)
         if not reports:
-            fix = "Without it nothing can be looked at. Install Python and sigconv anew."
+            fix = "Without it nothing can be looked at. Reinstall Python and sigconv."
             return [*findings, Finding(Status.BROKEN, f"it does not start from here: {ending}", fix, topic="Python")]
         finished = reports[1:]  # the first only says that it started
         findings += [Finding(**told | {"status": Status(told["status"])}) for report in finished for told in report]

@@ -74,7 +74,7 @@ def bcresnet(
     channels, bands, _ = folded("BC-ResNet", input, classes, ndim=2)
     unit = int(8 * scale)
     if unit < 1:
-        raise UsageError(f"BC-ResNet: scale is {scale:g}; the least is 0.125, which is one map")
+        raise UsageError(f"BC-ResNet: scale is {scale:g}; it must be at least 0.125, which is one map")
     height = _last_height(bands, sub_bands)
     maps = 2 * unit
     head = ConvBlock(channels, maps, (5, 5), stride=(2, 1), padding="same")

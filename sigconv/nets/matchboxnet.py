@@ -38,7 +38,7 @@ def matchboxnet(
     bands, *_ = folded("MatchboxNet", input, classes, ndim=1)
     for name, number in (("blocks", blocks), ("repeats", repeats)):
         if number < 1:
-            raise UsageError(f"MatchboxNet: {name} is {number}; the least is 1")
+            raise UsageError(f"MatchboxNet: {name} is {number}; it must be at least 1")
     if padding not in ("same", "causal"):
         raise UsageError(f"MatchboxNet: padding is {padding!r}; blocks keep the number of places: 'same' or 'causal'")
     body = {

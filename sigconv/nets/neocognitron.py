@@ -178,7 +178,7 @@ class Neocognitron(nn.Module):
                 f"{tuple(learning_selectivity)} must have a number for each stage"
             )
         if lessons < 1:
-            raise UsageError(f"the neocognitron: lessons is {lessons}; the least is 1")
+            raise UsageError(f"the neocognitron: lessons is {lessons}; it must be at least 1")
         self.fold = Fold(len(size))
         self.lessons = lessons
         self.s, self.c = nn.ModuleList(), nn.ModuleList()

@@ -23,5 +23,5 @@ def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | Non
             f"{owner} convolves over {axes} axes; the input {times(shape)}, channels x sizes, has {len(shape) - 1}"
         )
     if classes < 1:
-        raise UsageError(f"{owner}: classes is {classes}; the least is 1")
+        raise UsageError(f"{owner}: classes is {classes}; it must be at least 1")
     return Fold(axes).folded(shape)

@@ -44,7 +44,7 @@ def at_least_one(owner: object, **counts: int) -> None:
         if not isinstance(value, Integral):
             raise UsageError(f"{type(owner).__name__}: {name} is {value!r}, but it must be a whole number")
         if value < 1:
-            raise UsageError(f"{type(owner).__name__}: {name} is {value}; the least is 1")
+            raise UsageError(f"{type(owner).__name__}: {name} is {value}; it must be at least 1")
 
 
 def choice(owner: object, name: str, value: str, values: tuple[str, ...]) -> str:

@@ -91,8 +91,8 @@ def _check_videos(about: Mapping[str, Any], other: CorpusInfo) -> None:
     if differing:
         found, wanted = (", ".join(f"{name} {of.get(name)}" for name in differing) for of in (others, own))
         raise UsageError(
-            f"The videos of {other.name} have {found}, but the network takes those with {wanted}: prepare them anew by "
-            f"their script in data_prep, with the network's {' and '.join(f'--{name}' for name in differing)}."
+            f"The videos of {other.name} have {found}, but the network takes those with {wanted}: prepare them again "
+            f"by their script in data_prep, with the network's {' and '.join(f'--{name}' for name in differing)}."
         )
 
 

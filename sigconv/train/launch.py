@@ -133,7 +133,7 @@ def _resolved(config: DictConfig) -> DictConfig:
         wanted = str(error).splitlines()[0].split("'")[1]
         chosen, group = str(error.full_key).split(".")[0], wanted.split(".")[0]
         if group not in config:
-            cure = f"no part of this recipe: choose another {chosen}, or the recipe that this one is made for"
+            cure = f"not part of this recipe: choose another {chosen}, or the recipe that this one is made for"
         else:
             cure = f"not there with this choice of {group}: choose others of {chosen} or {group}"
         raise UsageError(f"{error.full_key} is taken from {wanted}, which is {cure}.") from None

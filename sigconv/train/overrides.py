@@ -34,13 +34,13 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
             cure = "write key=value, or group=option"
             if "=" in str(error.override):
                 cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
-            raise UsageError(f"{error.override!r} is no override: {cure}.") from None
+            raise UsageError(f"{error.override!r} is not an override: {cure}.") from None
         parsed = [override for override in parsed if not override.is_hydra_override()]
         groups = _groups(root)
         others = set(loader.list_groups("")) - set(groups)
         for override in parsed:
             if override.key_or_group in others:
-                raise UsageError(f"{override.key_or_group} is no part of this recipe, which has {', '.join(groups)}.")
+                raise UsageError(f"{override.key_or_group} is not part of this recipe, which has {', '.join(groups)}.")
         parsed = [override for override in parsed if not override.is_add()]
         choices = [override for override in parsed if override.key_or_group in groups]
         for choice in choices:

@@ -92,7 +92,7 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
         if amounts is not None and not _are_numbers(amounts):
             raise UsageError(f"{option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
         if amounts and min(amounts) < least:
-            raise UsageError(f"{option}={amounts}: the least is {least:g}.")
+            raise UsageError(f"{option}={amounts}: it must be at least {least:g}.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
 
 

@@ -64,7 +64,7 @@ class Run:
         """The run in `folder`. Raises UsageError if there is none."""
         folder = Path(folder)
         if not (folder / CONFIG).is_file():
-            raise UsageError(f"{folder} is no run's folder: it holds no {CONFIG}.{_neighbours(folder)}")
+            raise UsageError(f"{folder} is not a run's folder: it holds no {CONFIG}.{_neighbours(folder)}")
         config = OmegaConf.load(folder / CONFIG)
         assert isinstance(config, DictConfig)
         return cls(folder, config)

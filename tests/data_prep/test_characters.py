@@ -154,7 +154,7 @@ def test_casias_writers_are_split_and_framed(handwriting: Path, tmp_path: Path) 
 def test_a_damaged_file_is_named(handwriting: Path, tmp_path: Path) -> None:
     file = handwriting / "HWDB1.1trn_gnt" / "1002-c.gnt"
     file.write_bytes(file.read_bytes()[:-5])
-    with pytest.raises(UsageError, match=r"1002-c.gnt is damaged at byte .*Unpack it anew"):
+    with pytest.raises(UsageError, match=r"1002-c.gnt is damaged at byte .*Unpack it again"):
         casia.prepare(tmp_path / "casia", handwriting)
     file.write_bytes(struct.pack("<I2sHH", 99, "啊".encode("gb18030"), 2, 2) + bytes(4))
     with pytest.raises(UsageError, match="2x2 pixels in 99 bytes"):

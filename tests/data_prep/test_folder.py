@@ -53,7 +53,7 @@ def test_a_subfolder_is_a_class(prepare, capfd):
         assert [source.split("/")[0] for source in part.sources] == [corpus.labels[i] for i in part.labels]
         assert set(part.labels.tolist()) == {0, 1}
         assert set(part.speakers) == {None}
-    skipped = "skipped 3 files that are no recordings by their names: "
+    skipped = "skipped 3 files whose names are not those of recordings: "
     told = capfd.readouterr().err
     assert f"{skipped}2 hidden, 1 .txt" in told
 
@@ -109,7 +109,7 @@ def test_no_speaker_is_in_two_splits(prepare):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("([a-z", "no regular expression"),
+        ("([a-z", "not a regular expression"),
         ("[a-z]_", "has 0 groups"),
         ("([a-c])_", "finds no speaker in 10 of 40 names: no/deep/d_11.wav"),
     ],

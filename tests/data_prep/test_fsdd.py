@@ -127,7 +127,7 @@ def test_another_content_than_the_official_one_is_refused(tmp_path, download, mo
 def test_a_damaged_archive_is_deleted_and_fetched_anew(tmp_path, download, damage):
     whole = download.files["/fsdd.tar.gz"]
     download.files["/fsdd.tar.gz"] = damage(whole)
-    with pytest.raises(UsageError, match="It is deleted now: run again to fetch it anew"):
+    with pytest.raises(UsageError, match="It is deleted now: run again to fetch it again"):
         fsdd.prepare(tmp_path)
     assert list((tmp_path / "raw").iterdir()) == []
     download.files["/fsdd.tar.gz"] = whole

@@ -220,7 +220,7 @@ def test_only_the_wanted_speaker_is_fetched(tmp_path, source, server, monkeypatc
 def test_a_damaged_archive_is_fetched_anew_the_next_time(tmp_path, server, monkeypatch):
     server.files["/alignments.zip?download=1"] = b"Please sign in to this network."
     monkeypatch.setattr(grid, "PLACE", server.url)
-    with pytest.raises(UsageError, match=r"is not a whole, safe archive .* run again to fetch it anew"):
+    with pytest.raises(UsageError, match=r"is not a whole, safe archive .* run again to fetch it again"):
         grid.prepare(tmp_path, speakers="s1")
     assert not list((tmp_path / "raw").iterdir())
 

@@ -42,7 +42,7 @@ def test_a_subfolder_is_a_class(prepare, capfd):
     for split in map(corpus.split, corpus.splits):
         assert [source.split("/")[0] for source in split.sources] == [corpus.labels[i] for i in split.labels]
     assert (corpus.folder / "left_out.csv").read_text().splitlines()[1:] == ["no/c_6.mp4,not a video"]
-    assert "skipped 1 files that are no recordings by their names: 1 .txt" in capfd.readouterr().err
+    assert "skipped 1 files whose names are not those of recordings: 1 .txt" in capfd.readouterr().err
     assert prepare("words").info == corpus.info
 
 

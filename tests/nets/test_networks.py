@@ -79,7 +79,7 @@ def test_input_may_be_written_as_a_string(name):
 
 @pytest.mark.parametrize("name", ["waibel", "xvector", "bcresnet", "matchboxnet", "M5", "res15", "ResNet 2-D"])
 def test_there_is_at_least_one_class(name):
-    with pytest.raises(UsageError, match="classes is 0; the least is 1"):
+    with pytest.raises(UsageError, match="classes is 0; it must be at least 1"):
         network(name, classes=0)
 
 
@@ -95,7 +95,7 @@ def test_networks_on_spectrograms_refuse_waveforms(make):
         (dainet, {"variant": "M12"}, r"no variant 'M12'\. Did you mean M1"),
         (dainet, {"variant": "M34-res", "padding": "causal"}, "M34-res: padding is 'causal'.* must be 'same'"),
         (SpeechResNet, {"variant": "res16"}, r"no variant 'res16'\. Did you mean res"),
-        (bcresnet, {"scale": 0}, "scale is 0; the least is 0.125"),
+        (bcresnet, {"scale": 0}, "scale is 0; it must be at least 0.125"),
         (
             bcresnet,
             {"sub_bands": 3},

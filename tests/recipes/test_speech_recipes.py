@@ -95,7 +95,7 @@ def test_anybodys_recordings(run_recipe: Start, tone_digits: Corpus, tmp_path: P
         (["data.seconds=long"], 2, "data.seconds=long: it must be a number"),
         (["data.seconds=null", "features=logmel_corpus"], 1, "s: give the length that the network hears"),
         (["data=mnist"], 1, "taken from data.rate, which is not there with this choice of data"),
-        (["data=grid"], 1, "taken from mouth.rate, which is no part of this recipe: choose another data"),
+        (["data=grid"], 1, "taken from mouth.rate, which is not part of this recipe: choose another data"),
         (["features.spectrum.mels=4000"], 1, "mels"),
         (["features=waveform", "augment=none"], 1, "ndim"),
         (["features=waveform", "model=m5", "augment=speech"], 1, "SpecAugment takes"),
@@ -118,7 +118,7 @@ def test_a_mistake_is_answered_in_a_line(
     for i in range(40):
         file = tmp_path / "words" / ("go", "up")[i % 2] / f"{i:08x}_nohash_0.wav"
         file.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(file, whistle(500), 16000)
+        soundfile.write(file, whistle(500 + i), 16000)
     given = run_recipe("speech_spectrogram", *words)
     assert given.code == code, given.err
     assert given.err.startswith("error: ")

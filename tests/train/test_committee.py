@@ -40,9 +40,9 @@ def test_who_cannot_answer_together_is_told(run_mnist: Start, tmp_path: Path) ->
     one = run_mnist("trainer.max_epochs=1").run.folder
     other = write_digits(tmp_path / "other", lambda i: (i + 1) % 10)
     another = run_mnist("trainer.max_epochs=1", f"data.root={other.folder}").run.folder
-    with pytest.raises(UsageError, match=r"two runs or more; .* is 1"):
+    with pytest.raises(UsageError, match=r"two runs or more; .* gives 1"):
         committee([one])
     with pytest.raises(UsageError, match=r"is not what .* was trained on, bars"):
         committee([one, another])
-    with pytest.raises(UsageError, match="is no run's folder"):
+    with pytest.raises(UsageError, match="is not a run's folder"):
         committee([one, tmp_path])

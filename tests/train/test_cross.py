@@ -102,7 +102,7 @@ def test_pictures_of_another_size_are_refused(digits: Corpus) -> None:
 @pytest.mark.parametrize(
     ("about", "answer"),
     [
-        ({"rate": 25}, "have rate 10, but the network takes those with rate 25: prepare them anew by .* --rate"),
+        ({"rate": 25}, "have rate 10, but the network takes those with rate 25: prepare them again by .* --rate"),
         (
             {"reader": {"region": 1.7, "height": 8, "rate": 10, "model": "reader.onnx"}},
             "have region 2.0, but the network takes those with region 1.7: .* the network's --region",

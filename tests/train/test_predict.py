@@ -89,7 +89,7 @@ def test_one_bad_file_does_not_stop_the_others(moved_run: Path, digits: Corpus, 
 
 
 def test_an_unfinished_run_and_a_stranger_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere is no run's folder: it holds no config.yaml"):
+    with pytest.raises(UsageError, match=r"nowhere is not a run's folder: it holds no config.yaml"):
         predict(tmp_path / "nowhere", [])
     run = Run.create(tmp_path, OmegaConf.create({"recipe": "mnist"}), [])
     with pytest.raises(UsageError, match="not finished"):

@@ -94,5 +94,5 @@ def test_amounts_are_lists_of_numbers() -> None:
         with pytest.raises(UsageError, match=r"snr=.*: it is a list of numbers"):
             wanted_changes({"snr": wrong})
     assert wanted_changes({"snr": [-5]}) == {"noise": [-5]}
-    with pytest.raises(UsageError, match=r"shifts=\[2, -1\]: the least is 0"):
+    with pytest.raises(UsageError, match=r"shifts=\[2, -1\]: it must be at least 0"):
         wanted_changes({"shifts": [2, -1]})

@@ -85,7 +85,7 @@ class MouthReader:
         try:
             return self._read(path, locate)
         except cv2.error as error:  # such as for frames that change in size
-            raise BadVideo(Path(path), "unreadable", f"OpenCV stops at it ({error.err}); convert it anew") from error
+            raise BadVideo(Path(path), "unreadable", f"OpenCV stops at it ({error.err}); convert it again") from error
 
     def _read(self, path: str | Path, locate: Locator) -> Mouths:
         video = Video(path, self.rate)

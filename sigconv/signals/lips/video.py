@@ -80,7 +80,7 @@ class Video:
                     at += 1
                 there, frame = capture.retrieve()
                 if not there:
-                    raise BadVideo(self.path, "unreadable", f"frame {at + 1} cannot be decoded; convert it anew")
+                    raise BadVideo(self.path, "unreadable", f"frame {at + 1} cannot be decoded; convert it again")
             yield frame
 
 
@@ -111,7 +111,7 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
         stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     due, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     if not stamps:
-        raise BadVideo(path, "no frames", "none can be decoded; convert it anew")
+        raise BadVideo(path, "no frames", "none can be decoded; convert it again")
     if len(stamps) < (1 - TOLERANCE) * due:
         raise BadVideo(path, "truncated", f"{len(stamps)} of {due:g} frames are there")
     if len(stamps) == 1:

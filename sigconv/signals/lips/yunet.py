@@ -29,7 +29,7 @@ class YunetLocator:
         try:
             self._detector = cv2.FaceDetectorYN.create(str(model), "", (LONG_SIDE, LONG_SIDE), SURE)
         except cv2.error as error:
-            raise UsageError(f"{model} is no network that OpenCV reads: fetch YuNet's .onnx from {ZOO}") from error
+            raise UsageError(f"{model} is not a network that OpenCV reads: fetch YuNet's .onnx from {ZOO}") from error
 
     def __call__(self, frame: Picture) -> Pose | None:
         scale = min(1.0, LONG_SIDE / max(frame.shape))

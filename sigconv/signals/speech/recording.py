@@ -58,7 +58,7 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
     path = Path(path)
     channels, file_rate = decode(path, start, end)
     if not np.isfinite(channels).all():
-        raise BadRecording(path, "not finite", "it holds NaN or infinite values; export it anew")
+        raise BadRecording(path, "not finite", "it holds NaN or infinite values; export it again")
     faults = find_faults(channels)
     if "silent" in faults:
         raise BadRecording(path, "silent", f"nothing in it is above {20 * math.log10(SILENCE):.0f} dB of full scale")

@@ -107,7 +107,7 @@ class MFCC(LogMel):
         if not 1 <= coefficients <= mels:
             raise UsageError(f"MFCC: coefficients is {coefficients}; of {mels} mels there are 1 to {mels}")
         if deltas < 0:
-            raise UsageError(f"MFCC: deltas is {deltas}; the least is 0")
+            raise UsageError(f"MFCC: deltas is {deltas}; it must be at least 0")
         self.coefficients, self.deltas = coefficients, deltas
         self.register_buffer("cosines", AF.create_dct(coefficients, mels, "ortho").T.contiguous(), persistent=False)
 

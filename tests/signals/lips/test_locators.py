@@ -142,5 +142,5 @@ def test_yunet_without_its_model_names_the_cure(tmp_path):
     with pytest.raises(UsageError, match=r"there is no file .*none.onnx: fetch .*mouth.model=PATH"):
         YunetLocator(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("not a network")
-    with pytest.raises(UsageError, match=r"text.onnx is no network .*" + yunet.ZOO):
+    with pytest.raises(UsageError, match=r"text.onnx is not a network .*" + yunet.ZOO):
         YunetLocator(tmp_path / "text.onnx")

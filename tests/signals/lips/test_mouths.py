@@ -119,7 +119,7 @@ def test_pictures_at_which_opencv_stops(tmp_path, monkeypatch):
         cv2.resize(frame[:0], (8, 8))
 
     monkeypatch.setitem(mouths.LOCATORS, "haar", lambda: locate)
-    with pytest.raises(BadVideo, match=r"a\.avi: unreadable; OpenCV stops at it \(.+\); convert it anew") as caught:
+    with pytest.raises(BadVideo, match=r"a\.avi: unreadable; OpenCV stops at it \(.+\); convert it again") as caught:
         MouthReader()(write_clip(tmp_path / "a.avi", [disc()] * COUNT))
     assert caught.value.reason == "unreadable"
 
