@@ -65,7 +65,7 @@ def run_through(architecture: Architecture, padding: object) -> tuple[torch.nn.S
     return net, values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(architectures(), paddings)
 def test_weights_and_shapes_are_those_of_the_network(architecture, padding):
     description = describe(architecture, padding=padding)
@@ -114,7 +114,7 @@ def seen(net: torch.nn.Sequential, shape: tuple[int, ...], place: tuple[int, ...
     return list(zip(where.amin(0).tolist(), where.amax(0).tolist(), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(architectures(), st.data())
 def test_receptive_field_is_what_has_a_gradient(architecture, data):
     last = describe(architecture).layers[-1]
@@ -126,7 +126,7 @@ def test_receptive_field_is_what_has_a_gradient(architecture, data):
         assert spans[axis][0] == index * jump
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(architectures(vector=False), st.sampled_from(["same", "causal"]))
 def test_receptive_field_with_padding(architecture, padding):
     """Exact where it holds nothing of the padding, and never less than what has a gradient."""

@@ -67,7 +67,7 @@ def test_reference_is_the_formula(drawn: Drawn) -> None:
     assert torch.equal(reference.grad_weight(x, g, geometry), gw)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(ranks=(1, 2, 3)))
 def test_kernels_agree_bit_for_bit_on_whole_numbers(drawn: Drawn) -> None:
     geometry = _geometry(drawn, drawn.groups)
@@ -79,7 +79,7 @@ def test_kernels_agree_bit_for_bit_on_whole_numbers(drawn: Drawn) -> None:
         assert torch.equal(found, expected), operation
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(), st.booleans())
 def test_conv_equals_torch(drawn: Drawn, biased: bool) -> None:
     window, ndim = drawn.window, drawn.window.ndim
@@ -96,7 +96,7 @@ def test_conv_equals_torch(drawn: Drawn, biased: bool) -> None:
         assert torch.equal(found, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(half_padded=True), st.booleans(), st.sampled_from(sorted(planner.KERNELS)))
 def test_max_pool_equals_torch_with_many_ties(drawn: Drawn, ceil_mode: bool, kernel: str) -> None:
     window = drawn.window
@@ -118,7 +118,7 @@ def test_max_pool_equals_torch_with_many_ties(drawn: Drawn, ceil_mode: bool, ker
     assert torch.equal(gradient, torch.autograd.grad(z.sum(), x)[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(half_padded=True), st.booleans(), st.booleans(), st.sampled_from(sorted(planner.KERNELS)))
 def test_avg_pool_equals_torch(drawn: Drawn, ceil_mode: bool, include: bool, kernel: str) -> None:
     window = drawn.window

@@ -20,7 +20,7 @@ def _dense(drawn: Drawn) -> Geometry:
     return Geometry(replace(drawn.window, stride=ones, dilation=ones), drawn.size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(ranks=(1, 2, 3, 4)).map(_dense), st.integers(1, 3), st.integers(1, 3), st.booleans())
 def test_is_the_definition(geometry: Geometry, channels: int, maps: int, innermost: bool) -> None:
     geometry = replace(geometry, groups=channels)

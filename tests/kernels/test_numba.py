@@ -34,7 +34,7 @@ def _laid_out(x: Tensor, innermost: bool) -> Tensor:
     return channels_last(x) if innermost else x
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(ranks=(1, 2, 3, 4)), CHANNELS, st.booleans())
 def test_depthwise_is_the_definition(drawn: Drawn, channels: int, innermost: bool) -> None:
     geometry = Geometry(drawn.window, drawn.size, channels)
@@ -51,7 +51,7 @@ def test_depthwise_is_the_definition(drawn: Drawn, channels: int, innermost: boo
                 assert is_channels_last(found) == (innermost and len(drawn.size) <= 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(ranks=(1, 2, 3, 4), half_padded=True), CHANNELS, st.booleans())
 def test_pooling_is_the_definition(drawn: Drawn, channels: int, innermost: bool) -> None:
     assume(drawn.window.blind_axis(drawn.size) is None)
@@ -82,7 +82,7 @@ def _pooled(draw: st.DrawFn) -> PooledGeometry:
     return PooledGeometry(drawn.window, drawn.size, pool=pool)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(_pooled(), st.sampled_from((6, 16, 19)), st.integers(1, 20), st.booleans())
 def test_gradients_of_winners_are_the_definition(
     geometry: PooledGeometry, in_channels: int, out_channels: int, innermost: bool

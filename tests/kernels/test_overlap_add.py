@@ -18,7 +18,7 @@ def _undilated(drawn: Drawn) -> Geometry:
     return Geometry(replace(drawn.window, dilation=(1,) * drawn.window.ndim), drawn.size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn_windows(ranks=(1, 2, 3, 4)).map(_undilated), st.integers(1, 3), st.integers(1, 5), st.booleans())
 def test_is_the_definition(geometry: Geometry, in_channels: int, out_channels: int, innermost: bool) -> None:
     assert supported(overlap_add, geometry, in_channels, out_channels) == {"grad_input"}

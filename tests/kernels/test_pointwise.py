@@ -13,7 +13,7 @@ from sigconv.window import Window
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SIZES, st.integers(1, 4), st.integers(1, 5), st.booleans())
 def test_is_the_definition(size: tuple[int, ...], in_channels: int, out_channels: int, innermost: bool) -> None:
     geometry = Geometry(Window.parse(1, ndim=len(size)), size)

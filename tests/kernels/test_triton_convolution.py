@@ -21,7 +21,7 @@ from sigconv.window import Window
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 ROUNDING = 4
 """So many units of rounding in proportion to the sum of absolute values, as in the proofs."""
-drawn = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawn = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _is_quick(case: Drawn) -> bool:

@@ -20,7 +20,7 @@ from sigconv.verification import proofs
 from sigconv.window import Window
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
-drawn = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawn = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 equal = partial(torch.testing.assert_close, rtol=0, atol=0, equal_nan=True)
 
 

@@ -34,7 +34,7 @@ def _with_idle_axes(draw: st.DrawFn) -> Geometry:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @example(Geometry(Window.parse((1, 1, 1)), (2, 2, 2)), 2, 1, False)  # a single map has strides of either layout
 @given(_with_idle_axes(), st.integers(1, 3), st.integers(1, 5), st.booleans())
 def test_idle_axes_are_taken_as_one(geometry: Geometry, in_channels: int, out_channels: int, innermost: bool) -> None:
