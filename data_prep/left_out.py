@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LEFT_OUT = "left_out.csv"
@@ -32,7 +32,11 @@ def count_reasons(reasons: Mapping[str, str]) -> str:
     """A line for each reason: how many, and the first few names."""
     lines = []
     for reason, count in Counter(reasons.values()).most_common():
-        names = [source for source, why in reasons.items() if why == reason][:FEW]
-        more = ", ..." if count > FEW else ""
-        lines.append(f"  {count:,} {reason}: {', '.join(names)}{more}")
+        names = [source for source, why in reasons.items() if why == reason]
+        lines.append(f"  {count:,} {reason}: {first_few(names)}")
     return "\n".join(lines)
+
+
+def first_few(names: Sequence[str], between: str = ", ") -> str:
+    """The first `FEW` names, and dots if there are more."""
+    return between.join([*names[:FEW], *["..."] * (len(names) > FEW)])

@@ -56,7 +56,7 @@ def normalises(x: Tensor, bands: int) -> bool:
 
 def rectifies(x: Tensor) -> bool:
     """The same for whole channels with ReLU, where that is faster."""
-    if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:
+    if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:  # enough on no device: quicker than to ask for it
         return False
     least = LEAST_RECTIFIED.get(x.device.type)
     return least is not None and x.numel() >= least and normalises(x, x.shape[1])

@@ -1,6 +1,7 @@
 """A picture of cropped mouths, the worst first, which shows at a glance whether the mouth was found."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,6 @@ WIDTH = 160  # pixels of a mouth
 CAPTION, MARGIN, TITLE = 34, 4, 30
 POOR = 0.8  # score below which a tile is framed in red; a mouth that is found well scores about 0.9
 RED, GREY, WHITE = (60, 60, 230), (90, 90, 90), (255, 255, 255)  # BGR
-LETTERS = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)  # covers most of the world's alphabets
 LETTER = 7  # approximate width in pixels
 
 
@@ -60,9 +60,16 @@ def _draw(tile: Tile) -> np.ndarray:
     return _written(out, [(name, (MARGIN, below), GREY), score])
 
 
+@cache
+def _letters() -> ImageFont.FreeTypeFont:
+    """A font of most of the world's alphabets, which no preparation looks for that draws no sheet."""
+    return ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)
+
+
 def _written(picture: np.ndarray, texts: Sequence[tuple[str, tuple[int, int], tuple[int, int, int]]]) -> np.ndarray:
     """The picture with texts in it, each at (x, y) from its upper left corner and in a colour, BGR."""
     image = Image.fromarray(picture)  # the order of colours does not matter here
+    pen = ImageDraw.Draw(image)
     for text, at, colour in texts:
-        ImageDraw.Draw(image).text(at, text, colour, LETTERS)
+        pen.text(at, text, colour, _letters())
     return np.array(image)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from data_prep.left_out import first_few
 from sigconv.errors import UsageError
 
 # Bounds and splits: a speaker gets the split of the first bound that is above the speaker's hash, in per cent.
@@ -41,8 +42,7 @@ def check_lists(root: Path, sources: Iterable[str]) -> None:
         listed = there.intersection((root / name).read_text("utf-8").split())
         wrong = sorted(listed ^ {source for source in there if part(speaker(Path(source).name)) == split})
         if wrong:
-            more = ", ..." if len(wrong) > 5 else ""
             raise UsageError(
                 f"{root / name} and the names of {len(wrong):,} recordings disagree on whether they are for {split}: "
-                f"{', '.join(wrong[:5])}{more}. Unpack the corpus again; or delete the list, to split by names."
+                f"{first_few(wrong)}. Unpack the corpus again; or delete the list, to split by names."
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from data_prep.left_out import FEW, count_reasons, summary, write_list
+from data_prep.left_out import count_reasons, first_few, summary, write_list
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -98,8 +98,7 @@ class Copies:
         return bool(self._found)
 
     def __str__(self) -> str:
-        named = [*self._found[:FEW], *["..."] * (len(self._found) > FEW)]
-        return f"In two splits, under two names: {len(self._found):,}, {'; '.join(named)}"
+        return f"In two splits, under two names: {len(self._found):,}, {first_few(self._found, '; ')}"
 
 
 def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict[str, str]) -> Iterator[Example]:

@@ -183,7 +183,12 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
             use_distributed_sampler=False,  # CorpusData distributes the examples itself, without repeating any
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise UsageError(f"Lightning refuses the settings under trainer: {error}") from error
+        raise refused(error) from error
+
+
+def refused(error: Exception) -> UsageError:
+    """What to tell the user of settings that Lightning rejects, which it may do before training or at its start."""
+    return UsageError(f"Lightning refuses the settings under trainer: {error}")
 
 
 def _guessing(config: DictConfig, corpus: Corpus) -> float:

@@ -29,10 +29,10 @@ def take_best(task: Task, trainer: Trainer) -> None:
 
 
 def _best(trainer: Trainer) -> dict[str, Any] | None:
-    """The checkpoint of the best epoch, if the trainer kept one."""
+    """The checkpoint, mapped from disk, of the best epoch, if the trainer kept one."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor:
-            return torch.load(callback.best_model_path, map_location="cpu", weights_only=True)
+            return torch.load(callback.best_model_path, map_location="cpu", weights_only=True, mmap=True)
     return None
 
 

@@ -36,11 +36,8 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
                 cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
             raise UsageError(f"{error.override!r} is not an override: {cure}.") from None
         parsed = [override for override in parsed if not override.is_hydra_override()]
-        groups = _groups(root)
-        others = set(loader.list_groups("")) - set(groups)
-        for override in parsed:
-            if override.key_or_group in others:
-                raise UsageError(f"{override.key_or_group} is not part of this recipe, which has {', '.join(groups)}.")
+        groups = loader.list_groups("")
+        _check_groups([override.key_or_group for override in parsed if override.key_or_group in groups], root)
         parsed = [override for override in parsed if not override.is_add()]
         choices = [override for override in parsed if override.key_or_group in groups]
         for choice in choices:
@@ -49,13 +46,23 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
         if values:
             defaults = _all_defaults(root, choices)
             for override in values:
-                _check_value(override, defaults, groups)
+                _check_value(override, defaults, root)
 
 
 def _groups(root: str) -> list[str]:
     """The groups from which the recipe's config chooses one option each."""
     choices = compose(root, return_hydra_config=True).hydra.runtime.choices
     return sorted(group for group in choices if not group.startswith("hydra/"))
+
+
+def _check_groups(wanted: Sequence[str], root: str) -> None:
+    """Raises UsageError for a group that only other recipes have."""
+    if not wanted:  # to compose the config would delay the start
+        return
+    groups = _groups(root)
+    for group in wanted:
+        if group not in groups:
+            raise UsageError(f"{group} is not part of this recipe, which has {', '.join(groups)}.")
 
 
 def _check_choice(choice: Override, loader: ConfigLoader) -> None:
@@ -68,10 +75,10 @@ def _check_choice(choice: Override, loader: ConfigLoader) -> None:
             raise UsageError(f"{group}={option}: there is no such {group}. {_nearest(str(option), options)}")
 
 
-def _check_value(override: Override, defaults: dict[str, Any], groups: Sequence[str]) -> None:
+def _check_value(override: Override, defaults: dict[str, Any], root: str) -> None:
     key = override.key_or_group
     if key not in defaults:
-        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}")
+        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*_groups(root), *defaults])}")
     default = defaults[key]
     for value in _values(override):
         if isinstance(default, Number) and isinstance(value, str) and "${" not in value:

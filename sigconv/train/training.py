@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train.build import build_data, build_task, build_trainer
+from sigconv.train.build import build_data, build_task, build_trainer, refused
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
 from sigconv.train.robustness import wanted_changes
@@ -40,7 +40,7 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
         with announced_compiling():
             trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
     except MisconfigurationException as error:
-        raise UsageError(f"Lightning refuses the settings under trainer: {error}") from None
+        raise refused(error) from None
     take_best(task, trainer)
     trainer.test(task, data, verbose=False)
     return task, trainer

@@ -3,7 +3,6 @@
 from os import PathLike
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from sigconv.errors import UsageError
 from sigconv.signals.image.ink import broadened, cropped, ink_of, pieces_of, read_light_ink
-from sigconv.signals.image.picture import to_bytes
+from sigconv.signals.image.picture import scaled, to_bytes
 
 SIZE, INK = 48, 40  # pixels: of a picture, and of the longer side of the character in it
 STROKE = 0.04  # thinnest stroke, as a share of the longer side
@@ -50,10 +49,8 @@ def framed(ink: NDArray[Any]) -> NDArray[Any]:
         ink: (height, width) uint8, paper 0; what is around the character is cut off. There must be ink.
     """
     rows, columns = np.nonzero(ink.any(1))[0], np.nonzero(ink.any(0))[0]
-    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = INK / max(drawn.shape)
-    height, width = (max(1, round(scale * side)) for side in drawn.shape)
-    drawn = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    drawn = scaled(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], INK)
+    height, width = drawn.shape
     picture = np.zeros((1, SIZE, SIZE), np.uint8)
     top, left = (SIZE - height) // 2, (SIZE - width) // 2
     picture[0, top : top + height, left : left + width] = drawn

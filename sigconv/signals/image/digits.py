@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sigconv.errors import UsageError
 from sigconv.signals.image.ink import broadened, cropped, ink_of, pieces_of, read_light_ink
-from sigconv.signals.image.picture import Picture, to_bytes
+from sigconv.signals.image.picture import Picture, scaled, to_bytes
 
 BOX = 20 / 28  # share of MNIST's field that a digit's longest side takes
 STROKE = 0.08  # thinnest stroke, as a share of the digit's longest side: 19 of 20 in MNIST are broader
@@ -56,10 +56,8 @@ def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
 
 
 def _normalise(digit: Picture, size: int) -> Picture:
-    scale = BOX * size / max(digit.shape)
-    height, width = (max(1, round(side * scale)) for side in digit.shape)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(digit, (width, height), interpolation=method)
+    small = scaled(digit, BOX * size)
+    height, width = small.shape
     x, y = _centre_of_mass(small)
     left = int(np.clip(round(size / 2 - x), 0, size - width))
     top = int(np.clip(round(size / 2 - y), 0, size - height))
