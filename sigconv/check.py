@@ -16,22 +16,16 @@ from sigconv.window import PerAxis, Sizes, Window, per_axis
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
-def convolution(owner: object, x: Tensor, w: Tensor, b: Tensor | None, window: Window, n_groups: int) -> None:
-    """All checks of a convolution's operands, with a fast path for valid ones."""
-    ndim = window.ndim
-    if not isinstance(x, Tensor):
-        return signal(owner, x, ndim)
-    dtype, device, maps = x.dtype, x.device, w.shape[0]
-    well = dtype in DTYPES and dtype == w.dtype and device == w.device
-    well = well and isinstance(n_groups, Integral) and n_groups > 0 and not maps % n_groups
-    if b is not None:
-        well = well and isinstance(b, Tensor) and dtype == b.dtype and device == b.device and b.shape == (maps,)
-    if not (well and ndim < x.ndim < ndim + 3 and x.shape[-ndim - 1] == w.shape[1] * n_groups):
-        signal(owner, x, ndim)
-        operands(owner, x, w, b)
-        groups(owner, n_groups, maps, "out channels")
-        channels(owner, x, w.shape[1] * n_groups, ndim)
-        bias(owner, b, maps)
+def convolution(
+    owner: object, x: Tensor, w: Tensor, b: Tensor | None, window: Window, n_groups: int, *, transposed: bool = False
+) -> None:
+    """All checks of the operands of a convolution, or of a transposed one, whose weight has x's channels first."""
+    signal(owner, x, window.ndim)
+    operands(owner, x, w, b)
+    groups(owner, n_groups, w.shape[0], "in channels" if transposed else "out channels")
+    one, other = w.shape[0], w.shape[1] * n_groups
+    channels(owner, x, one if transposed else other, window.ndim)
+    bias(owner, b, other if transposed else one)
     kernel(owner, w, window)
 
 

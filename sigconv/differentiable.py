@@ -17,22 +17,28 @@ from sigconv.layout import channels_last, is_batched
 class Differentiable(Function):
     """A torch.autograd.Function whose ``call`` is its ``apply``, or only its ``forward`` where gradients are off.
 
-    ``forward`` takes no context: what the backward pass needs is saved by ``setup_context``.
+    ``forward`` takes no context: what the backward pass needs is saved by ``setup_context``. Forward mode, where it is
+    supported, is ``tangent`` and not ``jvp``, since torch.compile rejects a Function that has a jvp.
     """
 
     generate_vmap_rule = True
+    _with_jvp: type[Function]
     _with_context: type[Function]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "backward" in vars(cls):
-            cls.backward = staticmethod(_without_autocast(cls.backward))
-        cls._with_context = _with_context(cls)
+        if "jvp" in vars(cls):  # made two lines below
+            return
+        cls.backward = staticmethod(_without_autocast(cls.backward))
+        cls._with_jvp = type(cls.__name__, (cls,), {"jvp": cls.tangent}) if hasattr(cls, "tangent") else cls
+        cls._with_context = _with_context(cls._with_jvp)
 
     @classmethod
     def call(cls, *arguments: Any) -> Any:
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        if torch.compiler.is_compiling():
             return cls.apply(*arguments)
+        if torch._C._are_functorch_transforms_active():
+            return cls._with_jvp.apply(*arguments)
         if torch.is_grad_enabled() or is_forward_mode():
             return cls._with_context.apply(*arguments)
         return cls.forward(*arguments)

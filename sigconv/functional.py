@@ -139,12 +139,7 @@ def convolve_transposed(
 ) -> Tensor:
     """:func:`conv_transpose` for a window that is already parsed; error messages start with ``owner``."""
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
-    check.signal(owner, x, window.ndim)
-    check.operands(owner, x, weight, bias)
-    check.channels(owner, x, weight.shape[0], window.ndim)
-    check.groups(owner, groups, weight.shape[0], "in channels")
-    check.kernel(owner, weight, window)
-    check.bias(owner, bias, weight.shape[1] * groups)
+    check.convolution(owner, x, weight, bias, window, groups, transposed=True)
     check.output_padding(owner, output_padding, window)
     if is_traced() and planner.is_native_transposed(window, x, weight.shape[1] * groups):
         stated = window.stride, window.even_padding, window.dilation, True, output_padding, groups

@@ -38,18 +38,13 @@ class _Selected(Differentiable):
         adjoint = "gather" if ctx.operation == "route" else "route"
         return None, None, _selected(adjoint, ctx.saved_tensors[0], cotangent, ctx.geometry), None
 
-
-class _SelectedWithForwardMode(_Selected):
-    """A class of its own because torch.compile rejects a Function that has a jvp. The same holds below."""
-
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+    def tangent(ctx: Any, *tangents: Any) -> Tensor:
         return _selected(ctx.operation, ctx.saved_tensors[0], tangents[2], ctx.geometry)
 
 
 def _selected(operation: str, winner: Tensor, values: Tensor, geometry: Geometry) -> Tensor:
-    function = _Selected if torch.compiler.is_compiling() else _SelectedWithForwardMode
-    return function.call(operation, winner, values, geometry)
+    return _Selected.call(operation, winner, values, geometry)
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
@@ -73,10 +68,8 @@ class _MaxPool(Differentiable):
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         return route(ctx.saved_tensors[0], matched_layout(cotangent, ctx.innermost), ctx.geometry), None
 
-
-class _MaxPoolWithForwardMode(_MaxPool):
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> tuple[Tensor, None]:
+    def tangent(ctx: Any, tangent: Tensor, _: None) -> tuple[Tensor, None]:
         return _selected("gather", ctx.saved_tensors[0], tangent, ctx.geometry), None
 
 
@@ -104,7 +97,7 @@ class _RectifiedMaxPool(Differentiable):
         return gx, alive_sum(winner, g, ctx.geometry) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
-    def jvp(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:
+    def tangent(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:
         (winner,) = ctx.saved_tensors
         terms = []
         if x_tangent is not None:
@@ -144,16 +137,13 @@ class _Sum(Differentiable):
         adjoint = "spread" if ctx.operation == "sum_pool" else "sum_pool"
         return None, _sum(adjoint, cotangent, ctx.geometry), None
 
-
-class _SumWithForwardMode(_Sum):
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+    def tangent(ctx: Any, *tangents: Any) -> Tensor:
         return _sum(ctx.operation, tangents[1], ctx.geometry)
 
 
 def _sum(operation: str, values: Tensor, geometry: Geometry) -> Tensor:
-    function = _Sum if torch.compiler.is_compiling() else _SumWithForwardMode
-    return function.call(operation, values, geometry)
+    return _Sum.call(operation, values, geometry)
 
 
 def max_and_winner(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -170,8 +160,7 @@ def max_pool_call(x: Tensor, geometry: Geometry) -> tuple[Callable[..., tuple[Te
     """The function that :func:`max_and_winner` calls, and its arguments after x."""
     if planner.is_native_pooling("max_pool", geometry, x):
         return planner.vendor.max_pool_call(geometry)
-    function = _MaxPool if torch.compiler.is_compiling() else _MaxPoolWithForwardMode
-    return function.call, (geometry,)
+    return _MaxPool.call, (geometry,)
 
 
 def rectified_max_pool(x: Tensor, shift: Tensor, geometry: Geometry) -> Tensor:

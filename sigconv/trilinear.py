@@ -57,12 +57,8 @@ class _Derivative(Differentiable):
         bias = cotangent.sum([d for d in range(cotangent.ndim) if d != 1]) if ctx.needs_input_grad[3] else None
         return (*grads, bias, None)
 
-
-class _DerivativeWithForwardMode(_Derivative):
-    """A class of its own because torch.compile rejects a Function that has a jvp."""
-
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+    def tangent(ctx: Any, *tangents: Any) -> Tensor:
         saved = ctx.saved_tensors
         wanted = _missing(saved)
         terms = []
@@ -82,8 +78,7 @@ def derivative(x: Tensor | None, w: Tensor | None, g: Tensor | None, bias: Tenso
     Shapes: x (batch, in channels, *size), w (out channels, in channels / groups, *kernel), g (batch, out channels,
     *output size); ``bias`` (out channels,) is added to the output where g is None.
     """
-    function = _Derivative if torch.compiler.is_compiling() else _DerivativeWithForwardMode
-    return function.call(x, w, g, bias, geometry)
+    return _Derivative.call(x, w, g, bias, geometry)
 
 
 def _derivative(operands: list[Tensor], wanted: int, geometry: Geometry) -> Tensor:

@@ -23,7 +23,7 @@ class Chain(nn.Sequential):
         modules: list[Any] = list(self)
         while modules:
             module = modules.pop(0)
-            if modules and has_forward_of(MaxPool, modules[0]) and callable(getattr(module, "pooled", None)):
+            if modules and has_forward_of(MaxPool, modules[0]) and hasattr(type(module), "pooled"):
                 x = module.pooled(x, modules.pop(0))
             else:
                 x = module(x)

@@ -183,7 +183,6 @@ def _call_all_others() -> None:
     kernels.max_pool(x, all_of_one)
     kernels.route(winner, y, all_of_one)
     kernels.grad_normalised_max_pool(x, winner, y, scale, scale.double(), scale.double(), 1e-5, all_of_one)
-    kernels.gather(x, winner, all_of_one)
     kernels.error_sums(winner, y, all_of_one)
     kernels.normalise(x, scale, scale, 1e-5, True)
     kernels.grad_normalise(x, x, scale, scale, scale.double(), scale.double(), 1e-5, True)

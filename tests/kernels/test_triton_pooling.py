@@ -66,12 +66,9 @@ def test_errors_go_to_the_winners(triton_device: str, case: Drawn, last: bool) -
     geometry = Geometry(case.window, case.size)
     x, g = (t.to(triton_device) for t in _numbers(geometry, last))
     winner = kernels.rectified_max_pool(x, torch.ones(3).to(x), torch.zeros(3).to(x), geometry)[1]
-    gx, won = kernels.route(winner, g, geometry), kernels.gather(x, winner, geometry)
+    gx = kernels.route(winner, g, geometry)
     equal(gx.cpu(), reference.route(winner.cpu(), g.cpu(), geometry))
-    equal(won.cpu(), reference.gather(x.cpu(), winner.cpu(), geometry))
-    assert (gx * x).sum() == (won * g).sum()  # adjoint, and all of these numbers are whole
     _assert_laid_out_like(g, gx)
-    _assert_laid_out_like(x, won)
 
 
 def _numbers(geometry: Geometry, last: bool) -> tuple[Tensor, Tensor]:

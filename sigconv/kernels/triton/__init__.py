@@ -36,7 +36,7 @@ WIDEST = 128
 
 OPERATIONS = (
     *("forward", "grad_input", "grad_weight", "normalise", "grad_normalise"),
-    *("max_pool", "rectified_max_pool", "normalised_max_pool", "grad_normalised_max_pool", "route", "gather"),
+    *("max_pool", "rectified_max_pool", "normalised_max_pool", "grad_normalised_max_pool", "route"),
     "error_sums",
 )
 
@@ -95,7 +95,7 @@ def _has_kernel(problem: Problem) -> bool:
             return depthwise
         case "max_pool" | "rectified_max_pool" | "normalised_max_pool":
             return window.places < NO_WINNER
-        case "route" | "gather" | "grad_normalised_max_pool" | "error_sums":
+        case "route" | "grad_normalised_max_pool" | "error_sums":
             return problem.winners == torch.uint8
         case "normalise" | "grad_normalise":
             return True

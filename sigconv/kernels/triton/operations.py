@@ -40,7 +40,6 @@ _depthwise_forward = taped(depthwise.forward)
 _depthwise_grad_weight = taped(depthwise.grad_weight)
 grad_input = taped(depthwise.grad_input)
 route = taped(routing.route)
-gather = taped(routing.gather)
 normalise = taped(normalising.normalise)
 
 

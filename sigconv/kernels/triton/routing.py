@@ -12,7 +12,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels.triton.strided import address, strided
 from sigconv.kernels.triton.tape import laid_out_empty
 from sigconv.kernels.triton.tiles import along_channels, extent, grid, is_large, tile, tiled
-from sigconv.kernels.triton.windows import in_three_axes, observers, place_in, ravel, samples
+from sigconv.kernels.triton.windows import in_three_axes, observers, ravel
 
 
 def route(winner: Tensor, g: Tensor, geometry: Geometry, base: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -71,42 +71,3 @@ def _route(
         value = tl.load(address(x, b, c, ravel(i, size)), exists, other=0.0).to(tl.float32)
         total = scale * total + slope * value + level
     tl.store(address(gx, b, c, ravel(i, size)), total, exists)
-
-
-def gather(x: Tensor, winner: Tensor, geometry: Geometry) -> Tensor:
-    """x (batch, channels, *size) and winners -> what won (batch, channels, *output size), 0 where nothing did."""
-    size, output_size, frame = in_three_axes(geometry)
-    y = laid_out_empty(x, x.shape[1], geometry.output_size)
-    _gather(
-        grid(y),
-        strided(x),
-        strided(winner),
-        strided(y),
-        size,
-        output_size,
-        extent(y),
-        tuned=is_large(y),
-        frame=frame,
-        by_channel=along_channels(y),
-    )
-    return y
-
-
-@tiled
-def _gather(
-    x,
-    winners,
-    y,
-    size,
-    output_size,
-    extent,
-    frame: tl.constexpr,
-    by_channel: tl.constexpr,
-    lanes: tl.constexpr,
-    rows: tl.constexpr,
-):
-    b, c, o, exists = tile(y, output_size, by_channel, lanes, rows)
-    winner = tl.load(address(winners, b, c, ravel(o, output_size)), exists, other=0).to(tl.int32)
-    i, inside = samples(o, place_in(frame, winner), size, frame)
-    won = exists & inside & (winner < frame.places)
-    tl.store(address(y, b, c, ravel(o, output_size)), tl.load(address(x, b, c, i), won, other=0.0), exists)
