@@ -12,8 +12,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
-from hydra.errors import OverrideParseException
-from omegaconf import OmegaConf
+from hydra.errors import ConfigCompositionException, OverrideParseException
+from omegaconf import OmegaConf, open_dict
 
 from sigconv.errors import UsageError
 
@@ -28,38 +28,49 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
     """
     with initialize_config_dir(str(conf), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        try:
-            parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
-        except OverrideParseException as error:
-            cure = "write key=value, or group=option"
-            if "=" in str(error.override):
-                cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
-            raise UsageError(f"{error.override!r} is not an override: {cure}.") from None
-        parsed = [override for override in parsed if not override.is_hydra_override()]
-        groups = loader.list_groups("")
-        _check_groups([override.key_or_group for override in parsed if override.key_or_group in groups], root)
-        parsed = [override for override in parsed if not override.is_add()]
-        choices = [override for override in parsed if override.key_or_group in groups]
+        parsed = [override for override in _parsed(overrides, loader) if not override.is_hydra_override()]
+        of_groups = [override for override in parsed if override.key_or_group in loader.list_groups("")]
+        choices = [override for override in of_groups if not override.is_add()]
         for choice in choices:
             _check_choice(choice, loader)
-        values = [override for override in parsed if override not in choices]
-        if values:
-            defaults = _all_defaults(root, choices)
-            for override in values:
-                _check_value(override, defaults, root)
+        if parsed:
+            groups, defaults = _composed(root, choices)
+            _check_groups([override.key_or_group for override in of_groups], groups)
+            for override in parsed:
+                if override not in of_groups and not override.is_add():
+                    _check_value(override, groups, defaults)
 
 
-def _groups(root: str) -> list[str]:
-    """The groups from which the recipe's config chooses one option each."""
-    choices = compose(root, return_hydra_config=True).hydra.runtime.choices
-    return sorted(group for group in choices if not group.startswith("hydra/"))
+def _parsed(overrides: Sequence[str], loader: ConfigLoader) -> list[Override]:
+    try:
+        return OverridesParser.create(loader).parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        cure = "write key=value, or group=option"
+        if "=" in str(error.override):
+            cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
+        raise UsageError(f"{error.override!r} is not an override: {cure}.") from None
 
 
-def _check_groups(wanted: Sequence[str], root: str) -> None:
+def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[str, Any]]:
+    """The recipe's groups, and every dotted key of its config with its value for the options chosen (in a sweep: for
+    all combinations)."""
+    combinations = product(*([f"{choice.key_or_group}={value}" for value in _values(choice)] for choice in choices))
+    groups: list[str] = []
+    defaults: dict[str, Any] = {}
+    for combination in combinations:
+        try:
+            config = compose(root, list(combination), return_hydra_config=True)
+        except ConfigCompositionException:
+            _check_groups([choice.key_or_group for choice in choices], _composed(root, ())[0])
+            raise
+        with open_dict(config):
+            groups = sorted(name for name in config.pop("hydra").runtime.choices if not name.startswith("hydra/"))
+        defaults |= dict(_flatten(OmegaConf.to_container(config)))
+    return groups, defaults
+
+
+def _check_groups(wanted: Sequence[str], groups: Sequence[str]) -> None:
     """Raises UsageError for a group that only other recipes have."""
-    if not wanted:  # to compose the config would delay the start
-        return
-    groups = _groups(root)
     for group in wanted:
         if group not in groups:
             raise UsageError(f"{group} is not part of this recipe, which has {', '.join(groups)}.")
@@ -75,25 +86,15 @@ def _check_choice(choice: Override, loader: ConfigLoader) -> None:
             raise UsageError(f"{group}={option}: there is no such {group}. {_nearest(str(option), options)}")
 
 
-def _check_value(override: Override, defaults: dict[str, Any], root: str) -> None:
+def _check_value(override: Override, groups: Sequence[str], defaults: dict[str, Any]) -> None:
     key = override.key_or_group
     if key not in defaults:
-        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*_groups(root), *defaults])}")
+        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}")
     default = defaults[key]
     for value in _values(override):
         if isinstance(default, Number) and isinstance(value, str) and "${" not in value:
             kind = "true or false" if isinstance(default, bool) else f"a number, such as {default}"
             raise UsageError(f"{key}={value}: it must be {kind}.")
-
-
-def _all_defaults(root: str, choices: Sequence[Override]) -> dict[str, Any]:
-    """Every dotted key of the config and its value, for the groups chosen (in a sweep: for all combinations)."""
-    combinations = product(*([f"{choice.key_or_group}={value}" for value in _values(choice)] for choice in choices))
-    defaults: dict[str, Any] = {}
-    for combination in combinations:
-        config = OmegaConf.to_container(compose(root, list(combination)))
-        defaults |= dict(_flatten(config))
-    return defaults
 
 
 def _flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
