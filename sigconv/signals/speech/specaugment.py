@@ -1,13 +1,10 @@
-"""Spectrograms that are partly masked, or of another vocal tract: batched augmentation on the device."""
+"""Spectrograms that are partly masked: batched augmentation on the device."""
 
 import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-from sigconv.signals import check
-from sigconv.signals.draw import draw_masks, interpolation
-from sigconv.signals.speech.mel import SCALES, from_mel, to_mel
-from sigconv.signals.speech.voice import vocal_tract_map
+from sigconv.signals.draw import draw_masks
 
 
 class SpectrogramAugmentation(nn.Module):
@@ -77,51 +74,3 @@ class SpecAugment(SpectrogramAugmentation):
         hidden_frames = draw_masks(count, frames, self.time, self.time_masks, device)
         hidden = hidden_bands[:, None, :, None] | hidden_frames[:, None, None, :]
         return torch.where(hidden, spectrograms.mean((1, 2, 3), keepdim=True), spectrograms)
-
-
-class VocalTractWarp(SpectrogramAugmentation):
-    """Give every mel spectrogram a longer or shorter vocal tract: warp its frequency axis.
-
-    Every frequency moves to where `vocal_tract_map` takes it, by a factor uniform in [1 - limit, 1 + limit]. Between
-    the centres of bands on the mel scale, values are interpolated linearly, which is right for levels in dB or other
-    logarithms. At the edges the outermost band is repeated. Unlike `VocalTract` this moves the harmonics of the voice
-    along with its formants, where the bands are narrow enough to resolve them.
-
-    Args:
-        rate: samples per second of the sound, in Hz.
-        limit: greatest relative change; 0.1 in the paper, 0.2 for children.
-        low: lower edge of the lowest mel band, in Hz, as in the features.
-        high: upper edge of the highest, in Hz; None is half the rate.
-        scale: "slaney" or "htk".
-
-    Jaitly and Hinton (2013), "Vocal tract length perturbation (VTLP) improves speech recognition".
-    """
-
-    def __init__(
-        self, rate: float, limit: float, low: float = 20.0, high: float | None = None, scale: str = "slaney"
-    ) -> None:
-        super().__init__()
-        check.positive(self, rate=rate)
-        self.low, self.high = check.band(self, low, high, rate)
-        self.rate, self.limit = float(rate), check.limit(self, "limit", limit, below=1)
-        self.scale = check.choice(self, "mel scale", scale, SCALES)
-
-    def extra_repr(self) -> str:
-        return f"limit={self.limit:g}, {self.low:g}..{self.high:g} Hz of {self.rate:g}, scale={self.scale}"
-
-    def augment(self, spectrograms: Tensor) -> Tensor:
-        if not self.limit:
-            return spectrograms
-        count, _, bands, _ = spectrograms.shape
-        precise = spectrograms.to(torch.promote_types(spectrograms.dtype, torch.float32))
-        factor = precise.new_empty(count, 1, 1).uniform_(1 - self.limit, 1 + self.limit)
-        weights = interpolation(self.source(factor, bands), bands)
-        return (weights @ precise.squeeze(1)).unsqueeze(1).to(spectrograms.dtype)
-
-    def source(self, factor: Tensor, bands: int) -> Tensor:
-        """Where each band comes from, for `factor` (B, 1, 1): (B, 1, bands), in bands from the lowest."""
-        first, last = to_mel(torch.tensor([self.low, self.high], dtype=torch.float64), self.scale).tolist()
-        step = (last - first) / (bands + 1)
-        centre = first + step * torch.arange(1, bands + 1, device=factor.device, dtype=factor.dtype)
-        came_from = vocal_tract_map(from_mel(centre, self.scale), 1 / factor, self.rate)
-        return (to_mel(came_from, self.scale) - first) / step - 1

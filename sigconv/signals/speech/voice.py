@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sigconv.signals import check
-from sigconv.signals.draw import draw, draw_factor
+from sigconv.signals.draw import draw_factor
 from sigconv.signals.speech.augment import WaveformAugmentation, fft_length, from_decibels
 
 
@@ -49,27 +49,6 @@ class VocalTract(WaveformAugmentation):
 
     def augment(self, waveform: Tensor) -> Tensor:
         return scale_formants(waveform, draw_factor(waveform, self.limit), self.rate)
-
-
-class Pitch(WaveformAugmentation):
-    """Say every recording in a higher or lower voice: its pitch and tempo go up or down together, its formants stay.
-
-    It is played at another speed, and its formants are then moved back.
-
-    Args:
-        rate: samples per second, in Hz.
-        semitones: greatest change of pitch either way; uniform.
-    """
-
-    def __init__(self, rate: float, semitones: float, probability: float = 1.0) -> None:
-        super().__init__(probability if semitones else 0.0)
-        check.positive(self, rate=rate)
-        self.rate = float(rate)
-        self.semitones = check.limit(self, "semitones", semitones)
-
-    def augment(self, waveform: Tensor) -> Tensor:
-        factor = torch.exp2(draw(waveform, -self.semitones / 12, self.semitones / 12))
-        return scale_formants(resample(waveform, factor), 1 / factor, self.rate)
 
 
 def resample(waveform: Tensor, factor: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from sigconv.signals.speech.augment import (
     active_power,
     fft_length,
 )
-from sigconv.signals.speech.voice import Pitch, Speed, VocalTract
+from sigconv.signals.speech.voice import Speed, VocalTract
 
 RATE = 8000
 AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
@@ -32,10 +32,9 @@ AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
     "room": lambda: Room(RATE),
     "speed": lambda: Speed(0.2),
     "tract": lambda: VocalTract(RATE, 0.25),
-    "pitch": lambda: Pitch(RATE, 4),
 }
 OFF = [TimeShift(RATE, 0), Gain(0), Equalise(0), AddNoise(RATE, probability=0), Room(RATE, probability=0), Speed(0)]
-OFF += [VocalTract(RATE, 0), Pitch(RATE, 0)]
+OFF += [VocalTract(RATE, 0)]
 
 
 @pytest.fixture(params=AUGMENTATIONS)
@@ -248,7 +247,6 @@ def test_lengths_for_the_fft_are_little_longer(samples: int) -> None:
         (lambda: Room(RATE, (0, 1)), "reverberation_time is 0"),
         (lambda: Speed(-0.1), "limit is -0.1"),
         (lambda: VocalTract(RATE, -0.1), "limit is -0.1"),
-        (lambda: Pitch(RATE, -1), "semitones is -1"),
         (lambda: Gain(3)(torch.zeros(2, 2, 100)), "mono"),
     ],
 )
