@@ -1,6 +1,6 @@
 """Power in dB."""
 
-import torch
+import torchaudio.functional as AF
 from torch import Tensor
 
 
@@ -8,16 +8,12 @@ def decibels(power: Tensor, range_db: float | None = None, silence: float = 1e-1
     """10 log10(power), with a floor ``range_db`` below the greatest value of each recording.
 
     Padding, and the silence around a short word, thus lie that far below the word's peak whatever its gain, and not at
-    the logarithm of almost nothing, which would dwarf all differences within the word. The same as ``top_db`` of
-    librosa.power_to_db, but per recording of a batch. Differentiable; below the floor, the gradient is the peak's.
+    the logarithm of almost nothing, which would dwarf all differences within the word. Differentiable; below the floor,
+    the gradient is the peak's.
 
     Args:
-        power: (B, ...), not negative.
+        power: (B, 1, bands, frames), not negative. Without the first axis or two, all is one recording.
         range_db: None for no floor but ``silence``.
         silence: the smallest power that is distinguished from none.
     """
-    power = power.clamp(min=silence)
-    if range_db is not None:
-        peak = power.amax(tuple(range(1, power.ndim)), keepdim=True)
-        power = torch.maximum(power, peak * 10 ** (-range_db / 10))
-    return 10 * power.log10()
+    return AF.amplitude_to_DB(power, 10.0, silence, 0.0, range_db)

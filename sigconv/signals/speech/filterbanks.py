@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from sigconv.signals import check
 from sigconv.signals.speech.bounded import Bounded
 from sigconv.signals.speech.filterbank import FilterBank, gaussian, unit_sum
-from sigconv.signals.speech.mel import mel_points
 
 
 class GaborFilters(FilterBank):
@@ -51,7 +50,7 @@ class SincFilters(FilterBank):
 
     def start(self) -> None:
         self.narrowest = 1 / self.window
-        edges = mel_points(self.count + 1, self.low, self.high).float().unsqueeze(1)
+        edges = mel_points(self.count + 1, self.low, self.high).unsqueeze(1)
         room = self.rate / 2 - self.narrowest
         lower = edges[:-1].clamp(1e-3 * room, 0.999 * room)
         # The part that a band takes of the room left above its lower edge plus the minimum width.
@@ -107,8 +106,15 @@ def gabor(time: Tensor, centre: Tensor, bandwidth: Tensor) -> Tensor:
 
 def mel_bands(count: int, low: float, high: float) -> tuple[Tensor, Tensor]:
     """Centres and bandwidths, in Hz, of triangular bands evenly spaced on the mel scale: (count,) each."""
-    edges = mel_points(count + 2, low, high).float()
+    edges = mel_points(count + 2, low, high)
     return edges[1:-1], (edges[2:] - edges[:-2]) / 2
+
+
+def mel_points(count: int, low: float, high: float) -> Tensor:
+    """Frequencies from ``low`` to ``high`` in Hz, ends included, evenly spaced on Slaney's mel scale: (count,)."""
+    from librosa import mel_frequencies  # here, as it takes a second to import
+
+    return torch.from_numpy(mel_frequencies(count, fmin=low, fmax=high)).float()
 
 
 def _modulated(envelope: Tensor, centre: Tensor, time: Tensor) -> Tensor:

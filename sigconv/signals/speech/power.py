@@ -8,14 +8,17 @@ precision, even under autocast: half precision lacks the dynamic range of sound.
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
+import torchaudio.functional as AF
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.signals import check
-from sigconv.signals.speech.mel import SCALES, mel_triangles
 from sigconv.signals.speech.waveform import as_waveform
+
+NORMS = {"slaney": "slaney", "htk": None}  # by mel scale: how torchaudio scales the triangles
 
 
 class PowerSpectrum(nn.Module):
@@ -108,7 +111,7 @@ class MelSpectrum(PowerSpectrum):
     ) -> None:
         super().__init__(rate, window, hop)
         check.at_least_one(self, mels=mels)
-        self.mels, self.scale = mels, check.choice(self, "scale", scale, SCALES)
+        self.mels, self.scale = mels, check.choice(self, "scale", scale, tuple(NORMS))
         self.low, self.high = check.band(self, low, high, rate)
         filters = self._triangles(mels)
         if _empty(filters):
@@ -121,7 +124,11 @@ class MelSpectrum(PowerSpectrum):
         self.register_buffer("filters", filters, persistent=False)
 
     def _triangles(self, mels: int) -> Tensor:
-        return mel_triangles(mels, self.low, self.high, self.rate, self.n_fft, self.scale)
+        """(mels, n_fft / 2 + 1); a band that falls between two bins is all zeros."""
+        bins, twice = self.n_fft + 1, int(2 * self.rate)  # twice both: torchaudio halves a rate to whole Hz
+        with warnings.catch_warnings(action="ignore"):  # of empty bands
+            bands = AF.melscale_fbanks(bins, self.low, self.high, mels, twice, NORMS[self.scale], self.scale)
+        return bands[: self.n_fft // 2 + 1].T.contiguous()
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, mels={self.mels}, low={self.low:g}, high={self.high:g}, scale={self.scale}"

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-import torchaudio.functional as AF
 from torch import Tensor
 from torch.testing import assert_close
 
 from sigconv.errors import UsageError
 from sigconv.signals.speech.decibels import decibels
-from sigconv.signals.speech.mel import from_mel, mel_triangles, to_mel
 from sigconv.signals.speech.pcen import EnergyNorm, smooth
 from sigconv.signals.speech.power import MelSpectrum, PowerSpectrum
 from sigconv.signals.speech.spectrum import MFCC, PCEN, LogMel, Spectrogram
@@ -78,19 +76,6 @@ def test_mel_power_is_librosas_on_either_scale(sound: tuple[np.ndarray, int]) ->
     assert_same(MelSpectrum(rate)(batch(samples)), librosa_mel(samples, rate))
     htk = librosa_mel(samples, rate, n_mels=30, fmin=60.0, fmax=3000.0, htk=True, norm=None)
     assert_same(MelSpectrum(rate, 30, low=60.0, high=3000.0, scale="htk")(batch(samples)), htk)
-
-
-@pytest.mark.parametrize(("scale", "norm"), [("slaney", "slaney"), ("htk", None)])
-def test_mel_triangles_are_torchaudios(scale: str, norm: str | None) -> None:
-    expected = AF.melscale_fbanks(257, 20.0, 8000.0, 64, 16000, norm, scale).T
-    assert_close(mel_triangles(64, 20.0, 8000.0, 16000, 512, scale), expected, rtol=1e-3, atol=1e-5)
-
-
-@pytest.mark.parametrize("scale", ["slaney", "htk"])
-def test_mel_scales_are_librosas_and_go_back(scale: str) -> None:
-    hz = torch.linspace(0, 8000, 101, dtype=torch.float64)
-    assert_close(to_mel(hz, scale).numpy(), librosa.hz_to_mel(hz.numpy(), htk=scale == "htk"))
-    assert_close(from_mel(to_mel(hz, scale), scale), hz)
 
 
 def test_cepstrum_and_its_changes_are_librosas(sound: tuple[np.ndarray, int]) -> None:
@@ -243,6 +228,24 @@ def test_mistakes_are_named(build: object, words: str) -> None:
 
 
 def test_decibels_have_each_recordings_own_floor() -> None:
-    power = torch.tensor([[1.0, 1e-3, 0.0], [1e-4, 1e-5, 1e-9]])
-    assert_close(decibels(power, 40), torch.tensor([[0.0, -30, -40], [-40, -50, -80]]))
-    assert_close(decibels(power), torch.tensor([[0.0, -30, -100], [-40, -50, -90]]))
+    power = torch.tensor([[1.0, 1e-3, 0.0], [1e-4, 1e-5, 1e-9]]).reshape(2, 1, 1, 3)
+    assert_close(decibels(power, 40).flatten(1), torch.tensor([[0.0, -30, -40], [-40, -50, -80]]))
+    assert_close(decibels(power).flatten(1), torch.tensor([[0.0, -30, -100], [-40, -50, -90]]))
+
+
+@pytest.mark.parametrize("range_db", [None, 0.5, 40.0, 300.0])
+@pytest.mark.parametrize("level", [1.0, 1e-9, 0.0])
+def test_a_batch_of_decibels_and_their_gradients_are_those_of_each_recording(
+    range_db: float | None, level: float
+) -> None:
+    power = torch.rand(3, 1, 5, 7, dtype=torch.float64).pow(8) * level
+    power[1] = 0
+    power.requires_grad_()
+    floor = power.clamp(min=1e-10)
+    if range_db is not None:
+        peaks = torch.stack([one.max() for one in floor]).reshape(3, 1, 1, 1)
+        floor = torch.maximum(floor, peaks * 10 ** (-range_db / 10))
+    expected, found = 10 * floor.log10(), decibels(power, range_db)
+    assert_close(found, expected)
+    assert_close(*(torch.autograd.grad((x * x.detach()).sum(), power)[0] for x in (found, expected)))
+    assert decibels(power[:0], range_db).shape == (0, 1, 5, 7)
