@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral
 
 from torch import Tensor
@@ -54,6 +55,16 @@ def choice(owner: object, name: str, value: str, values: tuple[str, ...]) -> str
     return value
 
 
+def interval(owner: object, name: str, values: Sequence[float]) -> tuple[float, float]:
+    """Returns the values if they are two finite numbers, the lower one first; else raises UsageError."""
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != 2 or not -math.inf < numbers[0] <= numbers[1] < math.inf:
+        raise UsageError(
+            f"{type(owner).__name__}: {name} is {list(numbers)}, but it must be two numbers, the lower one first"
+        )
+    return numbers[0], numbers[1]
+
+
 def band(owner: object, low: float, high: float | None, rate: float) -> tuple[float, float]:
     """The edges of a frequency range in Hz, ``high`` None for half the rate; raises UsageError if they do not fit."""
     high = rate / 2 if high is None else high
@@ -63,6 +74,21 @@ def band(owner: object, low: float, high: float | None, rate: float) -> tuple[fl
             f"below the upper one, and that at most half the rate, {rate / 2:g} Hz"
         )
     return float(low), float(high)
+
+
+def floating(owner: object, batch: Tensor, what: str, *axes: int, cure: str = "") -> Tensor:
+    """Returns a batch of floating point with one of these numbers of axes; else raises UsageError.
+
+    Args:
+        what: the batch's name and shape, as the message gives them.
+        cure: ends the message.
+    """
+    if batch.ndim not in axes or not batch.is_floating_point():
+        raise UsageError(
+            f"{type(owner).__name__} takes floating point {what}, "
+            f"but was given {tuple(batch.shape)} of {batch.dtype}{cure}"
+        )
+    return batch
 
 
 def holds_window(owner: object, wave: Tensor, window: int, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""Random draws of augmentation, one per example of a batch, and its linear interpolation."""
+"""Random draws of augmentation, one per example of a batch."""
 
 import math
 
@@ -26,9 +26,3 @@ def draw_masks(count: int, size: int, share: float, masks: int, device: torch.de
     start = (start * (size - width + 1)).floor()
     place = torch.arange(size, device=device)
     return ((place >= start) & (place < start + width)).any(1)
-
-
-def interpolation(position: Tensor, size: int) -> Tensor:
-    """The matrices that interpolate linearly between `size` values at positions (B, 1, N): (B, N, size)."""
-    position = position.clamp(0, size - 1).transpose(1, 2)
-    return (1 - (position - torch.arange(size, device=position.device)).abs()).clamp(min=0)

@@ -3,19 +3,19 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from sigconv.errors import UsageError
 from sigconv.signals import check
+from sigconv.signals.augmentation import Augmentation
+from sigconv.signals.draw import draw
 
 
-class RandomWarp(nn.Module):
+class RandomWarp(Augmentation):
     """Warp every picture of a batch by a random affine map, a random elastic distortion, or both, resampling once.
 
-    Active in training mode only; in evaluation the pictures pass through. Every draw is uniform, symmetric
-    and independent per picture, and comes from torch's global generator of the pictures' device:
-    ``torch.manual_seed`` alone reproduces a batch. A limit of 0 switches its part off.
+    Every draw is uniform and symmetric. A limit of 0 switches its part off.
 
     Sampling is bilinear, and the border is replicated outside the picture. The weights therefore always sum to
     one, and warping commutes with `Standardise`: either order is right, whatever value the background has.
@@ -30,8 +30,8 @@ class RandomWarp(nn.Module):
             [-alpha, alpha] pixels, then smoothed to a standard deviation of about 0.16 alpha / sigma pixels.
         elastic_sigma: standard deviation of the smoothing Gaussian, in pixels.
 
-    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype; coordinates are at least float32. All
-    frames of a video (N, C, T, H, W) are warped alike.
+    Shape: (N, C, H, W) of any floating dtype, to the same shape and dtype. All frames of a video (N, C, T, H, W) are
+    warped alike.
 
     Raises:
         UsageError: a limit out of range; at call, anything but floating point pictures or videos.
@@ -64,19 +64,11 @@ class RandomWarp(nn.Module):
                 "give the width of the smoothing in pixels, such as 5 for 28x28"
             )
 
-    def extra_repr(self) -> str:
-        limits = {name: value for name, value in vars(self).items() if isinstance(value, float) and value}
-        return ", ".join(f"{name}={value:g}" for name, value in limits.items())
+    def checked(self, examples: Tensor) -> Tensor:
+        return check.floating(self, examples, "pictures (N, C, H, W) or videos (N, C, T, H, W)", 4, 5)
 
-    def forward(self, images: Tensor) -> Tensor:
-        if images.ndim < 4 or not images.is_floating_point():
-            raise UsageError(
-                "RandomWarp takes floating point pictures (N, C, H, W) or videos (N, C, T, H, W), "
-                f"but was given {tuple(images.shape)} of {images.dtype}"
-            )
-        if not self.training:
-            return images
-        pixels = images.flatten(1, -3).to(torch.promote_types(images.dtype, torch.float32))
+    def augment(self, images: Tensor) -> Tensor:
+        pixels = images.flatten(1, -3)
         height, width = pixels.shape[-2:]
         source = self._affine_source(pixels)
         if self.elastic_alpha:
@@ -87,7 +79,7 @@ class RandomWarp(nn.Module):
         # Whole planes, interleaved by a view alone: faster to fill than affine_grid's pairs, and as fast to sample.
         grid = source.movedim(1, -1)
         warped = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return warped.reshape(images.shape).to(images.dtype)
+        return warped.reshape(images.shape)
 
     def _affine_source(self, pixels: Tensor) -> Tensor:
         """Where each pixel comes from: (N, 2, H, W), x and y in pixels from the centre.
@@ -95,18 +87,18 @@ class RandomWarp(nn.Module):
         Pictures are scaled, sheared, rotated and shifted, in this order; the source of a pixel is found by
         undoing each, the last one first. An affine map is a sum over axes: one addition per pixel is enough.
         """
-        count, _, height, width = pixels.shape
+        height, width = pixels.shape[-2:]
 
-        def draw(limit: float) -> Tensor:
-            return pixels.new_empty(count, 1, 1).uniform_(-limit, limit)
+        def within(limit: float) -> Tensor:
+            return draw(pixels, -limit, limit)
 
         def from_centre(size: int) -> Tensor:
             return torch.arange(size, device=pixels.device, dtype=pixels.dtype) - (size - 1) / 2
 
-        angle, lean = draw(math.radians(self.degrees)), draw(math.radians(self.shear)).tan()
-        scale_x, scale_y = 1 + draw(self.scale), 1 + draw(self.scale)
-        x = from_centre(width) - draw(self.translate)
-        y = from_centre(height).unsqueeze(-1) - draw(self.translate)
+        angle, lean = within(math.radians(self.degrees)), within(math.radians(self.shear)).tan()
+        scale_x, scale_y = 1 + within(self.scale), 1 + within(self.scale)
+        x = from_centre(width) - within(self.translate)
+        y = from_centre(height).unsqueeze(-1) - within(self.translate)
         cos, sin = angle.cos(), angle.sin()
         source_x = (cos + lean * sin) / scale_x * x + (sin - lean * cos) / scale_x * y
         source_y = cos / scale_y * y - sin / scale_y * x

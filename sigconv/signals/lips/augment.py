@@ -4,43 +4,22 @@ Frames without a picture, all zeros as around a short clip, stay zero under a ch
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sigconv.errors import UsageError
 from sigconv.signals import check
-from sigconv.signals.draw import draw_factor, draw_masks, interpolation
+from sigconv.signals.augmentation import Augmentation
+from sigconv.signals.draw import draw_factor, draw_masks
 from sigconv.signals.lips.normalise import has_picture, mean_frame
 
 
-class VideoAugmentation(nn.Module):
-    """Base class of all augmentation of videos; a subclass implements `augment`.
+class VideoAugmentation(Augmentation):
+    """Augmentation of videos: every draw is the same for all frames of a clip.
 
-    Active in training mode only; in evaluation the videos pass through. Every draw is independent per clip, the same
-    for all its frames, and from torch's global generator of the device: ``torch.manual_seed`` alone reproduces a batch.
-
-    Shape: (B, C, T, H, W) of any floating dtype, to the same shape and dtype; computed in at least float32.
-
-    Raises:
-        UsageError: a limit out of range; at call, anything but a batch of videos.
+    Shape: (B, C, T, H, W) of any floating dtype, to the same shape and dtype.
     """
 
-    def forward(self, videos: Tensor) -> Tensor:
-        if videos.ndim != 5 or not videos.is_floating_point():
-            raise UsageError(
-                f"{type(self).__name__} takes floating point videos (batch, channels, frames, height, width), "
-                f"but was given {tuple(videos.shape)} of {videos.dtype}"
-            )
-        if not (self.training and videos.numel()):
-            return videos
-        with torch.autocast(videos.device.type, enabled=False):
-            return self.augment(videos.to(torch.promote_types(videos.dtype, torch.float32))).to(videos.dtype)
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value:g}" for name, value in vars(self).items() if isinstance(value, float))
-
-    def augment(self, videos: Tensor) -> Tensor:
-        """Videos in at least float32, to the same shape and dtype."""
-        raise NotImplementedError
+    def checked(self, examples: Tensor) -> Tensor:
+        return check.floating(self, examples, "videos (batch, channels, frames, height, width)", 5)
 
 
 class Flip(VideoAugmentation):
@@ -51,12 +30,10 @@ class Flip(VideoAugmentation):
     """
 
     def __init__(self, probability: float = 0.5) -> None:
-        super().__init__()
-        self.probability = check.share(self, "probability", probability)
+        super().__init__(probability)
 
     def augment(self, videos: Tensor) -> Tensor:
-        flipped = torch.rand(len(videos), 1, 1, 1, 1, device=videos.device) < self.probability
-        return torch.where(flipped, videos.flip(-1), videos)
+        return videos.flip(-1)
 
 
 class Brightness(VideoAugmentation):
@@ -94,9 +71,6 @@ class TimeMask(VideoAugmentation):
         check.at_least_one(self, masks=masks)
         self.share, self.masks = check.share(self, "share", share), masks
 
-    def extra_repr(self) -> str:
-        return f"{self.masks}x{self.share:g}"
-
     def augment(self, videos: Tensor) -> Tensor:
         hidden = draw_masks(len(videos), videos.shape[2], self.share, self.masks, videos.device)
         shown = has_picture(videos)
@@ -120,7 +94,8 @@ class Speed(VideoAugmentation):
         frames = videos.shape[2]
         middle = (frames - 1) / 2
         place = torch.arange(frames, device=videos.device, dtype=videos.dtype) - middle
-        weights = interpolation(middle + place * draw_factor(videos, self.limit), frames)
+        source = (middle + place * draw_factor(videos, self.limit)).clamp(0, frames - 1).transpose(1, 2)
+        weights = (1 - (source - torch.arange(frames, device=videos.device)).abs()).clamp(min=0)
         return (weights.unsqueeze(1) @ videos.flatten(3)).reshape(videos.shape)
 
 
@@ -134,9 +109,6 @@ class TimeShift(VideoAugmentation):
     def __init__(self, frames: int = 2) -> None:
         super().__init__()
         self.frames = int(check.limit(self, "frames", frames))
-
-    def extra_repr(self) -> str:
-        return f"frames={self.frames}"
 
     def augment(self, videos: Tensor) -> Tensor:
         count, _, size = videos.shape[:3]

@@ -4,67 +4,25 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from sigconv.errors import UsageError
 from sigconv.signals import check
+from sigconv.signals.augmentation import Augmentation
 from sigconv.signals.draw import draw
 from sigconv.signals.speech.waveform import as_waveform
 
 
-class WaveformAugmentation(nn.Module):
-    """Base class of all augmentation of waveforms; a subclass implements `augment`.
+class WaveformAugmentation(Augmentation):
+    """Augmentation of waveforms.
 
-    Active in training mode only; in evaluation the sound passes through `as_waveform` alone. Every draw is
-    independent per example and comes from torch's global generator of the sound's device: ``torch.manual_seed``
-    alone reproduces a batch. Where every draw could only be 0, nothing is drawn and the sound passes through.
+    Where every draw could only be 0, nothing is drawn and the sound passes through.
 
-    Args:
-        probability: share of the examples, drawn one by one, that are augmented; the others pass and cost nothing.
-
-    Shape: (B, 1, T), integer or floating, to (B, 1, T): float32 for integers, else the same dtype. Computed in
-    at least float32, even under autocast.
-
-    Raises:
-        UsageError: a limit out of range; at call, anything but a batch of mono sound.
+    Shape: (B, 1, T), integer or floating, to (B, 1, T) in floating point, as by `as_waveform`.
     """
 
-    def __init__(self, probability: float = 1.0) -> None:
-        super().__init__()
-        self.probability = check.share(self, "probability", probability)
-
-    def extra_repr(self) -> str:
-        numbers = {name: value for name, value in vars(self).items() if isinstance(value, float | tuple)}
-        return ", ".join(f"{name}={value}" for name, value in numbers.items())
-
-    def forward(self, signal: Tensor) -> Tensor:
-        waveform = as_waveform(signal)
-        if not (self.training and self.probability and waveform.numel()):
-            return waveform
-        if self.probability == 1:
-            return self._augment_precisely(waveform)
-        chosen = (torch.rand(len(waveform), device=waveform.device) < self.probability).nonzero().squeeze(1)
-        if not len(chosen):
-            return waveform
-        return waveform.index_copy(0, chosen, self._augment_precisely(waveform[chosen]))
-
-    def _augment_precisely(self, waveform: Tensor) -> Tensor:
-        with torch.autocast(waveform.device.type, enabled=False):
-            sound = waveform.to(torch.promote_types(waveform.dtype, torch.float32))
-            return self.augment(sound).to(waveform.dtype)
-
-    def augment(self, waveform: Tensor) -> Tensor:
-        """(B, 1, T), B > 0, in at least float32, to the same shape and dtype."""
-        raise NotImplementedError
-
-    def _range(self, name: str, values: Sequence[float]) -> tuple[float, float]:
-        numbers = tuple(float(value) for value in values)
-        if len(numbers) != 2 or not -math.inf < numbers[0] <= numbers[1] < math.inf:
-            raise UsageError(
-                f"{type(self).__name__}: {name} is {list(numbers)}, but it must be two numbers, the lower one first"
-            )
-        return numbers[0], numbers[1]
+    def checked(self, examples: Tensor) -> Tensor:
+        return as_waveform(examples)
 
 
 def from_decibels(level: Tensor) -> Tensor:
@@ -172,8 +130,8 @@ class AddNoise(WaveformAugmentation):
         super().__init__(probability)
         check.positive(self, rate=rate)
         self.rate = float(rate)
-        self.snr = self._range("snr", snr)
-        self.colour = self._range("colour", colour)
+        self.snr = check.interval(self, "snr", snr)
+        self.colour = check.interval(self, "colour", colour)
 
     def augment(self, waveform: Tensor) -> Tensor:
         noise = self._noise(waveform)
@@ -222,9 +180,9 @@ class Room(WaveformAugmentation):
         super().__init__(probability)
         check.positive(self, rate=rate)
         self.rate = float(rate)
-        self.reverberation_time = self._range("reverberation_time", reverberation_time)
+        self.reverberation_time = check.interval(self, "reverberation_time", reverberation_time)
         check.positive(self, reverberation_time=self.reverberation_time[0])
-        self.direct_to_reverberant = self._range("direct_to_reverberant", direct_to_reverberant)
+        self.direct_to_reverberant = check.interval(self, "direct_to_reverberant", direct_to_reverberant)
 
     def augment(self, waveform: Tensor) -> Tensor:
         samples = waveform.shape[-1]

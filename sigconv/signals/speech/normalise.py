@@ -158,9 +158,5 @@ def sounding(features: Tensor) -> Tensor:
 
 
 def _features(owner: nn.Module, features: Tensor) -> Tensor:
-    if features.ndim != 4 or not features.is_floating_point():
-        raise UsageError(
-            f"{type(owner).__name__} takes floating point features (batch, channels, bands, frames), "
-            f"but was given {tuple(features.shape)} of {features.dtype}"
-        )
+    check.floating(owner, features, "features (batch, channels, bands, frames)", 4)
     return features.to(torch.promote_types(features.dtype, torch.float32))

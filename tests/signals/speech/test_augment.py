@@ -1,4 +1,4 @@
-"""Augmentation of sound does what it states, from torch's generator alone, for each recording by itself."""
+"""Augmentation of sound does what it states."""
 
 import math
 from collections.abc import Callable
@@ -60,49 +60,16 @@ def to_db(power: Tensor) -> Tensor:
     return 10 * power.log10()
 
 
-def test_sound_passes_in_evaluation(augmentation: WaveformAugmentation) -> None:
+def test_integers_become_floating_point(augmentation: WaveformAugmentation) -> None:
     sound = recordings()
-    augmentation.eval()
-    assert torch.equal(augmentation(sound), sound / 32768)
-    assert augmentation(waveform := sound / 32768) is waveform
+    assert augmentation(sound).dtype == torch.float32
+    assert torch.equal(augmentation.eval()(sound), sound / 32768)
 
 
 @pytest.mark.parametrize("augmentation", OFF, ids=lambda module: type(module).__name__)
 def test_nothing_happens_without_limits(augmentation: WaveformAugmentation) -> None:
     sound = recordings()
     assert torch.equal(augmentation.train()(sound), sound / 32768)
-
-
-def test_the_seed_alone_reproduces_a_batch(augmentation: WaveformAugmentation) -> None:
-    sound = recordings()
-    torch.manual_seed(1)
-    first = augmentation(sound)
-    torch.manual_seed(1)
-    assert torch.equal(augmentation(sound), first)
-    assert not torch.equal(augmentation(sound), first)
-    assert not torch.equal(first, sound / 32768)
-
-
-def test_each_recording_is_augmented_by_itself(augmentation: WaveformAugmentation) -> None:
-    augmented = augmentation(recordings(1).expand(3, -1, -1))
-    assert not torch.allclose(augmented[0], augmented[1])
-    assert not torch.allclose(augmented[1], augmented[2])
-
-
-@pytest.mark.parametrize("dtype", [torch.int16, torch.float64, torch.bfloat16], ids=str)
-def test_dtypes(augmentation: WaveformAugmentation, dtype: torch.dtype) -> None:
-    augmented = augmentation(recordings(2, 300).to(dtype))
-    assert augmented.dtype == (dtype if dtype.is_floating_point else torch.float32)
-    assert augmented.isfinite().all()
-
-
-def test_autocast_costs_no_precision(augmentation: WaveformAugmentation) -> None:
-    sound = recordings()
-    torch.manual_seed(1)
-    precise = augmentation(sound)
-    torch.manual_seed(1)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(augmentation(sound), precise)
 
 
 def test_silence_stays_silence(augmentation: WaveformAugmentation) -> None:
@@ -115,14 +82,6 @@ def test_any_shape(kind: str, count: int, samples: int) -> None:
     augmented = AUGMENTATIONS[kind]()(torch.randn(count, 1, samples))
     assert augmented.shape == (count, 1, samples)
     assert augmented.isfinite().all()
-
-
-@pytest.mark.parametrize("kind", [AddNoise, Room, VocalTract])
-def test_only_a_share_is_augmented(kind: Callable[..., WaveformAugmentation]) -> None:
-    sound = torch.randn(400, 1, 200)
-    limit = {"limit": 0.2} if kind is VocalTract else {}
-    touched = (kind(RATE, probability=0.3, **limit)(sound) != sound).any(-1).sum()
-    assert 80 < touched < 160
 
 
 def test_shifts_are_whole_samples_within_the_limit() -> None:
@@ -240,7 +199,6 @@ def test_lengths_for_the_fft_are_little_longer(samples: int) -> None:
         (lambda: Gain(math.nan), "db is nan"),
         (lambda: Gain(math.inf), "db is inf"),
         (lambda: Equalise(-3), "db is -3"),
-        (lambda: Equalise(3, probability=2), "probability is 2"),
         (lambda: AddNoise(RATE, snr=(30, 5)), r"snr is \[30.0, 5.0\]"),
         (lambda: AddNoise(RATE, snr=(-math.inf, 5)), "two numbers"),
         (lambda: AddNoise(RATE, colour=(1,)), "two numbers"),
