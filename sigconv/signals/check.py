@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 
 from torch import Tensor
 
 from sigconv.errors import UsageError
+from sigconv.names import known
 
 
 def positive(owner: object, **numbers: float) -> None:
@@ -48,11 +49,9 @@ def at_least_one(owner: object, **counts: int) -> None:
             raise UsageError(f"{type(owner).__name__}: {name} is {value}; it must be at least 1")
 
 
-def choice(owner: object, name: str, value: str, values: tuple[str, ...]) -> str:
-    """Returns the value if it is one of ``values``; else raises UsageError."""
-    if value not in values:
-        raise UsageError(f"{type(owner).__name__}: there is no {name} {value!r}; there are {', '.join(values)}")
-    return value
+def choice(owner: object, name: str, value: str, values: Iterable[str]) -> str:
+    """Returns the value if it is one of ``values``; else raises UsageError that suggests the nearest."""
+    return known(f"{type(owner).__name__} {name}", value, values)
 
 
 def interval(owner: object, name: str, values: Sequence[float]) -> tuple[float, float]:

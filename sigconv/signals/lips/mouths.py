@@ -73,7 +73,7 @@ class MouthReader:
     colour: bool = False
 
     def __post_init__(self) -> None:
-        check.choice(self, "locator", self.locator, tuple(LOCATORS))
+        check.choice(self, "locator", self.locator, LOCATORS)
         check.positive(self, rate=self.rate, region=self.region)
         check.at_least_one(self, height=self.height, width=self.width)
         if (self.locator in MODELS) != (self.model is not None):

@@ -111,7 +111,7 @@ class MelSpectrum(PowerSpectrum):
     ) -> None:
         super().__init__(rate, window, hop)
         check.at_least_one(self, mels=mels)
-        self.mels, self.scale = mels, check.choice(self, "scale", scale, tuple(NORMS))
+        self.mels, self.scale = mels, check.choice(self, "scale", scale, NORMS)
         self.low, self.high = check.band(self, low, high, rate)
         filters = self._triangles(mels)
         if _empty(filters):

@@ -98,7 +98,7 @@ def test_rate(tmp_path, located):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"locator": "eye"}, "there is no locator 'eye'; there are haar, landmarks, yunet"),
+        ({"locator": "eye"}, "there is no MouthReader locator 'eye'. There are haar, landmarks, yunet"),
         ({"rate": 0}, "rate is 0"),
         ({"region": float("nan")}, "region is nan"),
         ({"height": 0}, "height is 0"),
