@@ -11,7 +11,6 @@ from torch import nn
 from sigconv.blocks import Flatten, Fold, Linear, chain
 from sigconv.layers import AdaptiveAvgPool, Conv, MaxPool
 from sigconv.nets.shapes import folded
-from sigconv.notation import parse_input
 
 PLACES = 6
 """The size, along each axis, of the maps that the fully connected layers see."""
@@ -46,7 +45,7 @@ def alexnet(
     axes, maps = len(size), LAYERS[-1][0]
     seen = (maps, *[PLACES] * axes)
     return chain(
-        fold=None if axes == len(parse_input(input)) - 1 else Fold(axes),
+        fold=Fold(axes),
         features=nn.Sequential(*_features(channels, axes)),
         avgpool=AdaptiveAvgPool(PLACES, ndim=axes),
         flatten=Flatten(seen),

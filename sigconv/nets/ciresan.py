@@ -10,7 +10,8 @@ from torch import nn
 from sigconv.architecture import times
 from sigconv.blocks import chain
 from sigconv.errors import UsageError
-from sigconv.notation import build, parse_input
+from sigconv.nets.shapes import picture
+from sigconv.notation import build
 
 SIZE = 29
 LAYERS = "20C4-MP2-40C5-MP3-150N"
@@ -23,11 +24,11 @@ def ciresan(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.Seq
     the layer before. Smaller pictures get a border of zeros that makes them 29x29.
 
     Raises:
-        UsageError: the input is not a picture, or larger than 29x29.
+        UsageError: the input is not a picture, or larger than 29x29, or there is no class.
     """
-    channels, *size = shape = parse_input(input)
-    if len(size) != 2 or max(size) > SIZE:
-        raise UsageError(f"Ciresan's network takes pictures of {SIZE}x{SIZE} at most; the input is {times(shape)}")
+    channels, *size = picture("Ciresan's network", input, classes)
+    if max(size) > SIZE:
+        raise UsageError(f"Ciresan's network takes pictures of {SIZE}x{SIZE} at most; these have {times(size)}")
     layers = build(f"{LAYERS}-{classes}N", (channels, SIZE, SIZE), activation="scaled_tanh")
     (above, below), (left, right) = (((SIZE - n) // 2, -(-(SIZE - n) // 2)) for n in size)
     return chain(border=nn.ConstantPad2d((left, right, above, below), 0.0), **dict(layers.named_children()))

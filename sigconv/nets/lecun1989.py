@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sigconv.architecture import times
 from sigconv.blocks import Flatten, ScaledTanh, chain
-from sigconv.errors import UsageError
 from sigconv.layers import Conv
-from sigconv.notation import parse_input
+from sigconv.nets.shapes import picture
 from sigconv.window import Sizes
 
 SIZE, MAPS, KERNEL = 16, 12, 5
@@ -78,11 +76,9 @@ def lecun1989(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.S
     paper with -1, its background. The last layer gives logits, for cross entropy; the paper has tanh and squared error.
 
     Raises:
-        UsageError: the input is not a picture.
+        UsageError: the input is not a picture, or there is no class.
     """
-    channels, *size = shape = parse_input(input)
-    if len(size) != 2:
-        raise UsageError(f"LeCun 1989 takes pictures, channels x height x width; {times(shape)} has {len(size)} axes")
+    channels, *size = picture("LeCun 1989", input, classes)
     ndim, first, second = 2, (MAPS, 8, 8), (MAPS, 4, 4)
     table = [row for row in TABLE for _ in range(MAPS // len(TABLE))]
     network = chain(

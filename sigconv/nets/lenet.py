@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sigconv.architecture import times
 from sigconv.blocks import chain
-from sigconv.errors import UsageError
-from sigconv.notation import build, parse_input
+from sigconv.nets.shapes import picture
+from sigconv.notation import build
 
 LAYERS = "6C5-AP2-16C5-AP2-120C5-84N"  # the paper's C1, S2, C3, S4, C5 and F6
 
@@ -27,8 +26,6 @@ def lenet5(
     - the output is 10 radial basis functions with fixed centres, drawn as 7x12 bitmaps (no trainable weights, here
       850 in 10 linear neurons, for cross entropy).
     """
-    channels, *size = shape = parse_input(input)
-    if len(size) != 2:
-        raise UsageError(f"LeNet-5 takes pictures, channels x height x width; {times(shape)} has {len(size)} axes")
-    layers = build(f"{LAYERS}-{classes}N", (channels, *(n + 4 for n in size)), activation=activation)
+    channels, height, width = picture("LeNet-5", input, classes)
+    layers = build(f"{LAYERS}-{classes}N", (channels, height + 4, width + 4), activation=activation)
     return chain(border=nn.ConstantPad2d(2, 0.0), **dict(layers.named_children()))

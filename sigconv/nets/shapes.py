@@ -22,6 +22,19 @@ def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | Non
         raise UsageError(
             f"{owner} convolves over {axes} axes; the input {times(shape)}, channels x sizes, has {len(shape) - 1}"
         )
+    _check_classes(owner, classes)
+    return Fold(axes).folded(shape)
+
+
+def picture(owner: str, input: str | Sequence[int], classes: int) -> Sizes:
+    """(channels, height, width). Raises UsageError if the input is not a picture, or if there is no class."""
+    shape = parse_input(input)
+    if len(shape) != 3:
+        raise UsageError(f"{owner} takes pictures, channels x height x width; {times(shape)} has {len(shape) - 1} axes")
+    _check_classes(owner, classes)
+    return shape
+
+
+def _check_classes(owner: str, classes: int) -> None:
     if classes < 1:
         raise UsageError(f"{owner}: classes is {classes}; it must be at least 1")
-    return Fold(axes).folded(shape)

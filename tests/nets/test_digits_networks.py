@@ -57,8 +57,15 @@ def test_last_layer_of_the_chinese_characters():
 def test_digit_networks_learn(make):
     torch.manual_seed(0)
     check_training(make("1x28x28", 4), torch.randn(4, 1, 28, 28), classes=4, steps=6, lr=1e-3)
-    with pytest.raises(UsageError, match="takes pictures"):
+    with pytest.raises(UsageError, match=r"takes pictures.*1x16000 has 1 axes"):
         make("1x16000")
+    with pytest.raises(UsageError, match="classes is 0"):
+        make("1x28x28", 0)
+
+
+def test_pictures_that_are_too_large_for_ciresan():
+    with pytest.raises(UsageError, match="29x29 at most; these have 32x30"):
+        ciresan("1x32x30")
 
 
 def test_parameters_of_the_large_ones():

@@ -32,5 +32,7 @@ def test_other_inputs_and_classes():
     assert lenet5((3, 32, 32), classes=7)(torch.randn(2, 3, 32, 32)).shape == (2, 7)
     with pytest.raises(UsageError, match=r"takes pictures.*1x16000 has 1 axes"):
         lenet5("1x16000")
+    with pytest.raises(UsageError, match="LeNet-5: classes is 0"):
+        lenet5(classes=0)
     with pytest.raises(UsageError, match="layer 5, 120C5, receives 4x4"):
         lenet5("1x24x24")
