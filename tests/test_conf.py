@@ -17,7 +17,7 @@ from sigconv.train.instantiate import instantiate
 from sigconv.train.network import build_network
 
 CONF = Path(__file__).parents[1] / "conf"
-RECIPES = [path.stem for path in CONF.glob("*.yaml") if path.stem != "base"]
+RECIPES = [path.stem for path in CONF.glob("*.yaml") if path.stem not in ("base", "speech")]  # what several share
 OPTIONS = {group.name: sorted(path.stem for path in group.glob("*.yaml")) for group in CONF.iterdir() if group.is_dir()}
 # What has no default, or does not go with it.
 GIVEN = {
