@@ -5,12 +5,15 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from sigconv.corpus import Corpus, CorpusInfo, Example, split_hash, write_corpus, writer
+from sigconv.corpus import Corpus, CorpusInfo, Example, reader, split_hash, write_corpus, writer
+from sigconv.corpus.form import file_checksum
 from sigconv.errors import UsageError
 
 IMAGES = CorpusInfo("dots", "image", "uint8", ("no", "yes"), None, "free", "nobody", "python data_prep/dots.py")
@@ -324,6 +327,58 @@ def test_one_wrong_byte_is_found_by_verify(folder):
     path.write_bytes(data.replace(image(2).signal.tobytes(), image(3).signal.tobytes()))
     with pytest.raises(UsageError, match=rf"{path} is damaged \(sha256 "):
         Corpus.load(folder).verify()
+
+
+def set_back(folder, seconds):
+    """Makes the corpus' files older than they are, so that what is written now is later whatever the clock's step."""
+    for path in folder.iterdir():
+        written = path.stat().st_mtime_ns - seconds * 10**9
+        os.utime(path, ns=(written, written))
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """The files whose checksums are taken."""
+    paths = []
+    monkeypatch.setattr(reader, "file_checksum", lambda path: paths.append(path) or file_checksum(path))
+    return paths
+
+
+def test_files_that_are_older_than_the_sidecar_are_not_read(folder, checked):
+    write_corpus(folder, IMAGES, images())
+    set_back(folder, 10)
+    (folder / "corpus.json").touch()
+    corpus = Corpus.load(folder)
+    assert corpus.verify_changed() is corpus
+    assert checked == []
+
+
+def test_a_file_that_was_written_after_the_sidecar_is_read_once(folder, checked):
+    write_corpus(folder, IMAGES, images())
+    set_back(folder, 10)
+    (folder / "test.arrow").touch()
+    for _ in range(2):
+        set_back(folder, 10)
+        Corpus.load(folder).verify_changed()
+    assert [path.name for path in checked] == ["train.arrow", "test.arrow", "validation.arrow"]
+
+
+def test_where_nothing_can_be_written_it_is_read_each_time(folder, checked, monkeypatch):
+    write_corpus(folder, IMAGES, images(["train"]))
+    (folder / "train.arrow").touch()
+    monkeypatch.setattr(Path, "touch", Mock(side_effect=PermissionError))
+    for _ in range(2):
+        Corpus.load(folder).verify_changed()
+    assert len(checked) == 2
+
+
+def test_a_file_that_was_changed_after_the_sidecar_is_found(folder):
+    write_corpus(folder, IMAGES, images())
+    path = folder / "train.arrow"
+    path.write_bytes(path.read_bytes().replace(image(2).signal.tobytes(), image(3).signal.tobytes()))
+    for _ in range(2):
+        with pytest.raises(UsageError, match=rf"{path} is damaged \(sha256 .*Delete {folder} and run again"):
+            Corpus.load(folder).verify_changed()
 
 
 @pytest.mark.parametrize(
