@@ -7,11 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
 from data_prep.fsdd import DIGITS
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
@@ -62,7 +60,8 @@ def prepare(
         source: the unpacked dataset, or its folder `data`, taken as it is. Without one, the dataset is downloaded, and
             must be complete.
         split: "fold:0" to "fold:4". Each trains on 36 speakers, validates on 12 and tests on 12.
-        faulty: how faulty recordings are handled, see `write_recordings`.
+        faulty: what becomes of faulty recordings, "leave_out", "keep" (the clipped ones) or "refuse": see
+            `write_recordings`.
 
     Raises:
         UsageError: there is no such fold; the download fails; the source holds something else; the corpus' folder
@@ -136,15 +135,7 @@ def list_items(data: Path, parts: dict[str, str]) -> list[Item]:
     return check_splits(items, data)
 
 
-def main(
-    folder: Path = Path("data/audiomnist"), source: Path | None = None, split: str = "fold:0", faulty: str = "leave_out"
-) -> None:
-    """Prepare AudioMNIST in FOLDER, from the unpacked dataset SOURCE or else from its official site.
-
-    SPLIT is fold:0 to fold:4. FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
-    """
-    run(lambda: prepare(folder, source, split, faulty))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

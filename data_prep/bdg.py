@@ -9,13 +9,11 @@ syllables once, all in one split.
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.speech.formants import PLACES, SYLLABLES, VOICES, Draw, speak
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -116,14 +114,7 @@ def _rms(signal: np.ndarray) -> np.ndarray:
     return np.sqrt((signal**2).mean(axis=1, keepdims=True))
 
 
-def main(
-    folder: Path = Path("data/bdg"),
-    examples: Annotated[tuple[int, int, int], typer.Option(help="In train, validation and test.")] = EXAMPLES,
-    seed: int = 0,
-) -> None:
-    """Synthesise /b/, /d/ and /g/ before vowels in FOLDER."""
-    run(lambda: prepare(folder, examples, seed))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

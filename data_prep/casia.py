@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -103,10 +102,7 @@ def read_gnt(file: Path) -> Iterator[tuple[str, np.ndarray]]:
         begin += size
 
 
-def main(folder: Path = Path("data/casia"), source: Path | None = None) -> None:
-    """Prepare the characters in FOLDER, from CASIA's files in the folder SOURCE."""
-    run(lambda: prepare(folder, source))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 
 from data_prep.lips.articulation import speak
 from data_prep.lips.mouth_drawing import Camera, Face, shoot
-from data_prep.lips.mouth_flags import with_mouth, write_flags
 from data_prep.lips.words import TASKS, Word, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command, write_flags
 from data_prep.splits import SPLITS, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -58,6 +56,8 @@ def prepare(
 ) -> Corpus:
     """The corpus of a task, in its own folder in `folder`, created if it does not exist: uint8 (C, T, height, width).
 
+    Of the settings of `MouthReader`, those of the picture are used here: height, width, region, rate and colour.
+
     Args:
         task: "words": each word is an example, and the corpus has labels. "sentences": each clip of 3 s is one, with a
             text.
@@ -67,7 +67,7 @@ def prepare(
         clips: total number, one sentence each.
         speakers: total number, who share the clips; 15 % of them are in validation, and 15 % in the test.
         seed: of all random draws.
-        mouth: settings of `MouthReader`, of which height, width, region, rate and colour are used here.
+        mouth: settings of `MouthReader`.
 
     Raises:
         UsageError: there is no such task; the numbers are out of range; or the corpus' folder holds a damaged corpus or
@@ -129,23 +129,7 @@ def _name(words: Sequence[str]) -> str:
     return "".join("z123456789"[digits.index(word)] if word in digits else word[0] for word in words)
 
 
-@with_mouth
-def main(
-    folder: Path = Path("data/drawn"),
-    task: str = "words",
-    context: bool = True,
-    seconds: float = 0.8,
-    clips: int = 600,
-    speakers: int = 20,
-    seed: int = 0,
-    mouth: Mapping[str, Any] | None = None,
-) -> None:
-    """Draw speaking mouths in a folder of FOLDER.
-
-    TASK: words or sentences. Of the flags from --locator on, only height, width, region, rate and colour are used.
-    """
-    run(lambda: prepare(folder, task, context, seconds, clips, speakers, seed, mouth))
-
+main = command(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -3,8 +3,6 @@
 import shlex
 from pathlib import Path
 
-import typer
-
 from data_prep.class_folders import (
     VIDEO,
     File,
@@ -17,7 +15,7 @@ from data_prep.class_folders import (
     select,
     sort_into_classes,
 )
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo
@@ -44,14 +42,16 @@ def prepare(
     class (or set of speakers) too small to reach each split in this way is split in the order of its hashes.
 
     Args:
+        root: the folder with the recordings.
         folder: of the corpus; by default `data/folder_<name of root>_<hash>`, with a hash of the files and of all these
             options: when something changes, there is a new corpus beside the old one.
         rate: to which the recordings are resampled, in Hz.
         validation: share of the recordings (of the speakers, if they are known) for validation.
         test: share for testing.
-        speaker: regular expression with one group that finds the speaker in a file's name, such as "_([a-z]+)_" for
+        speaker: regular expression with one group that finds the speaker in a file's name, such as `_([a-z]+)_` for
             7_jackson_32.wav. Splits drawn by hash then share no speakers.
-        faulty: how faulty recordings are handled, see `write_recordings`.
+        faulty: what becomes of faulty recordings, "leave_out", "keep" (the clipped ones) or "refuse": see
+            `write_recordings`.
 
     Raises:
         UsageError: `root` is not organised like that; a class has fewer than three recordings, or none for some split;
@@ -93,22 +93,7 @@ def find_sounds(root: Path) -> list[File]:
     return sort_into_classes(root, select(root, files, SOUND))
 
 
-def main(
-    root: Path,
-    folder: Path | None = None,
-    rate: int = 16_000,
-    validation: float = 0.1,
-    test: float = 0.1,
-    speaker: str | None = None,
-    faulty: str = "leave_out",
-) -> None:
-    """Prepare the recordings below ROOT, one subfolder per class, in FOLDER.
-
-    SPEAKER is a regular expression whose group finds the speaker in a file's name: splits then share no speakers.
-    FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
-    """
-    run(lambda: prepare(root, folder, rate, validation, test, speaker, faulty))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

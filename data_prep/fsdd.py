@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
@@ -56,7 +54,8 @@ def prepare(
             1.0.10 is downloaded, and must be complete.
         split: "official" tests on takes 0 to 4 of each digit and speaker; "speaker:theo" tests on all that theo says.
             Of the rest, takes 5 to 9 are for validation.
-        faulty: how faulty recordings are handled, see `write_recordings`.
+        faulty: what becomes of faulty recordings, "leave_out", "keep" (the clipped ones) or "refuse": see
+            `write_recordings`.
 
     Raises:
         UsageError: there is no such split or speaker; the download fails; the source holds something else; the
@@ -131,15 +130,7 @@ def _part(take: int, speaker: str, left_out: str | None) -> str:
     return "validation" if 5 <= take < 10 else "train"
 
 
-def main(
-    folder: Path = Path("data/fsdd"), source: Path | None = None, split: str = "official", faulty: str = "leave_out"
-) -> None:
-    """Prepare FSDD in FOLDER, from the unpacked dataset SOURCE or else from its official site.
-
-    SPLIT is official, or speaker:theo and the like. FAULTY recordings: leave_out, keep (the clipped ones) or refuse.
-    """
-    run(lambda: prepare(folder, source, split, faulty))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import typer
 from fontTools.ttLib import TTFont, TTLibError
 from matplotlib.font_manager import findSystemFonts
 from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.splits import place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -58,7 +57,7 @@ def prepare(
     counts as several writers: to avoid that, name a folder with one file of each.
 
     Args:
-        source: a folder with fonts, or one font; those of the system if None.
+        source: a folder with fonts, or one font; by default those of the system.
         characters: how many of the 3,755, from the first on.
         copies: training pictures of each character in each font; there is one for validation, and four for the test.
         seed: of the deformations.
@@ -149,16 +148,7 @@ def _deformed(pictures: np.ndarray, key: str) -> np.ndarray:
     return warped.round().clamp(0, 255).byte().numpy()
 
 
-def main(
-    folder: Path = Path("data/glyphs"),
-    source: Path | None = None,
-    characters: int = len(CHARACTERS),
-    copies: int = 10,
-    seed: int = 0,
-) -> None:
-    """Render the characters into FOLDER, from the fonts in SOURCE or else from those of the system."""
-    run(lambda: prepare(folder, source, characters, copies, seed))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -9,17 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from data_prep.left_out import LeftOut
 from data_prep.lips.clips import Clip
 from data_prep.lips.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
 from data_prep.lips.grid_protocols import check_protocol, is_kept, split_sentences
 from data_prep.lips.mouth_corpus import write_mouths
-from data_prep.lips.mouth_flags import with_mouth, write_flags
 from data_prep.lips.words import TASKS, cut_words, whole, window_length, word_options
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command, write_flags
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo, Example
@@ -75,7 +72,7 @@ def prepare(
     Args:
         source: the unpacked dataset, a folder for each speaker, or the folder of one: see `find_videos`. A different
             set of clips gives a different corpus. Without it, what the speakers need is downloaded.
-        speakers: such as "s1,s2" or a list; all that there are if None.
+        speakers: such as "s1,s2" or a list; by default all that there are.
         task: "words": each word is an example, and the corpus has labels. "sentences": each clip is one, with a text.
         context: for words, whether to cut out `seconds` around each, shifted to lie within the clip if needed; or the
             word's frames alone.
@@ -83,7 +80,7 @@ def prepare(
         split: "speaker_dependent", "fold:0" to "fold:4", "overlapped" or "unseen", see `split_sentences`.
         share: of the training clips that is kept, for learning curves; a smaller share is a subset of a larger one.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; one per core if None.
+        workers: processes that crop; by default one per core.
 
     Raises:
         UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
@@ -162,26 +159,7 @@ def find_takes(
     return takes, left_out
 
 
-@with_mouth
-def main(
-    folder: Path = Path("data/grid"),
-    source: Path | None = None,
-    speakers: str | None = None,
-    task: str = "words",
-    context: bool = True,
-    seconds: float = 0.8,
-    split: str = "speaker_dependent",
-    share: float = 1.0,
-    workers: int | None = None,
-    mouth: dict[str, Any] | None = None,
-) -> None:
-    """Prepare GRID in a folder of FOLDER, from the unpacked dataset SOURCE or else from its official site.
-
-    TASK: words or sentences. SPLIT: speaker_dependent, fold:0 to fold:4, overlapped or unseen. SPEAKERS: such as s1,s2.
-    SHARE: of the training clips, for learning curves. The flags from --locator on set how the mouth is found and cut.
-    """
-    run(lambda: prepare(folder, source, speakers, task, context, seconds, split, share, mouth, workers))
-
+main = command(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

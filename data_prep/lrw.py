@@ -9,13 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
-from data_prep.lips.mouth_flags import with_mouth, write_flags
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command, write_flags
 from data_prep.splits import digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
@@ -52,10 +49,10 @@ def prepare(
 
     Args:
         source: the unpacked dataset, or its folder lipread_mp4. A different set of clips gives a different corpus.
-        words: such as "ABOUT,ABSOLUTELY" or a list; all those in the source if None.
+        words: such as "ABOUT,ABSOLUTELY" or a list; by default all those in the source.
         task: "words", since there are no sentences.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; one per core if None.
+        workers: processes that crop; by default one per core.
 
     Raises:
         UsageError: there is no source, or it holds something else; there is no such word; a split would be empty; the
@@ -113,20 +110,7 @@ def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tu
     return tuple(known("word of LRW", name.upper(), there) for name in listed(wanted))
 
 
-@with_mouth
-def main(
-    source: Path,
-    folder: Path = Path("data/lrw"),
-    words: str | None = None,
-    workers: int | None = None,
-    mouth: dict[str, Any] | None = None,
-) -> None:
-    """Prepare LRW in a folder of FOLDER, from the unpacked dataset SOURCE.
-
-    WORDS: such as ABOUT,ABSOLUTELY. The flags from --locator on set how the mouth is found and cut.
-    """
-    run(lambda: prepare(source, folder, words, mouth=mouth, workers=workers))
-
+main = command(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

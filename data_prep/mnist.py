@@ -23,7 +23,7 @@ import typer
 
 from data_prep.fetch import FetchError, fetch
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -197,10 +197,7 @@ def _examples(arrays: dict[str, np.ndarray]) -> Iterator[Example]:
             yield Example(image[None], split, source=f"{prefix}-images/{i:05d}", label=label)
 
 
-def main(folder: Path = Path("data/mnist"), source: Path | None = None) -> None:
-    """Prepare MNIST in FOLDER, from the official files in the folder SOURCE or else from wherever they can be had."""
-    run(lambda: prepare(folder, source))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

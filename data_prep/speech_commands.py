@@ -18,7 +18,7 @@ from pathlib import Path
 import typer
 
 from data_prep.prepared import load_prepared
-from data_prep.script import run
+from data_prep.script import command
 from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.speech.silence import cut_silence
@@ -90,8 +90,9 @@ def prepare(
             with commas.
         test: the test split: "hash", by the rule; or "official", the archive of 4,890 recordings for the 12 classes.
         test_source: that archive, unpacked. Without it, it is downloaded (0.1 GB).
-        faulty: how faulty recordings are handled, see `write_recordings`. Unlike elsewhere, clipped ones are kept, so
-            that the test set is the one that others use.
+        faulty: what becomes of faulty recordings, "leave_out", "keep" (the clipped ones) or "refuse": see
+            `write_recordings`. Unlike elsewhere, clipped ones are kept, so that the test set is the one that others
+            use.
 
     Raises:
         UsageError: a word, or the noise for "silence", is not there; the lists contradict the rule; a split would be
@@ -220,22 +221,7 @@ def count_silence(items: Sequence[Item], labels: Sequence[str]) -> dict[str, int
     return counts
 
 
-def main(
-    folder: Path = Path("data/speech_commands"),
-    source: Path | None = None,
-    words: str = "all",
-    test: str = "hash",
-    test_source: Path | None = None,
-    faulty: str = "keep",
-) -> None:
-    """Prepare Speech Commands in a folder of FOLDER, from the unpacked corpus SOURCE or else from its official site.
-
-    WORDS: all (35), twelve (10 words, unknown, silence), or such as down,go,left,right,up,unknown. TEST: hash (by the
-    corpus' rule) or official (the archive for the 12 classes, unpacked in TEST_SOURCE or else downloaded). FAULTY
-    recordings: leave_out, keep (the clipped ones) or refuse.
-    """
-    run(lambda: prepare(folder, source, words, test, test_source, faulty))
-
+main = command(prepare)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from data_prep.class_folders import (
     VIDEO,
     File,
@@ -23,9 +21,8 @@ from data_prep.class_folders import (
 )
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
-from data_prep.lips.mouth_flags import with_mouth, write_flags
 from data_prep.lips.words import TASKS
-from data_prep.script import run
+from data_prep.script import command, write_flags
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
@@ -50,15 +47,17 @@ def prepare(
     corpus, in the folder `mouths`. A clip in which no mouth is found is left out and listed in `left_out.csv`.
 
     Args:
+        root: the folder with the clips.
         folder: of the corpus; by default `data/video_folder_<name of root>_<hash>`, with a hash of the files and of
             all these options: when something changes, there is a new corpus beside the old one.
         task: "words": a subfolder is a class. "sentences": beside each clip there is a text file, as hello.txt beside
             hello.mp4, with what is said; it is lower-cased, and punctuation other than apostrophes is removed.
         validation: share of the clips (of the speakers, if they are known) for validation.
         test: share for testing.
-        speaker: regular expression with one group that finds the speaker in a file's name.
+        speaker: regular expression with one group that finds the speaker in a file's name. Splits drawn by
+            hash then share no speakers.
         mouth: settings of `MouthReader`.
-        workers: processes that crop; one per core if None.
+        workers: processes that crop; by default one per core.
 
     Raises:
         UsageError: `root` is not organised like that; a class has fewer than three clips, or none for some split; the
@@ -133,24 +132,7 @@ def read_text(path: Path, clip: str) -> str:
     return " ".join(words)
 
 
-@with_mouth
-def main(
-    root: Path,
-    folder: Path | None = None,
-    task: str = "words",
-    validation: float = 0.1,
-    test: float = 0.1,
-    speaker: str | None = None,
-    workers: int | None = None,
-    mouth: dict[str, Any] | None = None,
-) -> None:
-    """Prepare the clips below ROOT, with one subfolder per class or a text file beside each clip, in FOLDER.
-
-    TASK: words or sentences. SPEAKER is a regular expression whose group finds the speaker in a file's name: splits
-    then share no speakers. The flags from --locator on set how the mouth is found and cut.
-    """
-    run(lambda: prepare(root, folder, task, validation, test, speaker, mouth, workers))
-
+main = command(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

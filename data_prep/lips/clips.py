@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.lips.mouth_flags import write_flags
+from data_prep.script import write_flags
 from data_prep.splits import digest
 from sigconv.errors import UsageError
 from sigconv.files import write_whole

@@ -97,8 +97,8 @@ def test_a_download_must_be_complete(tmp_path, dataset, server, monkeypatch):
 
 
 def test_the_command(tmp_path, dataset):
-    app = audiomnist.typer.Typer()
-    app.command()(audiomnist.main)
-    done = CliRunner().invoke(app, ["--folder", str(tmp_path), "--source", str(dataset), "--split", "fold:4"])
+    done = CliRunner().invoke(
+        audiomnist.main, ["--folder", str(tmp_path), "--source", str(dataset), "--split", "fold:4"]
+    )
     assert done.exit_code == 0
     assert f"{tmp_path}/fold_4: 36 train, 12 validation, 12 test\n" in done.output

@@ -167,11 +167,9 @@ def test_numbers_that_make_no_corpus(tmp_path, examples, seed):
 
 
 def test_the_command_line_and_the_command_that_the_corpus_names(tmp_path):
-    app = bdg.typer.Typer()
-    app.command()(bdg.main)
-    done = CliRunner().invoke(app, ["--folder", str(tmp_path / "a"), "--examples", "4", "3", "3", "--seed", "7"])
+    done = CliRunner().invoke(bdg.main, ["--folder", str(tmp_path / "a"), "--examples", "4", "3", "3", "--seed", "7"])
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-1] == f"{tmp_path / 'a'}: 4 train, 3 validation, 3 test"
     command = Corpus.load(tmp_path / "a").info.command.removeprefix("python data_prep/bdg.py ").split()
-    assert CliRunner().invoke(app, [*command, "--folder", str(tmp_path / "b")]).exit_code == 0
+    assert CliRunner().invoke(bdg.main, [*command, "--folder", str(tmp_path / "b")]).exit_code == 0
     assert Corpus.load(tmp_path / "a").info == Corpus.load(tmp_path / "b").info

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from typer.testing import CliRunner
@@ -173,8 +172,6 @@ def test_what_casia_needs_is_said(tmp_path: Path) -> None:
 
 
 def test_a_mistake_on_the_command_line_is_one_line(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(glyphs.main)
-    result = CliRunner().invoke(app, ["--folder", str(tmp_path / "corpus"), "--source", str(tmp_path)])
+    result = CliRunner().invoke(glyphs.main, ["--folder", str(tmp_path / "corpus"), "--source", str(tmp_path)])
     assert result.exit_code == 1
     assert result.stderr.startswith("error: no font in ")

@@ -194,15 +194,13 @@ def test_what_makes_no_corpus(tmp_path, wrong, message):
 
 
 def test_the_command_line_and_the_command_that_the_corpus_names(tmp_path):
-    app = drawn.typer.Typer()
-    app.command()(drawn.main)
     given = "--task sentences --clips 3 --speakers 3 --seed 7 --height 24 --width 40 --rate 12.5 --colour"
-    done = CliRunner().invoke(app, ["--folder", str(tmp_path / "a"), *given.split()])
+    done = CliRunner().invoke(drawn.main, ["--folder", str(tmp_path / "a"), *given.split()])
     assert done.exit_code == 0, done.output
     (place,) = (tmp_path / "a").iterdir()
     assert done.output.splitlines()[-1] == f"{place}: 1 train, 1 validation, 1 test"
     info = Corpus.load(place).info
     command = info.command.removeprefix("python data_prep/drawn.py ").split()
-    assert CliRunner().invoke(app, [*command, "--folder", str(tmp_path / "b")]).exit_code == 0
+    assert CliRunner().invoke(drawn.main, [*command, "--folder", str(tmp_path / "b")]).exit_code == 0
     assert Corpus.load(tmp_path / "b" / place.name).info == info
     assert Corpus.load(place).split("train").shapes.tolist() == [[3, 38, 24, 40]]

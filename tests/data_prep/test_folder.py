@@ -227,12 +227,10 @@ def test_files_that_changed_under_a_corpus_with_a_name_of_its_own(root, prepare)
 
 
 def test_the_command(tmp_path, root):
-    app = folder.typer.Typer()
-    app.command()(folder.main)
-    done = CliRunner().invoke(app, [str(root), "--folder", str(tmp_path / "corpus"), "--speaker", "^([a-z])_"])
+    done = CliRunner().invoke(folder.main, [str(root), "--folder", str(tmp_path / "corpus"), "--speaker", "^([a-z])_"])
     assert done.exit_code == 0
     assert f"{tmp_path}/corpus: " in done.output
-    failed = CliRunner().invoke(app, [str(tmp_path / "none")])
+    failed = CliRunner().invoke(folder.main, [str(tmp_path / "none")])
     assert failed.exit_code == 1
     assert failed.stderr.startswith("error: There is no folder")
 

@@ -152,9 +152,7 @@ def test_the_official_recordings_have_the_official_content(shared_data):
 
 def test_the_command(tmp_path, dataset):
     def call(*options):
-        app = fsdd.typer.Typer()
-        app.command()(fsdd.main)
-        return CliRunner().invoke(app, ["--folder", str(tmp_path), "--source", str(dataset), *options])
+        return CliRunner().invoke(fsdd.main, ["--folder", str(tmp_path), "--source", str(dataset), *options])
 
     done = call("--split", "speaker:theo")
     assert done.exit_code == 0

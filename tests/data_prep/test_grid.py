@@ -4,6 +4,7 @@ import io
 import shutil
 import zipfile
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -225,21 +226,13 @@ def test_a_damaged_archive_is_fetched_anew_the_next_time(tmp_path, server, monke
     assert not list((tmp_path / "raw").iterdir())
 
 
-def test_the_command_takes_the_settings_of_the_reader(tmp_path, source, monkeypatch):
-    asked = {}
-
-    def prepare(*given):
-        asked.update(enumerate(given))
-        raise UsageError("nothing to prepare")
-
-    monkeypatch.setattr(grid, "prepare", prepare)
-    app = grid.typer.Typer()
-    app.command()(grid.main)
+def test_the_command_takes_the_settings_of_the_reader(source, monkeypatch):
+    reader = Mock(side_effect=UsageError("nothing to prepare"))
+    monkeypatch.setattr(grid, "MouthReader", reader)
     given = ["--source", str(source), "--task", "sentences", "--locator", "yunet", "--model", "a.onnx", "--colour"]
-    failed = CliRunner().invoke(app, [*given, "--height", "32"])
+    failed = CliRunner().invoke(grid.main, [*given, "--height", "32"])
     assert (failed.exit_code, failed.stderr) == (1, "error: nothing to prepare\n")
-    assert (asked[1], asked[3]) == (source, "sentences")
-    assert asked[8] == {
+    reader.assert_called_once_with(
         **{"locator": "yunet", "model": "a.onnx", "rate": 25.0, "height": 32},
         **{"width": 64, "region": 1.7, "colour": True},
-    }
+    )

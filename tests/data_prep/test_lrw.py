@@ -66,8 +66,6 @@ def test_what_cannot_be_prepared(tmp_path, source):
 
 
 def test_the_command(tmp_path):
-    app = lrw.typer.Typer()
-    app.command()(lrw.main)
-    failed = CliRunner().invoke(app, [str(tmp_path), "--folder", str(tmp_path / "lrw"), "--region", "2"])
+    failed = CliRunner().invoke(lrw.main, [str(tmp_path), "--folder", str(tmp_path / "lrw"), "--region", "2"])
     assert failed.exit_code == 1
     assert failed.stderr.startswith("error: There are no clips of LRW")

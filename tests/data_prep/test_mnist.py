@@ -261,9 +261,7 @@ def test_another_corpus_is_not_taken_for_it(tmp_path, server):
 
 def test_the_command_line(tmp_path, files, arrays):
     source = write_files(tmp_path / "official", files)
-    app = mnist.typer.Typer()
-    app.command()(mnist.main)
-    done = CliRunner().invoke(app, ["--folder", str(tmp_path / "mnist"), "--source", str(source)])
+    done = CliRunner().invoke(mnist.main, ["--folder", str(tmp_path / "mnist"), "--source", str(source)])
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-1] == f"{tmp_path / 'mnist'}: 5 train, 2 validation, 3 test"
     assert_is_mnist(Corpus.load(tmp_path / "mnist"), arrays)

@@ -288,13 +288,11 @@ def test_the_real_recordings(tmp_path, shared_data, capsys):
 
 
 def test_the_command_line(tmp_path, raw):
-    app = speech_commands.typer.Typer()
-    app.command()(speech_commands.main)
     arguments = ["--folder", str(tmp_path), "--source", str(raw), "--words", "go,stop"]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(speech_commands.main, arguments)
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-1] == f"{tmp_path / 'go_stop'}: 12 train, 4 validation, 6 test"
     assert Corpus.load(tmp_path / "go_stop").info.command.endswith("--words go,stop --test hash --faulty keep")
-    done = CliRunner().invoke(app, [*arguments[:-1], "gone"])
+    done = CliRunner().invoke(speech_commands.main, [*arguments[:-1], "gone"])
     assert done.exit_code == 1
     assert f"error: {raw} has no recordings of gone" in done.output

@@ -94,8 +94,6 @@ def test_sound_and_video_are_told_apart(tmp_path, root, prepare):
 
 
 def test_the_command(tmp_path):
-    app = video_folder.typer.Typer()
-    app.command()(video_folder.main)
-    failed = CliRunner().invoke(app, [str(tmp_path / "none"), "--task", "sentences", "--no-colour"])
+    failed = CliRunner().invoke(video_folder.main, [str(tmp_path / "none"), "--task", "sentences", "--no-colour"])
     assert failed.exit_code == 1
     assert failed.stderr.startswith("error: There is no folder")
