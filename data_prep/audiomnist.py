@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_prep.fsdd import DIGITS
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
@@ -135,7 +135,7 @@ def list_items(data: Path, parts: dict[str, str]) -> list[Item]:
     return check_splits(items, data)
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.speech.formants import PLACES, SYLLABLES, VOICES, Draw, speak
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -114,7 +114,7 @@ def _rms(signal: np.ndarray) -> np.ndarray:
     return np.sqrt((signal**2).mean(axis=1, keepdims=True))
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ import numpy as np
 
 from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -102,7 +102,7 @@ def read_gnt(file: Path) -> Iterator[tuple[str, np.ndarray]]:
         begin += size
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

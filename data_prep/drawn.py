@@ -16,13 +16,12 @@ import numpy as np
 
 from data_prep.lips.articulation import speak
 from data_prep.lips.mouth_drawing import Camera, Face, shoot
-from data_prep.lips.words import TASKS, Word, cut_words, whole, window_length, word_options
+from data_prep.lips.words import Cutting, Word
 from data_prep.prepared import load_prepared
-from data_prep.script import command, write_flags
+from data_prep.script import command_line, write_flags
 from data_prep.splits import SPLITS, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
-from sigconv.names import known
 from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader
 
@@ -73,30 +72,20 @@ def prepare(
         UsageError: there is no such task; the numbers are out of range; or the corpus' folder holds a damaged corpus or
             something else.
     """
-    known("task", task, TASKS)
     if speakers < 3 or clips < speakers or seed < 0:
         raise UsageError(
             "Drawn mouths need 3 speakers at least, a clip for each, and a seed of 0 or more; these are "
             f"{speakers}, {clips} and {seed}."
         )
     reader = MouthReader(**(mouth or {}))
-    around = word_options(task, context, seconds)
-    length = window_length(reader.rate, **around)
+    cutting = Cutting(task, context, seconds, reader.rate, GRID_WORDS)
     picture = {name: getattr(reader, name) for name in ("height", "width", "region", "rate", "colour")}
-    options = {"task": task, **around, "clips": clips, "speakers": speakers, "seed": seed, **picture}
-    info = replace(
-        INFO,
-        labels=INFO.labels if task == "words" else (),
-        rate=reader.rate,
-        command=f"{INFO.command} {write_flags(options)}",
-    )
+    options = {**cutting.options, "clips": clips, "speakers": speakers, "seed": seed, **picture}
+    command = f"{INFO.command} {write_flags(options)}"
+    info = replace(INFO, labels=cutting.labels, rate=reader.rate, command=command)
     place = Path(folder, f"{task}_{digest(info.command)[:8]}")
-    films = _films(clips, speakers, seed, reader)
-    if task == "words":
-        examples = (word for film in films for word in cut_words(*film, reader.rate, length, info.labels))
-        total = clips * len(GRID_GRAMMAR)
-    else:
-        examples, total = (sentence for sentence, _ in films), clips
+    examples = (example for film in _films(clips, speakers, seed, reader) for example in cutting(*film))
+    total = clips * (len(GRID_GRAMMAR) if task == "words" else 1)
     return load_prepared(place, info) or write_corpus(place, info, examples, total)
 
 
@@ -114,7 +103,7 @@ def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterato
             camera = Camera.drawn(reader.height, reader.width, reader.region, times, rng)
             frames = shoot(face, camera, spoken.mouth(times), reader.colour, rng)
             source = f"{speaker}/{clip:03d}-{_name(words)}"
-            yield whole(frames, spoken.words, split, source, speaker), spoken.words
+            yield Example(frames, split, source, speaker=speaker), spoken.words
 
 
 def _sentences(count: int, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
@@ -129,7 +118,7 @@ def _name(words: Sequence[str]) -> str:
     return "".join("z123456789"[digits.index(word)] if word in digits else word[0] for word in words)
 
 
-main = command(prepare, mouth=MouthReader)
+main = command_line(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
     main()

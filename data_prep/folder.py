@@ -15,7 +15,7 @@ from data_prep.class_folders import (
     select,
     sort_into_classes,
 )
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo
@@ -93,7 +93,7 @@ def find_sounds(root: Path) -> list[File]:
     return sort_into_classes(root, select(root, files, SOUND))
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
@@ -130,7 +130,7 @@ def _part(take: int, speaker: str, left_out: str | None) -> str:
     return "validation" if 5 <= take < 10 else "train"
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.characters import CHARACTERS
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.splits import place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -148,7 +148,7 @@ def _deformed(pictures: np.ndarray, key: str) -> np.ndarray:
     return warped.round().clamp(0, 255).byte().numpy()
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -14,14 +14,13 @@ from data_prep.lips.clips import Clip
 from data_prep.lips.grid_files import Files, Sentence, choose_speakers, find_alignments, find_videos, read_sentence
 from data_prep.lips.grid_protocols import check_protocol, is_kept, split_sentences
 from data_prep.lips.mouth_corpus import write_mouths
-from data_prep.lips.words import TASKS, cut_words, whole, window_length, word_options
+from data_prep.lips.words import Cutting
 from data_prep.prepared import load_prepared
-from data_prep.script import command, write_flags
+from data_prep.script import command_line, write_flags
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
-from sigconv.names import known
 from sigconv.signals.lips.grammar import GRID_GRAMMAR, GRID_WORDS
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 
@@ -86,22 +85,15 @@ def prepare(
         UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
             a split would be empty; the corpus' folder holds a damaged corpus or something else.
     """
-    known("task", task, TASKS)
     reader = MouthReader(**(mouth or {}))
+    cutting = Cutting(task, context, seconds, reader.rate, GRID_WORDS)
     given = find_videos(Path(source)) if source else {}
     chosen = choose_speakers(speakers, tuple(given) or SPEAKERS)
     check_protocol(split, share, chosen)
-    around = word_options(task, context, seconds)
-    length = window_length(reader.rate, **around)
-    options = {"task": task, **around, "split": split, "share": share, "speakers": chosen, **asdict(reader)}
-    info = replace(
-        INFO,
-        labels=INFO.labels if task == "words" else (),
-        rate=reader.rate,
-        reader=asdict(reader),
-        command=f"{INFO.command} {write_flags(options)}",
-    )
-    kind = f"{task}_{'context' if context else 'alone'}" if around else task
+    options = {**cutting.options, "split": split, "share": share, "speakers": chosen, **asdict(reader)}
+    command = f"{INFO.command} {write_flags(options)}"
+    info = replace(INFO, labels=cutting.labels, rate=reader.rate, reader=asdict(reader), command=command)
+    kind = f"{task}_{'context' if context else 'alone'}" if task == "words" else task
     names = sorted(f"{speaker}/{name}" for speaker in chosen for name in given.get(speaker, ()))
     place = Path(folder, f"{kind}_{split.replace(':', '_')}_{digest(info.command, *names)[:8]}")
     corpus = load_prepared(place, info)
@@ -114,10 +106,7 @@ def prepare(
         take = takes[clip.source]
         if take.sentence.end * reader.rate > mouths.frames.shape[1] + SLACK:
             raise LeftOut("alignment ends after the video")
-        sentence = whole(mouths.frames, take.sentence.words, take.split, clip.source, clip.speaker)
-        if task == "words":
-            return cut_words(sentence, take.sentence.words, reader.rate, length, info.labels)
-        return iter([sentence])
+        return cutting(Example(mouths.frames, take.split, clip.source, speaker=clip.speaker), take.sentence.words)
 
     clips = [take.clip for take in takes.values()]
     return write_mouths(place, info, clips, reader, Path(folder, "mouths"), cut, left_out=left_out, workers=workers)
@@ -159,7 +148,7 @@ def find_takes(
     return takes, left_out
 
 
-main = command(prepare, mouth=MouthReader)
+main = command_line(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from typing import Any
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.prepared import load_prepared
-from data_prep.script import command, write_flags
+from data_prep.script import command_line, write_flags
 from data_prep.splits import digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
@@ -110,7 +110,7 @@ def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tu
     return tuple(known("word of LRW", name.upper(), there) for name in listed(wanted))
 
 
-main = command(prepare, mouth=MouthReader)
+main = command_line(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
     main()

@@ -23,7 +23,7 @@ import typer
 
 from data_prep.fetch import FetchError, fetch
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -197,7 +197,7 @@ def _examples(arrays: dict[str, np.ndarray]) -> Iterator[Example]:
             yield Example(image[None], split, source=f"{prefix}-images/{i:05d}", label=label)
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

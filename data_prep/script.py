@@ -21,7 +21,7 @@ FLAG_TYPES = {
 }
 
 
-def command(prepare: Callable[..., Corpus], **groups: Callable[..., Any]) -> typer.Typer:
+def command_line(prepare: Callable[..., Corpus], **groups: Callable[..., Any]) -> typer.Typer:
     """A script's command line: a flag for each argument of `prepare`, and help from the docstrings of both.
 
     It makes the corpus and prints what is in it, or the user's mistake.

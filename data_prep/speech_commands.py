@@ -18,7 +18,7 @@ from pathlib import Path
 import typer
 
 from data_prep.prepared import load_prepared
-from data_prep.script import command
+from data_prep.script import command_line
 from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.speech.silence import cut_silence
@@ -221,7 +221,7 @@ def count_silence(items: Sequence[Item], labels: Sequence[str]) -> dict[str, int
     return counts
 
 
-main = command(prepare)
+main = command_line(prepare)
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ from data_prep.class_folders import (
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import TASKS
-from data_prep.script import command, write_flags
+from data_prep.script import command_line, write_flags
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
@@ -132,7 +132,7 @@ def read_text(path: Path, clip: str) -> str:
     return " ".join(words)
 
 
-main = command(prepare, mouth=MouthReader)
+main = command_line(prepare, mouth=MouthReader)
 
 if __name__ == "__main__":
     main()

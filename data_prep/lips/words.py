@@ -9,6 +9,7 @@ import numpy as np
 
 from sigconv.corpus import Example
 from sigconv.errors import UsageError
+from sigconv.names import known
 
 TASKS = ("words", "sentences")
 
@@ -21,31 +22,39 @@ class Word(NamedTuple):
     end: float
 
 
-def word_options(task: str, context: bool, seconds: float | None) -> dict[str, Any]:
-    """The options that matter for a task: how words are cut out, and none for sentences."""
-    return {"context": context, "seconds": seconds if context else None} if task == "words" else {}
-
-
-def whole(frames: np.ndarray, words: Sequence[Word], split: str, source: str, speaker: str | None) -> Example:
-    """The example of a whole sentence; frames (channels, frames, height, width)."""
-    return Example(frames, split, source, text=" ".join(word.text for word in words), speaker=speaker)
-
-
-def cut_words(
-    sentence: Example, words: Sequence[Word], rate: float, length: int | None, labels: Sequence[str]
-) -> Iterator[Example]:
-    """An example of each word; for `length` see `cut_word`.
+class Cutting:
+    """What of a sentence is an example: each of its words, cut out, or all of it.
 
     Args:
-        sentence: the example of all of it, see `whole`.
-        words: those said in it.
+        task: "words" or "sentences".
+        context: for words, whether to cut out `seconds` around each, or its frames alone.
+        seconds: length of a word with its context.
         rate: frames per second.
-        labels: of the corpus.
+        words: all that there are, in the order of their labels.
+
+    Attributes:
+        labels: of the corpus; none for sentences.
+        options: the first three arguments, as far as they matter for the task, by name.
+
+    Raises UsageError: there is no such task, or no length above 0 for a context.
     """
-    for place, (text, first, end) in enumerate(words):
-        signal = cut_word(sentence.signal, first * rate, end * rate, length)
-        source = f"{sentence.source}/{place}/{text}"
-        yield replace(sentence, signal=signal, source=source, label=labels.index(text), text=None)
+
+    def __init__(self, task: str, context: bool, seconds: float | None, rate: float, words: Sequence[str]) -> None:
+        cut = {"context": context, "seconds": seconds if context else None}
+        around: dict[str, Any] = cut if task == "words" else {}
+        self.options = {"task": known("task", task, TASKS), **around}
+        self.labels = tuple(words) if task == "words" else ()
+        self.rate, self.length = rate, window_length(rate, **around)
+
+    def __call__(self, sentence: Example, words: Sequence[Word]) -> Iterator[Example]:
+        """The examples of a sentence in which these words are said; it has neither label nor text yet."""
+        if not self.labels:
+            yield replace(sentence, text=" ".join(word.text for word in words))
+            return
+        for place, (text, first, end) in enumerate(words):
+            signal = cut_word(sentence.signal, first * self.rate, end * self.rate, self.length)
+            source = f"{sentence.source}/{place}/{text}"
+            yield replace(sentence, signal=signal, source=source, label=self.labels.index(text))
 
 
 def window_length(rate: float, context: bool = False, seconds: float | None = None) -> int | None:

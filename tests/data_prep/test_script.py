@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data_prep import drawn
-from data_prep.script import command
+from data_prep.script import command_line
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 
@@ -50,7 +50,7 @@ def prepare(
 
 
 given: dict[str, object] = {}
-main = command(prepare, settings=Settings)
+main = command_line(prepare, settings=Settings)
 
 
 def test_the_flags_are_the_arguments():
