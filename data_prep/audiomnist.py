@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_prep.fsdd import DIGITS
+from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
@@ -129,7 +130,7 @@ def list_items(data: Path, parts: dict[str, str]) -> list[Item]:
     if strange:
         raise UsageError(
             f"{len(strange):,} files in {data} are not named like those of AudioMNIST, digit_speaker_take.wav with a "
-            f"speaker from 01 to {SPEAKERS}: {', '.join(strange[:5])}. Take them away, or prepare them with "
+            f"speaker from 01 to {SPEAKERS}: {first_few(strange)}. Take them away, or prepare them with "
             "data_prep/folder.py."
         )
     return check_splits(items, data)

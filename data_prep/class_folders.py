@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared
 from data_prep.splits import SPLITS, digest, draw_splits
 from sigconv.corpus import Corpus, CorpusInfo
@@ -76,7 +77,7 @@ def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
     loose = [str(path) for path in files if len(path.parts) <= depth]
     if loose:
         raise UsageError(
-            f"{len(loose):,} recordings in {root} are in no class' folder: {', '.join(loose[:5])}. "
+            f"{len(loose):,} recordings in {root} are in no class' folder: {first_few(loose)}. "
             "Move each into a subfolder that has the name of its class."
         )
     found = [
@@ -100,7 +101,7 @@ def without_classes(root: Path, files: Sequence[Path]) -> list[File]:
     loose = [str(path) for path in files if split and len(path.parts) == 1]
     if loose:
         raise UsageError(
-            f"{len(loose):,} recordings in {root} are in no split's folder: {', '.join(loose[:5])}. "
+            f"{len(loose):,} recordings in {root} are in no split's folder: {first_few(loose)}. "
             "Move each into train, validation or test."
         )
     return [File(root / path, path.as_posix(), None, _split_of(path) if split else None) for path in files]
@@ -140,7 +141,7 @@ def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
     if without:
         raise UsageError(
             f"The speaker's pattern {pattern!r} finds no speaker in {len(without):,} of {len(found):,} names: "
-            f"{', '.join(without[:5])}."
+            f"{first_few(without)}."
         )
     return {source: match[1] for source, match in found.items() if match}
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
@@ -109,7 +110,7 @@ def list_items(recordings: Sequence[Path], split: str) -> list[Item]:
     if strange:
         raise UsageError(
             f"{len(strange):,} files in {recordings[0].parent} are not named like those of FSDD, "
-            f"digit_speaker_take.wav: {', '.join(strange[:5])}. Take them away, or prepare them with "
+            f"digit_speaker_take.wav: {first_few(strange)}. Take them away, or prepare them with "
             "data_prep/folder.py."
         )
     fields = [name.groupdict() for name in names if name]

@@ -19,6 +19,7 @@ from data_prep.class_folders import (
     sort_into_classes,
     without_classes,
 )
+from data_prep.left_out import first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import TASKS
@@ -115,7 +116,7 @@ def find_clips(root: Path, task: str) -> dict[File, Path | None]:
         raise UsageError(
             f"In {root} there should be clips, and beside each a text file of the same name, as hello.txt beside "
             f"hello.mp4, with what is said. Of {len(clips):,} clips {len(without):,} have none: "
-            f"{', '.join(without[:5]) or 'there are no clips'}."
+            f"{first_few(without) or 'there are no clips'}."
         )
     return {file: root / texts[Path(file.source).with_suffix("")] for file in without_classes(root, clips)}
 
