@@ -15,10 +15,6 @@ from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 
 SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
-VIDEO = (
-    *(".mp4", ".mkv", ".mov", ".avi", ".mpg", ".mpeg", ".webm", ".m4v", ".wmv", ".3gp"),
-    *(".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".divx"),
-)
 LEAST = 3  # recordings of a class: one for each split
 
 
@@ -150,39 +146,49 @@ def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation
     """The split of each source. Raises UsageError if a split would lack a class."""
     splits = {file.source: file.split for file in files if file.split}
     if not splits and speakers:
-        known = sorted(set(speakers.values()))
-        if len(known) < len(SPLITS):
-            raise UsageError(
-                f"The speaker's pattern finds {', '.join(known)}: train, validation and test need a speaker each at "
-                "least. Record more speakers, or leave the pattern out, so that all are in each split."
-            )
-        drawn = draw_splits(known, validation, test)
-        splits = {source: drawn[speaker] for source, speaker in speakers.items()}
+        splits = _split_speakers(speakers, validation, test)
     elif not splits:
-        classes = defaultdict(list)
-        for file in files:
-            classes[file.label].append(file.source)
-        for sources in classes.values():
-            splits |= draw_splits(sources, validation, test)
-        text = (
-            "Who speaks is not known, so voices of the training are in the test, too. Tell by data.speaker (--speaker)."
+        splits = _split_classes(files, validation, test)
+    _check_classes(files, splits, "more speakers" if speakers else "more")
+    return splits
+
+
+def _split_speakers(speakers: Mapping[str, str], validation: float, test: float) -> dict[str, str]:
+    known = sorted(set(speakers.values()))
+    if len(known) < len(SPLITS):
+        raise UsageError(
+            f"The speaker's pattern finds {', '.join(known)}: train, validation and test need a speaker each at "
+            "least. Record more speakers, or leave the pattern out, so that all are in each split."
         )
-        typer.echo(text, err=True)
-    there = {(file.label, splits[file.source]) for file in files}
-    labels = sorted({file.label or "" for file in files})
+    drawn = draw_splits(known, validation, test)
+    return {source: drawn[speaker] for source, speaker in speakers.items()}
+
+
+def _split_classes(files: Sequence[File], validation: float, test: float) -> dict[str, str]:
+    typer.echo(
+        "Who speaks is not known, so voices of the training are in the test, too. Tell by data.speaker (--speaker).",
+        err=True,
+    )
+    classes = defaultdict(list)
+    for file in files:
+        classes[file.label].append(file.source)
+    drawn = (draw_splits(sources, validation, test) for sources in classes.values())
+    return {source: split for splits in drawn for source, split in splits.items()}
+
+
+def _check_classes(files: Sequence[File], splits: Mapping[str, str], more: str) -> None:
+    there = {(file.label or "", splits[file.source]) for file in files}
     missing = [
         f"{label!r} in {split}" if label else f"recording in {split}"
-        for label in labels
+        for label in sorted({label for label, _ in there})
         for split in SPLITS
-        if (label or None, split) not in there
+        if (label, split) not in there
     ]
     if missing:
         raise UsageError(
-            f"Each class must be in each split, but there is no {', '.join(missing)}. Record more"
-            + (" speakers" if speakers else "")
-            + ", give validation or test a larger share, or sort the files into train, validation and test by hand."
+            f"Each class must be in each split, but there is no {', '.join(missing)}. Record {more}, give validation "
+            "or test a larger share, or sort the files into train, validation and test by hand."
         )
-    return splits
 
 
 def describe_state(root: Path, files: Iterable[Path]) -> str:

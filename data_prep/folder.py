@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 
 from data_prep.class_folders import (
-    VIDEO,
     File,
     assign_splits,
     describe_state,
@@ -20,6 +19,7 @@ from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
+from sigconv.signals.lips.video import READABLE as VIDEO
 from sigconv.signals.speech.soundfiles import CONVERTIBLE, READABLE
 
 SOUND = READABLE + CONVERTIBLE  # those that cannot be read are reported, not skipped

@@ -68,19 +68,9 @@ def prepare(
     reader = MouthReader(**(mouth or {}))
     root = find_root(Path(source))
     labels = choose_words(words, sorted(path.name for path in root.iterdir() if (path / "train").is_dir()))
-    info = replace(
-        INFO,
-        labels=labels,
-        rate=reader.rate,
-        reader=asdict(reader),
-        command=f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}",
-    )
-    splits = {
-        Clip(path, path.relative_to(root).as_posix(), None): split
-        for word in labels
-        for name, split in FOLDERS.items()
-        for path in sorted((root / word / name).glob("*.mp4"))
-    }
+    command = f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}"
+    info = replace(INFO, labels=labels, rate=reader.rate, reader=asdict(reader), command=command)
+    splits = find_clips(root, labels)
     place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels, *(clip.source for clip in splits))[:8]}")
     corpus = load_prepared(place, info)
     if corpus:
@@ -108,6 +98,16 @@ def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tu
     if wanted is None:
         return tuple(there)
     return tuple(known("word of LRW", name.upper(), there) for name in listed(wanted))
+
+
+def find_clips(root: Path, words: Sequence[str]) -> dict[Clip, str]:
+    """The clips of these words, each with its split."""
+    return {
+        Clip(path, path.relative_to(root).as_posix(), None): split
+        for word in words
+        for name, split in FOLDERS.items()
+        for path in sorted((root / word / name).glob("*.mp4"))
+    }
 
 
 main = command_line(prepare, mouth=MouthReader)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.class_folders import (
-    VIDEO,
     File,
     assign_splits,
     describe_state,
@@ -29,7 +28,8 @@ from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.names import known
 from sigconv.signals.lips.mouths import MouthReader, Mouths
-from sigconv.signals.speech.soundfiles import READABLE
+from sigconv.signals.lips.video import READABLE
+from sigconv.signals.speech.soundfiles import READABLE as SOUND
 
 
 def prepare(
@@ -72,45 +72,49 @@ def prepare(
     files = list(said)
     speakers = find_speakers(files, speaker)
     chosen = {"task": task, "validation": validation, "test": test, "speaker": speaker, **asdict(reader)}
-    read = [file.path for file in files] + [text for text in said.values() if text]
-    info = CorpusInfo(
-        name=root.name,
-        kind="video",
-        dtype="uint8",
-        labels=tuple(sorted({file.label for file in files if file.label})),
-        rate=reader.rate,
-        terms="those of the recordings",
-        citation=describe_state(root, read),
-        command=f"python data_prep/video_folder.py {shlex.quote(str(root))} {write_flags(chosen)}",
-        reader=asdict(reader),
-    )
+    info = _describe(root, said, reader, write_flags(chosen))
     name = f"video_folder_{info.name}_{digest(info.citation, info.command)[:8]}"
     place = Path(folder) if folder else Path("data", name)
     corpus = load_unchanged(place, info)
     if corpus:
         return corpus
     splits = assign_splits(files, speakers, validation, test)
-    labels = {file.source: info.labels.index(file.label) if file.label else None for file in files}
+    labels = {file.source: info.labels.index(file.label) for file in files if file.label}
     texts = {file.source: read_text(text, file.path.name) for file, text in said.items() if text}
     clips = [Clip(file.path, file.source, speakers.get(file.source)) for file in files]
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
         source = clip.source
-        yield Example(mouths.frames, splits[source], source, labels[source], texts.get(source), clip.speaker)
+        yield Example(mouths.frames, splits[source], source, labels.get(source), texts.get(source), clip.speaker)
 
     crops = place.parent / "mouths" / f"{info.name}_{digest(str(root))[:8]}"
     return write_mouths(place, info, clips, reader, crops, cut, left_out={}, workers=workers)
 
 
+def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader, flags: str) -> CorpusInfo:
+    read = [file.path for file in said] + [text for text in said.values() if text]
+    return CorpusInfo(
+        name=root.name,
+        kind="video",
+        dtype="uint8",
+        labels=tuple(sorted({file.label for file in said if file.label})),
+        rate=reader.rate,
+        terms="those of the recordings",
+        citation=describe_state(root, read),
+        command=f"python data_prep/video_folder.py {shlex.quote(str(root))} {flags}",
+        reader=asdict(reader),
+    )
+
+
 def find_clips(root: Path, task: str) -> dict[File, Path | None]:
     """The video files below `root`, for sentences each with the text beside it; skips others, and prints how many."""
     files = list_files(root)
-    if has_kind(files, READABLE) and not has_kind(files, VIDEO):
+    if has_kind(files, SOUND) and not has_kind(files, READABLE):
         raise UsageError(f"{root} holds sound and no video: take data=folder, or data_prep/folder.py, to hear it.")
     if task == "words":
-        return dict.fromkeys(sort_into_classes(root, select(root, files, VIDEO)))
+        return dict.fromkeys(sort_into_classes(root, select(root, files, READABLE)))
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
-    clips = select(root, files, VIDEO, used=texts.values())
+    clips = select(root, files, READABLE, used=texts.values())
     without = [str(path) for path in clips if path.with_suffix("") not in texts]
     if without or not clips:
         raise UsageError(

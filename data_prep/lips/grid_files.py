@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import typer
 
-from data_prep.class_folders import VIDEO
 from data_prep.left_out import LeftOut
 from data_prep.lips.words import Word
 from sigconv.errors import UsageError
 from sigconv.names import known, listed
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
+from sigconv.signals.lips.video import READABLE
 
 Files = Mapping[str, Mapping[str, Path]]  # speaker -> name of the sentence, such as "bbaf5a" -> file
 SPEAKER = re.compile(r"s\d+")
@@ -34,7 +34,7 @@ def find_videos(root: Path) -> Files:
     So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg all work. Raises UsageError if there are no videos, or if a
     sentence of a speaker is there twice.
     """
-    videos = _find(root, VIDEO)
+    videos = _find(root, READABLE)
     if not videos:
         raise UsageError(
             f"There are no videos of GRID in {root}: it should be the unpacked dataset, with a folder s1, s2 and so on "

@@ -14,6 +14,11 @@ from sigconv.signals.lips.pose import Picture
 # Damaged files make FFmpeg and OpenCV print; what matters is raised here. OpenCV reads this at its first video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet
 
+READABLE = (
+    *(".mp4", ".mkv", ".mov", ".avi", ".mpg", ".mpeg", ".webm", ".m4v", ".wmv", ".3gp"),
+    *(".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".divx"),
+)
+
 TOLERANCE = 0.1  # some containers estimate how many frames they have
 VARIABLE = 0.2  # relative change of the time between frames, more than rounding to milliseconds in a container causes
 ROUNDED = 0.01  # relative change of the mean rate that such rounding may cause

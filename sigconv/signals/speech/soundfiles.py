@@ -43,36 +43,47 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty or truncated.
     """
-    convert = shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
     try:
         with open(path, "rb") as raw:
-            size = os.fstat(raw.fileno()).st_size
-            if size == 0:
-                raise BadRecording(path, "empty", "it has 0 bytes")
-            _check_length(path, raw, size)
-            descriptor = raw.fileno()
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            # By descriptor: given the file object, libsndfile reads through callbacks into Python, in which an
-            # interrupt is lost and taken for the end of the file.
-            with soundfile.SoundFile(descriptor, closefd=False) as file:
-                if file.frames > UNKNOWN_LENGTH:
-                    raise BadRecording(path, "unreadable", f"it does not tell its length. Convert it: {convert}")
-                channels = _read(path, file, start, end)
-                if file.format == "MP3" and end is None and os.lseek(descriptor, 0, os.SEEK_CUR) < 0.9 * size:
-                    raise BadRecording(path, "unreadable", f"it tells a wrong length. Convert it: {convert}")
-                return channels, file.samplerate
+            return _decode(path, raw, start, end)
     except soundfile.LibsndfileError as error:
-        if error.code in (MALFORMED, LOST_SYNC):
-            raise BadRecording(path, "truncated", f"or damaged otherwise ({error.error_string})") from error
-        known = "wav, flac, ogg, opus, mp3 and aiff can be read"
-        kind = path.suffix.lower()
-        if kind in CONVERTIBLE:
-            raise BadRecording(path, f"{kind[1:]}, not readable", f"{known}. Convert it: {convert}") from error
-        raise BadRecording(path, "not audio", f"its content is of no format of sound known here; {known}") from error
+        raise _explained(path, error) from error
     except FileNotFoundError:
         raise BadRecording(path, "missing", "there is no such file") from None
     except OSError as error:
         raise BadRecording(path, "unreadable", error.strerror or str(error)) from error
+
+
+def _decode(path: Path, raw: BinaryIO, start: float | None, end: float | None) -> tuple[np.ndarray, int]:
+    descriptor = raw.fileno()
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        raise BadRecording(path, "empty", "it has 0 bytes")
+    _check_length(path, raw, size)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    # By descriptor: given the file object, libsndfile reads through callbacks into Python, in which an interrupt is
+    # lost and taken for the end of the file.
+    with soundfile.SoundFile(descriptor, closefd=False) as file:
+        if file.frames > UNKNOWN_LENGTH:
+            raise BadRecording(path, "unreadable", f"it does not tell its length. {_conversion(path)}")
+        channels = _read(path, file, start, end)
+        if file.format == "MP3" and end is None and os.lseek(descriptor, 0, os.SEEK_CUR) < 0.9 * size:
+            raise BadRecording(path, "unreadable", f"it tells a wrong length. {_conversion(path)}")
+        return channels, file.samplerate
+
+
+def _explained(path: Path, error: soundfile.LibsndfileError) -> BadRecording:
+    if error.code in (MALFORMED, LOST_SYNC):
+        return BadRecording(path, "truncated", f"or damaged otherwise ({error.error_string})")
+    known = "wav, flac, ogg, opus, mp3 and aiff can be read"
+    kind = path.suffix.lower()
+    if kind in CONVERTIBLE:
+        return BadRecording(path, f"{kind[1:]}, not readable", f"{known}. {_conversion(path)}")
+    return BadRecording(path, "not audio", f"its content is of no format of sound known here; {known}")
+
+
+def _conversion(path: Path) -> str:
+    return "Convert it: " + shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
 
 
 def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float | None) -> np.ndarray:
