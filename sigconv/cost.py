@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sigconv.architecture import Architecture
-from sigconv.bench.clock import idle, interleaved
+from sigconv.clock import idle, interleaved
 from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.notation import build, parse

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sigconv.bench.clock import Timing
 from sigconv.bench.contestant import CHANNELS_LAST, SIGCONV, TORCH
 from sigconv.bench.roofline import Rates, Work
+from sigconv.clock import Timing
 from sigconv.window import Sizes
 
 BEST = "best"

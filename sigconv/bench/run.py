@@ -9,7 +9,6 @@ import torch
 
 from sigconv import backends
 from sigconv.bench.case import Case, Suite
-from sigconv.bench.clock import idle, interleaved
 from sigconv.bench.contestant import Contestant, Setting, compiled, contestants
 from sigconv.bench.equal import DifferentError, check_equal
 from sigconv.bench.machine import Machine
@@ -18,6 +17,7 @@ from sigconv.bench.result import FORWARD, PASSES, STEP, Figures, Result
 from sigconv.bench.roofline import count_work, measure_rates
 from sigconv.bench.saved import saved_bytes
 from sigconv.bench.suites import SUITES
+from sigconv.clock import idle, interleaved
 from sigconv.errors import first_line
 from sigconv.names import named
 
