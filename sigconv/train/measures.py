@@ -27,6 +27,15 @@ class Measure:
     def say(self, value: float, width: int = 0) -> str:
         return f"{value:{width}.2%} {self.unit}"
 
+    def error(self, value: float) -> float:
+        """What is wrong, in per cent: small differences between high accuracies can be seen only in the errors."""
+        return 100 * (value if self.better == "min" else 1 - value)
+
+    @property
+    def error_unit(self) -> str:
+        """Text after an error in per cent."""
+        return self.unit if self.better == "min" else "wrong"
+
 
 ACCURACY = Measure("accuracy", "max", "right")
 WORD_ERRORS = Measure("wer", "min", "word errors")

@@ -36,20 +36,20 @@ def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
 
 def _bars(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
     places = range(len(entries))
-    values = [_wrong(measure, entry[measure.name]["mean"]) for entry in entries]
+    values = [measure.error(entry[measure.name]["mean"]) for entry in entries]
     errors = [100 * entry[measure.name].get("confidence95", 0.0) for entry in entries]
     bars = axes.barh(places, values, xerr=errors, color="#3b82f6", alpha=0.7, error_kw={"capsize": 3})
     axes.bar_label(bars, fmt="%.2f %%", padding=4)
     axes.set_yticks(places, [entry["name"] for entry in entries])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * max(*map(sum, zip(values, errors, strict=True)), 1e-3))
-    axes.set_xlabel(_unit(measure))
+    axes.set_xlabel(f"% {measure.error_unit}")
 
 
 def _by_weights(axes: Axes, entries: Sequence[dict[str, Any]], measure: Measure) -> None:
     weights = [entry["weights"] for entry in entries]
     for entry in entries:
-        axes.plot(entry["weights"], _wrong(measure, entry[measure.name]["mean"]), "o", label=entry["name"])
+        axes.plot(entry["weights"], measure.error(entry[measure.name]["mean"]), "o", label=entry["name"])
     axes.set_xscale("log")
     if max(weights) >= 10 * min(weights):  # there are enough powers of ten as labels
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -61,22 +61,13 @@ def _by_change(name: str, axes: Axes, entries: Sequence[dict[str, Any]], measure
     for entry in entries:
         if name in entry:
             amounts, shares = zip(*entry[name].items(), strict=True)
-            wrong = [_wrong(measure, share) for share in shares]
+            wrong = [measure.error(share) for share in shares]
             axes.plot([float(amount) for amount in amounts], wrong, "o-", label=entry["name"])
     axes.set_xlabel(CHANGES[name].axis)
     _finish(axes, measure)
 
 
 def _finish(axes: Axes, measure: Measure) -> None:
-    axes.set_ylabel(_unit(measure))
+    axes.set_ylabel(f"% {measure.error_unit}")
     axes.grid(alpha=0.2)
     axes.legend(frameon=False, fontsize="small")
-
-
-def _wrong(measure: Measure, share: float) -> float:
-    """The error in per cent: small differences between high accuracies can be seen only in the errors."""
-    return 100 * (share if measure.better == "min" else 1 - share)
-
-
-def _unit(measure: Measure) -> str:
-    return f"% {measure.unit}" if measure.better == "min" else "% wrong"

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sigconv.train.measures import measure_of
+from sigconv.train.measures import ACCURACY, measure_of
 from sigconv.train.report import pictures
 from sigconv.train.report.section import Section
 from sigconv.train.robustness import CHANGES
@@ -37,8 +37,8 @@ def change_sections(metrics: Mapping[str, Any]) -> list[Section]:
     sections = []
     for name, change in CHANGES.items():
         if name in metrics:
-            errors = {float(amount): 1 - share for amount, share in metrics[name].items()}
-            picture = pictures.by_amount(errors, 1 - metrics["test"]["accuracy"], change.axis)
+            errors = {float(amount): ACCURACY.error(share) for amount, share in metrics[name].items()}
+            picture = pictures.by_amount(errors, ACCURACY.error(metrics["test"]["accuracy"]), change.axis)
             sections.append(Section(f"With {name}", picture, f"Right: {change.in_words(metrics[name])}."))
     return sections
 
@@ -48,6 +48,5 @@ def _bars(groups: Mapping[str, Group]) -> Markup:
 
 
 def _errors(group: Group) -> float:
-    """The share that is wrong."""
     measure = measure_of(group)
-    return group[measure.name] if measure.better == "min" else 1 - group[measure.name]
+    return measure.error(group[measure.name])

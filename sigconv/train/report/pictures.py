@@ -17,6 +17,8 @@ from matplotlib.image import imsave
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from torch import Tensor
 
+from sigconv.train.measures import ACCURACY, WORD_ERRORS
+
 INK = "#010203"  # stands for the text colour of the page
 BLUE, ORANGE, RED = "#3b82f6", "#f59e0b", "#ef4444"
 STYLE: Any = {
@@ -67,28 +69,19 @@ def _plot(title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _error(accuracy: float) -> float:
-    return 100 * (1 - accuracy)
-
-
-def _percent(share: float) -> float:
-    return 100 * share
-
-
 # The curves over the epochs: a title, the name of the measure, and how its values are converted.
 CURVES: Sequence[tuple[str, str, Callable[[float], float]]] = (
     ("Loss, nats", "loss", float),
-    ("Errors, %", "accuracy", _error),
-    ("Word error rate, %", "wer", _percent),
+    ("Errors, %", ACCURACY.name, ACCURACY.error),
+    ("Word error rate, %", WORD_ERRORS.name, WORD_ERRORS.error),
 )
 SPLITS = {"train": BLUE, "validation": ORANGE}
 
 
 def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
-    """A bar for the share of errors of each name, labelled with the number of examples that it was measured on."""
-    names = list(wrong)
-    errors = [_percent(share) for share, _ in wrong.values()]
-    texts = [f"{error:.1f} % of {tested:,}" for error, (_, tested) in zip(errors, wrong.values(), strict=True)]
+    """A bar for the errors of each name, in per cent, labelled with the number of examples they were measured on."""
+    names, errors = list(wrong), [error for error, _ in wrong.values()]
+    texts = [f"{error:.1f} % of {tested:,}" for error, tested in wrong.values()]
     with rc_context(STYLE):
         figure = Figure((5.2, 0.26 * len(names) + 0.8), layout="constrained")
         axes = figure.subplots()
@@ -102,11 +95,11 @@ def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
 
 
 def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Markup:
-    """Shares of errors against the amount of a change, and the share without one as a horizontal line."""
+    """Errors in per cent against the amount of a change, and those without one as a horizontal line."""
     with rc_context(STYLE):
         figure, axes = _plot("Errors, %")
-        axes.plot(list(errors), [_percent(share) for share in errors.values()], color=RED, marker="o", label="changed")
-        axes.axhline(_percent(unchanged), color=INK, alpha=0.4, linestyle="--", label="as it is")
+        axes.plot(list(errors), list(errors.values()), color=RED, marker="o", label="changed")
+        axes.axhline(unchanged, color=INK, alpha=0.4, linestyle="--", label="as it is")
         axes.set(xlabel=axis, ylim=(0, None), xticks=list(errors))
         axes.legend(frameon=False)
         return svg(figure, "errors")
