@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.text import char_error_rate, word_error_rate
+from torchaudio.functional import edit_distance
 from torchmetrics.text import WordErrorRate
 
 from sigconv.corpus import Corpus
@@ -117,14 +117,14 @@ def reading_errors(read: Sequence[str], said: Sequence[str]) -> dict[str, float]
 
 def word_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The number of word errors (insertions, deletions, substitutions) in each sentence, and of words said."""
-    return _errors(word_error_rate, read, said, np.array([len(text.split()) for text in said]))
+    return _errors([text.split() for text in read], [text.split() for text in said])
 
 
 def character_errors(read: Sequence[str], said: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The same for characters, including spaces."""
-    return _errors(char_error_rate, read, said, np.array([len(text) for text in said]))
+    return _errors(read, said)
 
 
-def _errors(rate: Any, read: Sequence[str], said: Sequence[str], totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    rates = [rate(answer, text).item() for answer, text in zip(read, said, strict=True)]
-    return np.rint(np.array(rates) * totals).astype(np.int64), totals
+def _errors(read: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    distances = [edit_distance(answer, text) for answer, text in zip(read, said, strict=True)]
+    return np.array(distances), np.array([len(text) for text in said])

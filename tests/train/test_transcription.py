@@ -19,7 +19,7 @@ from sigconv.train.finish import finish
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.training import start_from, train
-from sigconv.train.transcription import Transcription, reading_errors
+from sigconv.train.transcription import Transcription, character_errors, reading_errors, word_errors
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,12 @@ def test_rates_and_their_intervals() -> None:
     assert rates["wer_high"] == pytest.approx(1 / 6 + 1.96 / 60, abs=0.006)
     assert reading_errors(half, said) == rates
     assert reading_errors(["a b c d"], ["a"])["wer"] == 3  # inserted words count
+
+
+def test_errors_are_counted_in_empty_texts_too() -> None:
+    read, said = ["a bc", "", "", "bin  now"], ["", "a bc", "", "bin now"]
+    assert [counts.tolist() for counts in word_errors(read, said)] == [[2, 2, 0, 0], [0, 2, 0, 2]]
+    assert [counts.tolist() for counts in character_errors(read, said)] == [[4, 4, 0, 1], [0, 4, 0, 7]]
 
 
 def test_the_loss_is_that_of_all_paths() -> None:
