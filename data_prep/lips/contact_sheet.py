@@ -1,14 +1,13 @@
 """A picture of cropped mouths, the worst first, which shows at a glance whether the mouth was found."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from matplotlib.font_manager import FontProperties, findfont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from sigconv.signals.letters import letters
 from sigconv.signals.lips.track import Quality
 
 MOST = 600  # tiles on a sheet
@@ -60,16 +59,10 @@ def _draw(tile: Tile) -> np.ndarray:
     return _written(out, [(name, (MARGIN, below), GREY), score])
 
 
-@cache
-def _letters() -> ImageFont.FreeTypeFont:
-    """A font of most of the world's alphabets, which no preparation looks for that draws no sheet."""
-    return ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), 11)
-
-
 def _written(picture: np.ndarray, texts: Sequence[tuple[str, tuple[int, int], tuple[int, int, int]]]) -> np.ndarray:
     """The picture with texts in it, each at (x, y) from its upper left corner and in a colour, BGR."""
     image = Image.fromarray(picture)  # the order of colours does not matter here
     pen = ImageDraw.Draw(image)
     for text, at, colour in texts:
-        pen.text(at, text, colour, _letters())
+        pen.text(at, text, colour, letters(11))
     return np.array(image)

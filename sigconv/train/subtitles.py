@@ -4,17 +4,15 @@ import os
 import tempfile
 import textwrap
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
+from PIL import Image, ImageDraw
 
 from sigconv.errors import UsageError
+from sigconv.signals.letters import letters
 from sigconv.signals.lips.mouths import MouthReader
 from sigconv.signals.lips.video import BadVideo, Video
 from sigconv.train.predict import Prediction, decoder_of, load, read_and_answer
@@ -107,37 +105,27 @@ def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
 def _drawn(frame: np.ndarray, pose: np.ndarray, reader: MouthReader, text: str) -> np.ndarray:
     """A copy of the frame (H, W, 3) with a box around what the network sees, and the text at the bottom."""
     frame = frame.copy()  # `Video` yields the same array again for a repeated frame
-    height, width = frame.shape[:2]
     x, y, eyes, angle = pose.tolist()
     wide = reader.region * eyes
     corners = cv2.boxPoints(((x, y), (wide, wide * reader.height / reader.width), np.degrees(angle)))
-    line = max(2, round(min(height, width) / 200))
+    line = max(2, round(min(frame.shape[:2]) / 200))
     for colour, thickness in ((BLACK, 2 * line), (YELLOW, line)):
         cv2.polylines(frame, [corners.round().astype(np.int32)], True, colour, thickness, cv2.LINE_AA)
-    if text:
-        picture, top = _text(text, width, height)
-        share = picture[..., 3:] / 255
-        below = frame[top:]
-        below[:] = (share * picture[..., 2::-1] + (1 - share) * below).round()
-    return frame
+    return _written(frame, text) if text else frame
 
 
-@cache
-def _text(text: str, width: int, height: int) -> tuple[np.ndarray, int]:
-    """The end of a text on a dark band: RGBA rows (h, width, 4) of a picture, and the number of the first of them.
-    Drawn by matplotlib, whose own font covers most of the world's alphabets."""
+def _written(frame: np.ndarray, text: str) -> np.ndarray:
+    """A copy of the frame with the end of the text at the bottom, on a dark band."""
+    height, width = frame.shape[:2]
     size = max(10.0, min(height / 12, width / 18))  # pixels
     lines = textwrap.wrap(text, max(1, int(0.95 * width / (0.62 * size))))[-LINES:]
-    figure = Figure(((width + 0.01) / 72, (height + 0.01) / 72), dpi=72)
-    canvas = FigureCanvasAgg(figure)
-    figure.patch.set_alpha(0)
-    effects: Any = [withStroke(linewidth=size / 6, foreground="black")]
-    band = {"facecolor": "black", "alpha": 0.5, "edgecolor": "none", "boxstyle": "round,pad=0.35"}
-    figure.text(
-        0.5, 0.05, "\n".join(lines), ha="center", va="bottom", color="white", fontsize=size, fontweight="bold",
-        parse_math=False, path_effects=effects, bbox=band,
-    )  # fmt: skip
-    canvas.draw()
-    picture = np.asarray(canvas.buffer_rgba())
-    top = int(picture[..., 3].any(1).argmax())
-    return picture[top:].copy(), top
+    image = Image.fromarray(frame)  # of black and white, for which the order of colours does not matter
+    pen = ImageDraw.Draw(image, "RGBA")
+    look: Any = {"xy": (width / 2, 0.95 * height), "anchor": "md", "align": "center", "font": letters(size, bold=True)}
+    look["stroke_width"] = round(size / 12)
+    left, _, right, _ = pen.multiline_textbbox(text="\n".join(lines), **look)
+    _, top, _, bottom = pen.multiline_textbbox(text="\n".join(["lp"] * len(lines)), **look)  # the same for all letters
+    pad = 0.3 * size
+    pen.rounded_rectangle((left - pad, top - pad, right + pad, bottom + pad), pad, (0, 0, 0, 128))
+    pen.multiline_text(text="\n".join(lines), fill="white", stroke_fill="black", **look)
+    return np.array(image)

@@ -189,11 +189,13 @@ def test_sentences_appear_word_by_word() -> None:
 
 
 def test_a_long_text_and_any_letter_fit_into_the_picture() -> None:
+    grey = np.full((120, 160, 3), 200, np.uint8)
     for text in ("four " * 40, "smörgås ж", "$x", "f"):
-        picture, top = subtitles._text(text, 160, 120)
-        assert picture.shape == (120 - top, 160, 4)
-        assert 40 < top < 110
-        assert not picture[:, :1, 3].any()
+        changed = (subtitles._written(grey, text) != grey).any(2)
+        assert 40 < changed.any(1).argmax() < 110
+        assert changed.any()
+        assert not changed[:, [0, -1]].any()
+        assert not changed[-1].any()
 
 
 def test_what_video_may_not_be_is_told(clip: Path) -> None:
