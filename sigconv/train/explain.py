@@ -13,7 +13,6 @@ from sigconv.explain import trace
 from sigconv.train.build import build_data
 from sigconv.train.data import CorpusData
 from sigconv.train.predict import load
-from sigconv.train.report.film import evenly
 from sigconv.train.report.inside import (
     Example,
     Outputs,
@@ -24,7 +23,7 @@ from sigconv.train.report.inside import (
     occlusion_sections,
 )
 from sigconv.train.report.learned import filter_sections, response_sections
-from sigconv.train.report.section import Section, page
+from sigconv.train.report.section import Section, evenly, page
 from sigconv.train.report.seen import View
 from sigconv.train.run import Run
 from sigconv.train.training import network_name

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from sigconv.explain import smooth_gradient
 from sigconv.train.report import film, pictures
 from sigconv.train.report.attention import attention_sections
+from sigconv.train.report.section import evenly
 
 
 @pytest.mark.parametrize(("length", "most", "shown"), [(3, 8, [0, 1, 2]), (20, 4, [2, 7, 12, 17]), (1, 4, [0])])
 def test_frames_at_even_distances_are_shown(length: int, most: int, shown: list[int]) -> None:
-    assert film.evenly(length, most) == shown
+    assert evenly(length, most) == shown
 
 
 @pytest.mark.parametrize("channels", [1, 3])

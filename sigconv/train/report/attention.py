@@ -32,4 +32,4 @@ def attention_sections(
         "Films as the network sees them; the hotter a place, the more the answer changes with it (SmoothGrad), and "
         "below, how much at each time. First right answers, then wrong ones."
     )
-    return [Section("Where the network looked", part("gallery", items), note, size="wide")]
+    return [Section("Where the network looked", part("gallery", items, "large"), note, size="wide")]

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from sigconv.architecture import times
 from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest
 from sigconv.explain.field import SHARE, Range, extent, middle
-from sigconv.train.report.film import evenly
-from sigconv.train.report.section import Section, part
+from sigconv.train.report.section import Section, evenly, part
 from sigconv.train.report.seen import View, is_wave, waves
 from sigconv.train.report.sound import excerpt
 
@@ -120,7 +119,7 @@ def field_sections(
         f"that has {SHARE:.0%} of its gradient along each axis, on average over {len(batch)} inputs."
     )
     picture = view.picture(strength[None], *strength.aminmax())
-    shown = part("gallery", [(picture, f"where the gradient of {layer} is", "")], "hidden")
+    shown = part("gallery", [(picture, f"where the gradient of {layer} is", "")], "large")
     return [Section("Receptive fields", part("table", head, rows, "numbers") + shown, note)]
 
 
@@ -158,7 +157,7 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
         "place, on average over the patches that hide it. Below a picture, the largest share at each place along its "
         "last axis; below a film, along time."
     )
-    return [Section("What must not be hidden", part("gallery", items, "hidden"), note, "wide")]
+    return [Section("What must not be hidden", part("gallery", items, "large"), note, "wide")]
 
 
 class _Sureness:

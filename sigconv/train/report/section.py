@@ -22,6 +22,12 @@ class Section:
     size: Literal["", "wide", "tall"] = ""
 
 
+def evenly(length: int, most: int) -> list[int]:
+    """What is shown of `range(length)`: the middles of `most` equal stretches, or all of it if it is no longer."""
+    count = min(length, most)
+    return [(2 * i + 1) * length // (2 * count) for i in range(count)]
+
+
 def part(name: str, *args: Any, **kwargs: Any) -> Markup:
     """Renders one of the macros in parts.html.jinja."""
     return getattr(TEMPLATES.get_template("parts.html.jinja").module, name)(*args, **kwargs)

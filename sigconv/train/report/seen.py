@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sigconv.train.report import film, pictures
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, RED, STYLE, beside, png
-from sigconv.train.report.section import part
+from sigconv.train.report.section import evenly
 
 MAPS = 16  # drawn of a layer, at most; with one axis all, as rows
 SIDE = 64  # approximate side of a small map in pixels
@@ -33,7 +33,7 @@ class View:
         """Shades from `least`, black, to `most`, white; samples of one channel as a curve."""
         if is_wave(x):
             return wave(x[0])
-        return _row(self._lit(x, least, most))
+        return film.row(self._lit(x, least, most))
 
     def signed(self, x: Tensor) -> Markup:
         """Red above zero, blue below, white at zero."""
@@ -45,11 +45,9 @@ class View:
         last axis or, for a video, along time."""
         if is_wave(x):
             return wave(x[0], strength)
-        heat = self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))
-        lit = self._lit(x, *x.aminmax())
-        shown = [film.glowing(frame, share[0].numpy()) for frame, share in zip(lit, heat, strict=True)]
+        shares = [heat[0] for heat in self._frames(strength[None] if x.ndim > 2 else strength.expand(len(x), -1))]
         along = strength.movedim(0 if x.ndim > 3 else -1, 0)
-        return Markup("{}{}").format(_row(shown), part("curve", along.reshape(len(along), -1).amax(1).tolist()))
+        return film.lit(self._lit(x, *x.aminmax()), shares, along.reshape(len(along), -1).amax(1))
 
     def maps(self, y: Tensor) -> Markup:
         """Some maps of a layer, (maps, *places), the larger a value the brighter; for a video, the middle frame."""
@@ -70,15 +68,10 @@ class View:
         """x as pictures (channels, height, width)."""
         if x.ndim < 4:
             return [self._turned(x[None] if x.ndim == 2 else x)]
-        return [self._turned(x[:, i]) for i in film.evenly(x.shape[1], film.FRAMES)]
+        return [self._turned(x[:, i]) for i in evenly(x.shape[1], film.FRAMES)]
 
     def _turned(self, x: Tensor) -> Tensor:
         return x.flip(-2) if self.upwards else x
-
-
-def _row(each: list[np.ndarray]) -> Markup:
-    picture = png(beside(each))
-    return Markup('<div class="film">{}</div>').format(picture) if len(each) > 1 else picture
 
 
 def is_wave(x: Tensor) -> bool:
