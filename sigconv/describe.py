@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from sigconv.architecture import Architecture, Stage, times
 from sigconv.errors import UsageError
 from sigconv.notation import parse
 from sigconv.receptive_field import ReceptiveField
+from sigconv.table import Table
 from sigconv.window import Padding, Sizes
 
 
@@ -142,46 +143,33 @@ def format_table(description: Description, width: int | None = None) -> str:
     Where one table would be wider, costs and receptive fields are split into two, one below the other.
     """
     layers = description.layers
-    names = [
-        _Column("", [str(layer.number) for layer in layers]),
-        _Column("layer", [layer.text for layer in layers], "sum", str.ljust),
-        _Column("output", [times(layer.output) for layer in layers]),
-    ]
-    costs = [
-        _Column("weights", [_count(layer.weights) for layer in layers], _count(description.weights)),
-        _Column("connections", [_count(layer.connections) for layer in layers], _count(description.connections)),
-        _Column("multiply-adds", [_count(layer.multiply_adds) for layer in layers], _count(description.multiply_adds)),
-    ]
+    names = {
+        "": [str(layer.number) for layer in layers],
+        "layer": [layer.text for layer in layers],
+        "output": [times(layer.output) for layer in layers],
+    }
+    costs = {
+        "weights": [_count(layer.weights) for layer in layers],
+        "connections": [_count(layer.connections) for layer in layers],
+        "multiply-adds": [_count(layer.multiply_adds) for layer in layers],
+    }
+    counts = description.weights, description.connections, description.multiply_adds
+    sums = {"layer": "sum"} | dict(zip(costs, map(_count, counts), strict=True))
     fields, jumps = [layer.receptive_field for layer in layers], [layer.jump for layer in layers]
-    views = [_Column("field", [times(field) for field in fields]), _Column("jump", [times(jump) for jump in jumps])]
+    views = {"field": [times(field) for field in fields], "jump": [times(jump) for jump in jumps]}
     if description.input_rate:
-        views += [
-            _Column("field ms", [_duration(description.milliseconds(field)) for field in fields]),
-            _Column("jump ms", [_duration(description.milliseconds(jump)) for jump in jumps]),
-        ]
-    width = width or shutil.get_terminal_size().columns
-    tables = [_lines(names + costs + views)]
-    if max(map(len, tables[0])) > width:
-        tables = [_lines(names + costs), _lines(names + views)[:-2]]  # receptive fields have no sum
+        views["field ms"] = [_duration(description.milliseconds(field)) for field in fields]
+        views["jump ms"] = [_duration(description.milliseconds(jump)) for jump in jumps]
+    tables = [_table(names | costs | views, sums)]
+    if max(map(len, tables[0].splitlines())) > (width or shutil.get_terminal_size().columns):
+        tables = [_table(names | costs, sums), _table(names | views)]
     caption = "field: input samples that one place sees; jump: from one place to the next"
-    return "\n\n".join([*map("\n".join, tables), caption])
+    return "\n\n".join([*tables, caption])
 
 
-@dataclass(frozen=True)
-class _Column:
-    title: str
-    cells: list[str]
-    total: str = ""
-    align: Callable[[str, int], str] = str.rjust
-
-    def lines(self) -> list[str]:
-        width = max(map(len, [self.title, *self.cells, self.total]))
-        rule = "-" * width
-        return [self.align(cell, width) for cell in [self.title, rule, *self.cells, rule, self.total]]
-
-
-def _lines(columns: list[_Column]) -> list[str]:
-    return ["  ".join(cells).rstrip() for cells in zip(*(column.lines() for column in columns), strict=True)]
+def _table(columns: Mapping[str, Sequence[str]], sums: Mapping[str, str] | None = None) -> str:
+    foot = [sums.get(title, "") for title in columns] if sums else ()
+    return str(Table([*columns], [*zip(*columns.values(), strict=True)], left=2, foot=foot))
 
 
 def _count(number: int) -> str:
