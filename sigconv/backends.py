@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import sys
-from pathlib import Path
 
-import torch
+from sigconv.processor import is_amd
 
 linear_by_onednn = False
 """Whether :class:`sigconv.blocks.Linear` multiplies float32 matrices with oneDNN rather than with torch's BLAS.
@@ -40,16 +38,3 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))
-
-
-@functools.cache
-def is_amd() -> bool:
-    try:
-        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
-    except OSError:  # not Linux
-        return False
-
-
-def has_avx2_alone() -> bool:
-    """Whether torch uses vectors of 256 bits on this processor, and none that are longer."""
-    return torch.backends.cpu.get_cpu_capability() == "AVX2"

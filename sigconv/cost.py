@@ -14,8 +14,9 @@ from sigconv.clock import idle, interleaved
 from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.notation import build, parse
-from sigconv.processor import device_name, threads
+from sigconv.processor import device_name
 from sigconv.table import Table
+from sigconv.words import plural
 
 SECONDS = 4.0  # for which each device is measured
 UNITS = (
@@ -61,8 +62,8 @@ class Cost:
                 epoch = seconds * self.samples
                 cells = (device.device, what, _short(seconds), duration(epoch), duration(epoch * self.epochs))
                 rows.append((*cells, f"{device.spread:.0%}"))
-        epochs = f"{self.epochs} epoch" + "s" * (self.epochs != 1)
-        header = ("device", "pass", "a sample", f"{self.samples:,} samples", epochs, "spread")
+        size, epochs = plural(self.samples, "sample"), plural(self.epochs, "epoch")
+        header = ("device", "pass", "a sample", size, epochs, "spread")
         head = f"{self.architecture}: {self.weights:,} weights, {self.multiply_adds:,} multiply-adds a sample forward"
         return f"{head}; batches of {self.batch}, float32\n\n{Table(header, rows)}"
 
@@ -117,7 +118,7 @@ def _measure(architecture: Architecture, batch: int, device: torch.device) -> De
 
     times = interleaved({"forward": forward, "training": step}, SECONDS, idle(device))
     spread = max(timing.spread for timing in times.values())
-    name = device_name(device) + (f", {threads(torch.get_num_threads())}" if device.type == "cpu" else "")
+    name = device_name(device) + (f", {plural(torch.get_num_threads(), 'thread')}" if device.type == "cpu" else "")
     return DeviceCost(name, times["forward"].median / batch, times["training"].median / batch, spread)
 
 

@@ -1,21 +1,30 @@
-"""The names of the CPU and the GPU that compute."""
+"""The CPU and the GPU that compute: their names, and what is known of the CPU."""
 
 from __future__ import annotations
 
+import functools
 import platform
 from pathlib import Path
 
 import torch
 
+CPUINFO = Path("/proc/cpuinfo")
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+
+def processor(cpuinfo: Path = CPUINFO) -> str:
     """The name of the CPU as the operating system reports it."""
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = [line.partition(":")[2].strip() for line in _read(cpuinfo).splitlines() if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+@functools.cache
+def is_amd() -> bool:
+    return "AuthenticAMD" in _read(CPUINFO)
+
+
+def has_avx2_alone() -> bool:
+    """Whether torch uses vectors of 256 bits on this processor, and none that are longer."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def device_name(device: torch.device) -> str:
@@ -23,6 +32,8 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
-def threads(count: int) -> str:
-    """Such as "1 thread" or "4 threads"."""
-    return f"{count} thread" + "s" * (count != 1)
+def _read(cpuinfo: Path) -> str:
+    try:
+        return cpuinfo.read_text()
+    except OSError:  # not Linux
+        return ""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 
-from sigconv.backends import has_avx2_alone, is_amd
 from sigconv.geometry import PooledGeometry
 from sigconv.kernels import triton, winograd
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, OF_WINNERS, STATISTICS, Problem
+from sigconv.processor import has_avx2_alone, is_amd
 
 
 @dataclass(frozen=True)

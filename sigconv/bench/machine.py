@@ -9,7 +9,8 @@ import torch
 
 from sigconv.bench.contestant import Setting
 from sigconv.bench.roofline import Rates
-from sigconv.processor import device_name, threads
+from sigconv.processor import device_name
+from sigconv.words import plural
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Machine:
         )
 
     def __str__(self) -> str:
-        where = f"{self.processor}, {threads(self.threads)}"
+        where = f"{self.processor}, {plural(self.threads, 'thread')}"
         kept = "freed memory is kept" if self.keeps_memory else "memory as the system's C library has it"
         return (
             f"{where}, torch {self.torch}, {self.dtype}, {self.date}; {kept}; products at "

@@ -10,19 +10,20 @@ import torch
 from sigconv.doctor import limits
 from sigconv.doctor.finding import GIB, Finding, Status
 from sigconv.processor import processor as processor_name
+from sigconv.words import plural
 
 ENOUGH_MEMORY = 2 * GIB  # torch and Lightning take about 1 GiB themselves
 
 
 def processor() -> Iterator[Finding]:
     name = processor_name(limits.PROC / "cpuinfo")
-    cores = _count(os.cpu_count() or 1, "core")
+    cores = plural(os.cpu_count() or 1, "core")
     yield Finding(Status.OK, f"{name}, {cores}, {torch.backends.cpu.get_cpu_capability()}")
 
 
 def threads() -> Iterator[Finding]:
     used, logical, physical = torch.get_num_threads(), limits.usable_cores(), limits.usable_physical_cores()
-    text = f"torch computes in {_count(used, 'thread')}; this process may use {_count(logical, 'core')}"
+    text = f"torch computes in {plural(used, 'thread')}; this process may use {plural(logical, 'core')}"
     if physical <= used <= logical:
         yield Finding(Status.OK, text)
         return
@@ -42,7 +43,3 @@ def memory() -> Iterator[Finding]:
     else:
         fix = f"A recipe wants {ENOUGH_MEMORY / GIB:.0f} GiB: end other programs, or raise the container's limit."
         yield Finding(Status.NOTE, text, fix)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -17,6 +17,7 @@ from sigconv.train.report.section import Section, page, part
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.transcription import Transcription
+from sigconv.words import plural
 
 CARDS: Mapping[type[Task], ModuleType] = {Classification: classes, Transcription: transcripts}
 
@@ -52,9 +53,8 @@ def write_report(
 
 
 def _training_facts(metrics: Mapping[str, Any]) -> dict[str, str]:
-    epochs = len(metrics["epochs"])
     return {
-        "training": f"{metrics['train_seconds']:.1f} s, {epochs} epoch{'s' * (epochs > 1)}",
+        "training": f"{metrics['train_seconds']:.1f} s, {plural(len(metrics['epochs']), 'epoch')}",
         "weights": f"{metrics['weights']:,}",
     }
 
