@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.bench.contestant import Contestant, Setting
+from sigconv.hooks import hooked
 
 SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}  # of the matrices
 COPIED = 1 << 28  # bytes, far beyond any cache
@@ -84,33 +84,19 @@ def count_work(contestant: Contestant) -> tuple[Work, Work]:
     Both passes move input, output and parameters once, the backward pass as gradients; data get no gradient.
     """
     flops: list[tuple[int, int]] = []
-    with _counting(contestant.network, flops):
-        y = contestant.network(contestant.x)
-    x = contestant.x
-    moved = _bytes(x) + _bytes(y) + sum(map(_bytes, contestant.parameters))
-    again = moved if x.requires_grad else moved - _bytes(x)
-    return Work(sum(once for once, _ in flops), moved), Work(sum(step for _, step in flops), moved + again)
-
-
-@contextmanager
-def _counting(network: nn.Module, flops: list[tuple[int, int]]) -> Iterator[None]:
-    """Each convolution and layer of neurons adds the operations of its forward pass and of its step.
-
-    They are counted here since torch's FlopCounterMode counts a grouped convolution's backward pass as if ungrouped.
-    """
+    x, kinds = contestant.x, (nn.Linear, nn.modules.conv._ConvNd)
 
     def add(layer: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Counted here since torch's FlopCounterMode counts a grouped convolution's backward pass as if ungrouped."""
         places = inputs[0] if getattr(layer, "transposed", False) else output
         once = 2 * places.numel() * layer.weight[0].numel()
         flops.append((once, once * (3 if inputs[0].requires_grad else 2)))
 
-    kinds = nn.Linear, nn.modules.conv._ConvNd
-    hooks = [layer.register_forward_hook(add) for layer in network.modules() if isinstance(layer, kinds)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked({layer: add for layer in contestant.network.modules() if isinstance(layer, kinds)}):
+        y = contestant.network(x)
+    moved = _bytes(x) + _bytes(y) + sum(map(_bytes, contestant.parameters))
+    again = moved if x.requires_grad else moved - _bytes(x)
+    return Work(sum(once for once, _ in flops), moved), Work(sum(step for _, step in flops), moved + again)
 
 
 def _bytes(tensor: Tensor) -> int:

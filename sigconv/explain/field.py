@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.explain.layers import activity
-from sigconv.planner import use_kernel
 
 Range = tuple[int, int]
 AT_ONCE = 8  # inputs that the network takes together
@@ -70,8 +69,7 @@ def _notice(
         inputs = x.expand(len(some), *x.shape).clone()
         for one, count in zip(inputs, some, strict=True):
             one.narrow(axis + 1, 0 if end == "first" else x.shape[axis + 1] - count, count).fill_(torch.nan)
-        with use_kernel("vendor"):  # others may spread NaN to neighbouring places that do not see it
-            outputs = activity(network, layer, inputs)
+        outputs = activity(network, layer, inputs)  # by the vendor's kernels: others may spread NaN to neighbours
         for y, place in zip(outputs, places[begin : begin + AT_ONCE], strict=True):
             found.append(bool(_at(y, place).isnan().any()))
     return found

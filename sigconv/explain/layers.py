@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvNd as TorchConv
 
 from sigconv.blocks import ConvBlock, LocallyConnected
 from sigconv.errors import UsageError
+from sigconv.hooks import hooked
 from sigconv.layers import Conv, ConvTranspose
 from sigconv.names import named
 from sigconv.nets.neocognitron import CCells, SCells
@@ -80,16 +81,9 @@ def _watching(network: nn.Module, layers: Sequence[str], see: Any) -> Iterator[N
     Every ReLU and every pooling can thus be observed, or differentiated by another rule.
     """
     modules = {name: network.get_submodule(name) for name in layer_names(network)}
-    hooks = [
-        named("layer", layer, modules).register_forward_hook(lambda _, __, y, layer=layer: see(layer, y))
-        for layer in layers
-    ]
-    try:
-        with use_kernel("vendor"):
-            yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    hooks = {named("layer", layer, modules): lambda _, __, y, layer=layer: see(layer, y) for layer in layers}
+    with hooked(hooks), use_kernel("vendor"):
+        yield
 
 
 def _per_example(y: Tensor, batch: int) -> Tensor:

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
+from sigconv.hooks import hooked
 from sigconv.train.data import Batch
 
 WINDOW = 50  # steps between two checks of the losses, each of which waits for the device
@@ -116,13 +117,9 @@ def _look_inside(task: Any, batch: Batch) -> tuple[Tensor, dict[str, float]]:
 
         return hook
 
-    handles = [layer.register_forward_hook(observe(name)) for name, layer in _leaves(task.model)]
-    try:
-        inputs = task.features(batch.signal)
+    inputs = task.features(batch.signal)
+    with hooked({layer: observe(name) for name, layer in _leaves(task.model)}):
         task.model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
     return inputs.float(), dead
 
 

@@ -57,6 +57,23 @@ def test_a_layer_that_is_not_used_is_said() -> None:
         activity(network, "unused", x)
 
 
+def test_a_trace_changes_nothing() -> None:
+    class Frames(torch.nn.Module):
+        """Frame by frame, with one layer used twice."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.twice, self.last = torch.nn.Conv2d(1, 1, 1), torch.nn.Conv2d(1, 2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.twice(self.twice(x.transpose(1, 2).flatten(0, 1))))
+
+    network, x = Frames(), torch.randn(2, 1, 5, 8, 9)
+    frames = {name: y.transpose(1, 2).flatten(0, 1) for name, y in trace(network, x).items()}
+    torch.testing.assert_close(frames["twice"], network.twice(x.transpose(1, 2).flatten(0, 1)))
+    torch.testing.assert_close(frames["last"], network(x))
+
+
 def test_layers_are_known_by_what_they_are() -> None:
     normed = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(1, 2, 3))
     block = torch.nn.Sequential(normed, torch.nn.GRU(2, 2))
