@@ -24,7 +24,7 @@ except ModuleNotFoundError:
     sys.exit("the sigconv command needs more than the layers do: pip install 'sigconv[recipes]'")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sigconv.bench.report import Report
     from sigconv.train.predict import Prediction, Segment
@@ -119,11 +119,12 @@ def bench(
         if json_file is not None:
             _write_json(json_file, report.to_dict())
         if markdown_file is not None:
-            _write(markdown_file, report.markdown())
+            _write_text(markdown_file, report.markdown())
         if picture_file is not None:
             from sigconv.bench.picture import save
 
-            save(report, picture_file)
+            kind = picture_file.suffix[1:].lower()
+            _write(picture_file, lambda part: save(report, part, kind))
 
     report = measure(
         suite or (),
@@ -261,12 +262,16 @@ def _show_progress(doing: str) -> None:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    _write(path, json.dumps(data, indent=2) + "\n")
+    _write_text(path, json.dumps(data, indent=2) + "\n")
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
+    _write(path, lambda part: part.write_text(text, "utf-8"))
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
     try:
-        write_whole(path, lambda part: part.write_text(text, "utf-8"))
+        write_whole(path, write)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from sigconv.bench.contestant import COMPILE, SIGCONV, TORCH
 from sigconv.bench.report import Report
 from sigconv.bench.result import BEST, STEP, Result
-from sigconv.errors import UsageError
+from sigconv.names import known
 
 WIDTH, AROUND, ROW = 11.0, 1.5, 0.21  # inches: of the picture, above and below the rows, of a row
 BLUE, GREY, PALE = "#3b82f6", "#6b7280", "#e5e7eb"
@@ -24,18 +24,14 @@ MARKS: dict[str, dict[str, Any]] = {
 }
 
 
-def save(report: Report, path: Path) -> None:
-    """Write the picture in the format of the file's suffix, such as .png or .svg.
+def save(report: Report, path: Path, kind: str) -> None:
+    """Write the picture in a format such as "png" or "svg".
 
     Raises:
-        UsageError: the file cannot be written, or matplotlib does not know the format.
+        UsageError: matplotlib does not know the format.
     """
-    try:
-        draw(report).savefig(path, dpi=150)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be drawn: {error}") from None
+    picture = draw(report)
+    picture.savefig(path, format=known("format of pictures", kind, picture.canvas.get_supported_filetypes()), dpi=150)
 
 
 def draw(report: Report) -> Figure:

@@ -38,8 +38,9 @@ class Result:
 
     def of(self, contestant: str) -> Figures | None:
         """A contestant's figures, None if it is missing; those of "best" are torch.nn's in its better layout, each."""
-        if contestant != BEST:
-            return self.figures.get(contestant)
+        return self._best() if contestant == BEST else self.figures.get(contestant)
+
+    def _best(self) -> Figures:
         layouts = [self.figures[TORCH], self.figures[CHANNELS_LAST]]
         times = {timed: min((f.times[timed] for f in layouts), key=lambda t: t.median) for timed in PASSES}
         return Figures(times, min(f.saved for f in layouts))
@@ -51,7 +52,7 @@ class Result:
 
     def to_best(self, timed: str) -> float:
         """How many times as fast as torch in its best layout ours was."""
-        return min(self.figures[name].times[timed].median for name in (TORCH, CHANNELS_LAST)) / self._ours(timed)
+        return self._best().times[timed].median / self._ours(timed)
 
     def to_torch(self, timed: str) -> float:
         """How many times as fast as torch ours was."""
