@@ -96,6 +96,15 @@ class _Windowed(_Ranked):
         now = {name: getattr(window, name) for name in ("kernel", "stride", "padding", "dilation")}
         self.window = Window.parse(**(now | changes), ndim=window.ndim, owner=type(self).__name__)
 
+    def extra_repr(self) -> str:
+        window = self.window
+        words = [f"kernel_size={window.kernel}, stride={window.stride}"]
+        if window.is_padded:
+            words.append(f"padding={window.padding}")
+        if any(d != 1 for d in window.dilation):
+            words.append(f"dilation={window.dilation}")
+        return ", ".join(words)
+
 
 class _Dilated(_Windowed):
     @property
@@ -153,12 +162,7 @@ class _ConvNd(_Dilated):
             nn.init.uniform_(self.bias, -bound, bound)
 
     def extra_repr(self) -> str:
-        window = self.window
-        words = [f"{self.in_channels}, {self.out_channels}, kernel_size={window.kernel}, stride={window.stride}"]
-        if window.is_padded:
-            words.append(f"padding={window.padding}")
-        if any(d != 1 for d in window.dilation):
-            words.append(f"dilation={window.dilation}")
+        words = [f"{self.in_channels}, {self.out_channels}, {super().extra_repr()}"]
         if self.groups != 1:
             words.append(f"groups={self.groups}")
         if self.bias is None:
@@ -281,7 +285,7 @@ class MaxPool(_Dilated):
         return F.pool_max(x, self.window, self.ceil_mode, self.return_indices, self)
 
     def extra_repr(self) -> str:
-        return _describe_pooling(self.window, self.ceil_mode)
+        return super().extra_repr() + (", ceil_mode=True" if self.ceil_mode else "")
 
 
 class AvgPool(_Windowed):
@@ -307,7 +311,7 @@ class AvgPool(_Windowed):
         return F.pool_avg(x, self.window, self.ceil_mode, self.count_include_pad, self.divisor_override, self)
 
     def extra_repr(self) -> str:
-        return _describe_pooling(self.window, self.ceil_mode)
+        return super().extra_repr() + (", ceil_mode=True" if self.ceil_mode else "")
 
 
 class _Adaptive(_Ranked):
@@ -355,15 +359,6 @@ class AdaptiveAvgPool(_Adaptive):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.adapt_avg(x, self.sizes, self)
-
-
-def _describe_pooling(window: Window, ceil_mode: bool) -> str:
-    words = [f"kernel_size={window.kernel}, stride={window.stride}"]
-    if window.is_padded:
-        words.append(f"padding={window.padding}")
-    if any(d != 1 for d in window.dilation):
-        words.append(f"dilation={window.dilation}")
-    return ", ".join(words) + (", ceil_mode=True" if ceil_mode else "")
 
 
 class Conv1d(Conv):

@@ -132,12 +132,13 @@ def test_receptive_field_with_padding(architecture, padding):
     """Exact where it holds nothing of the padding, and never less than what has a gradient."""
     last = describe(architecture, padding=padding).layers[-1]
     place = tuple(n // 2 for n in last.output[1:])
-    field = ReceptiveField.of_input(architecture.ndim)
+    field, begins = ReceptiveField.of_input(architecture.ndim), [0] * architecture.ndim  # of place 0: in the padding
     for stage in architecture.stages(padding):
+        begins = [b - j * before for b, j, (before, _) in zip(begins, field.jump, stage.window.padding, strict=True)]
         field = field.through(stage.window)
     spans = seen(linearised(architecture, padding), architecture.input, place)
     for axis, (start, end) in enumerate(spans):
-        first = field.start[axis] + place[axis] * field.jump[axis]
+        first = begins[axis] + place[axis] * field.jump[axis]
         if first >= 0 and first + last.receptive_field[axis] <= architecture.input[axis + 1]:
             assert (start, end - start + 1) == (first, last.receptive_field[axis])
         assert end - start + 1 <= last.receptive_field[axis]
