@@ -63,7 +63,7 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Count a network's weights and connections, its work and what each place sees."""
-    from sigconv.describe import describe as count
+    from sigconv.notation.describe import describe as count
 
     padded = int(padding) if padding.isdecimal() else padding
     description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from sigconv import layers, layout
-from sigconv.check import DTYPES
+from sigconv.operations.check import DTYPES
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sigconv.architecture import Architecture
 from sigconv.clock import idle, interleaved
-from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.notation import build, parse
+from sigconv.notation.architecture import Architecture
+from sigconv.notation.describe import describe
 from sigconv.processor import device_name
 from sigconv.table import Table
 from sigconv.words import plural

@@ -7,6 +7,19 @@ under autocast, convolutions compute in autocast's dtype as torch's do.
 Sizes, strides and so on are one number for all axes or one for each; see :meth:`sigconv.window.Window.parse` for what
 ``padding`` may be. Arguments that do not fit raise UsageError, a ValueError that names the axis and both numbers,
 before anything is computed.
+
+What happens in a call of :func:`conv`:
+
+1. The kernel's size and the rest become a :class:`sigconv.window.Window`.
+2. :mod:`sigconv.operations.fast_path` looks for the form of these operands, which is their shapes, strides, dtypes and
+   so on. If it is known, the function that is remembered for it is called, and nothing else happens.
+3. Else the operands are checked, brought into one layout, and padded if not by zeros.
+4. :mod:`sigconv.planner.native` tells whether torch computes it and all gradients that are wanted. Then it is
+   ``torch.convolution``, with torch's own autograd.
+5. Else it is the Function of :mod:`sigconv.operations.trilinear`. That asks :mod:`sigconv.planner.choice` for the
+   kernel of this direction, and in its backward pass for those of the other two.
+
+Pooling goes the same way.
 """
 
 from __future__ import annotations
@@ -21,15 +34,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sigconv import check, direct, planner
-from sigconv.adaptive import AdaptiveSizes, even_windows, parse_sizes
+from sigconv import planner
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import autocast_dtype, is_autocast, is_traced
 from sigconv.layout import laid_out_for, preferred
+from sigconv.operations import check, fast_path
+from sigconv.operations.adaptive import AdaptiveSizes, even_windows, parse_sizes
+from sigconv.operations.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
+from sigconv.operations.trilinear import derivative
 from sigconv.padding import pad, pad_constant, parse_modes
-from sigconv.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
-from sigconv.trilinear import derivative
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
 
@@ -79,8 +93,8 @@ def convolve(
     The output is channels-last if ``innermost``, whatever the layout of signal and weight.
     """
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
-    form = direct.form(x, weight, bias, window, groups, modes, innermost)
-    if (call := direct.known(form)) is not None:
+    form = fast_path.form(x, weight, bias, window, groups, modes, innermost)
+    if (call := fast_path.known(form)) is not None:
         function, arguments = call
         return function(x, weight, bias, *arguments)
     check.convolution(owner, x, weight, bias, window, groups)
@@ -92,9 +106,9 @@ def convolve(
         batched, window = pad(batched, pairs, modes, owner), window.without_padding(ahead)
     geometry = Geometry(window, tuple(batched.shape[2:]), groups)
     check.fits(owner, geometry)
-    function, arguments = call = direct.convolution_call(batched, weight, geometry)
+    function, arguments = call = fast_path.convolution_call(batched, weight, geometry)
     if batched.ndim == x.ndim and not ahead:
-        direct.remember(form, call if batched is x else direct.laid_out(call))
+        fast_path.remember(form, call if batched is x else fast_path.laid_out(call))
     y = function(batched, weight, bias, *arguments)
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
@@ -207,8 +221,8 @@ def pool_max(
     x: Tensor, window: Window, ceil_mode: bool, return_indices: bool, owner: object
 ) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`max_pool` for a window that is already parsed; error messages start with ``owner``."""
-    form = None if return_indices else direct.pooling_form(x, window, ceil_mode)
-    if (call := direct.known(form)) is not None:
+    form = None if return_indices else fast_path.pooling_form(x, window, ceil_mode)
+    if (call := fast_path.known(form)) is not None:
         function, arguments = call
         return function(x, *arguments)[0]
     if (torchs := _for_compilers("max_pool", window)) is not None:
@@ -218,7 +232,7 @@ def pool_max(
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     function, arguments = call = max_pool_call(batched, geometry)
     if batched.ndim == x.ndim:
-        direct.remember(form, call)
+        fast_path.remember(form, call)
     best, winner = function(batched, *arguments)
     best = best if batched.ndim == x.ndim else best.squeeze(0)
     if not return_indices:
@@ -265,8 +279,8 @@ def pool_avg(
     """:func:`avg_pool` for a window that is already parsed; error messages start with ``owner``."""
     if divisor_override == 0 or not isinstance(divisor_override, Integral | None):
         raise UsageError(f"{owner}: divisor_override is {divisor_override!r}; the sums cannot be divided by it")
-    form = direct.pooling_form(x, window, ceil_mode, count_include_pad, divisor_override)
-    if (call := direct.known(form)) is not None:
+    form = fast_path.pooling_form(x, window, ceil_mode, count_include_pad, divisor_override)
+    if (call := fast_path.known(form)) is not None:
         function, arguments = call
         return function(x, *arguments)
     torchs = _for_compilers("avg_pool", window)
@@ -280,7 +294,7 @@ def pool_avg(
     if divisor := divisor_override or (window.places if whole else None):
         function, arguments = call = mean_call(values, geometry, divisor)
         if values is x:
-            direct.remember(form, call)
+            fast_path.remember(form, call)
         mean = function(values, *arguments)
     else:
         mean = window_sum(values, geometry) / _samples_counted(window, geometry, count_include_pad, x.device)

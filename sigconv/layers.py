@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sigconv import check
 from sigconv import functional as F
-from sigconv.adaptive import parse_sizes
 from sigconv.errors import UsageError
+from sigconv.operations import check
+from sigconv.operations.adaptive import parse_sizes
 from sigconv.padding import parse_modes
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 

@@ -31,7 +31,7 @@ from sigconv.blocks import (
 )
 from sigconv.blocks.conv import middle_maps
 from sigconv.errors import UsageError
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 from sigconv.layers import AvgPool, Conv
 from sigconv.layout import channels_last, is_channels_last
 from sigconv.verification import verify

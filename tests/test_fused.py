@@ -11,7 +11,7 @@ import sigconv
 from sigconv import planner
 from sigconv.blocks import BatchNorm, ConvBlock, chain
 from sigconv.errors import UsageError
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 from sigconv.layers import Conv, MaxPool, MaxPool2d
 from sigconv.layout import channels_last, is_channels_last
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sigconv.errors import UsageError
-from sigconv.receptive_field import ReceptiveField
+from sigconv.notation.receptive_field import ReceptiveField
 from sigconv.window import Window
 
 

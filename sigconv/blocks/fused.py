@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sigconv import check, planner
 from sigconv import functional as F
+from sigconv import planner
 from sigconv.blocks.activation import ScaledTanh
 from sigconv.blocks.norm import BatchNorm
 from sigconv.blocks.observed import has_forward_of
-from sigconv.differentiable import is_forward_mode
 from sigconv.geometry import PooledGeometry
+from sigconv.kernels.problem import is_forward_mode
 from sigconv.layers import Conv, MaxPool
 from sigconv.layout import preferred
-from sigconv.normalised import normalised_max_pool
-from sigconv.pooled import convolved_max_pool
-from sigconv.pooling import rectified_max_pool
+from sigconv.operations import check
+from sigconv.operations.batch_norm import normalised_max_pool
+from sigconv.operations.conv_max_pool import convolved_max_pool
+from sigconv.operations.pooling import rectified_max_pool
 
 RISING = (nn.ReLU, nn.Sigmoid, nn.Tanh, ScaledTanh)
 """Monotonically increasing activations: the maximum of their outputs is their output at the maximum."""

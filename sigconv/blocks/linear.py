@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sigconv import backends
-from sigconv.differentiable import Differentiable
 from sigconv.kernels.problem import is_autocast, is_plain
+from sigconv.operations.differentiable import Differentiable
 
 
 class Linear(nn.Linear):

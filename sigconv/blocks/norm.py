@@ -12,7 +12,7 @@ from sigconv.blocks.observed import are_observed
 from sigconv.errors import UsageError
 from sigconv.layout import is_channels_last
 from sigconv.names import named
-from sigconv.normalised import normalised, normalises, rectifies
+from sigconv.operations.batch_norm import normalised, normalises, rectifies
 
 
 class BatchNorm(_BatchNorm):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.layout import mean, preferred
-from sigconv.moments import moments
+from sigconv.operations.moments import moments
 from sigconv.window import Sizes
 
 

@@ -21,7 +21,7 @@ from sigconv.doctor.requirements import (
     reinstall,
     requirements,
 )
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 
 # Direct and indirect requirements whose compiled parts must fit those of others, which shows only when they are loaded.
 # For the rest, the versions say enough, and Lightning alone would take longer to load than all of these.

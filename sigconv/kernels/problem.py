@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from sigconv.geometry import Geometry
@@ -143,6 +144,11 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
         if type(t) not in _PLAIN:
             return False
     return True
+
+
+def is_forward_mode() -> bool:
+    """Whether forward-mode differentiation is active; not all functions here support it."""
+    return forward_ad._current_level >= 0
 
 
 def is_traced() -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sigconv.architecture import times
 from sigconv.blocks import chain
 from sigconv.errors import UsageError
 from sigconv.nets.shapes import picture
 from sigconv.notation import build
+from sigconv.words import by_x
 
 SIZE = 29
 LAYERS = "20C4-MP2-40C5-MP3-150N"
@@ -28,7 +28,7 @@ def ciresan(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.Seq
     """
     channels, *size = picture("Ciresan's network", input, classes)
     if max(size) > SIZE:
-        raise UsageError(f"Ciresan's network takes pictures of {SIZE}x{SIZE} at most; these have {times(size)}")
+        raise UsageError(f"Ciresan's network takes pictures of {SIZE}x{SIZE} at most; these have {by_x(size)}")
     layers = build(f"{LAYERS}-{classes}N", (channels, SIZE, SIZE), activation="scaled_tanh")
     (above, below), (left, right) = (((SIZE - n) // 2, -(-(SIZE - n) // 2)) for n in size)
     return chain(border=nn.ConstantPad2d((left, right, above, below), 0.0), **dict(layers.named_children()))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sigconv.architecture import times
 from sigconv.blocks import ConvBlock, Flatten, Fold, PerFrame, chain
 from sigconv.errors import UsageError
 from sigconv.nets import video
 from sigconv.nets.shapes import folded
 from sigconv.window import padding_of
+from sigconv.words import by_x
 
 # maps in units of the width, and kernel
 LAYERS = ((1, (3, 5, 5)), (2, (3, 5, 5)), (3, (3, 3, 3)))
@@ -65,7 +65,7 @@ def lipnet(
     channels, _, *size = shape = folded("LipNet", input, classes, ndim=3)
     size = [-(-n // 2) // 2 ** len(LAYERS) for n in size]
     if not all(size):
-        raise UsageError(f"LipNet: the input {times(shape)} is too small; it needs pictures of at least 15x15")
+        raise UsageError(f"LipNet: the input {by_x(shape)} is too small; it needs pictures of at least 15x15")
     convolutions: dict[str, nn.Module] = {}
     for number, (factor, kernel) in enumerate(LAYERS, start=1):
         convolutions[f"conv{number}"] = ConvBlock(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sigconv.architecture import times
 from sigconv.blocks import Fold
 from sigconv.errors import UsageError
 from sigconv.notation import parse_input
 from sigconv.window import Sizes
+from sigconv.words import by_x
 
 
 def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | None) -> Sizes:
@@ -20,7 +20,7 @@ def folded(owner: str, input: str | Sequence[int], classes: int, ndim: int | Non
     axes = len(shape) - 1 if ndim is None else ndim
     if len(shape) - 1 < axes:
         raise UsageError(
-            f"{owner} convolves over {axes} axes; the input {times(shape)}, channels x sizes, has {len(shape) - 1}"
+            f"{owner} convolves over {axes} axes; the input {by_x(shape)}, channels x sizes, has {len(shape) - 1}"
         )
     _check_classes(owner, classes)
     return Fold(axes).folded(shape)
@@ -30,7 +30,7 @@ def picture(owner: str, input: str | Sequence[int], classes: int) -> Sizes:
     """(channels, height, width). Raises UsageError if the input is not a picture, or if there is no class."""
     shape = parse_input(input)
     if len(shape) != 3:
-        raise UsageError(f"{owner} takes pictures, channels x height x width; {times(shape)} has {len(shape) - 1} axes")
+        raise UsageError(f"{owner} takes pictures, channels x height x width; {by_x(shape)} has {len(shape) - 1} axes")
     _check_classes(owner, classes)
     return shape
 

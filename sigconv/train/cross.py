@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sigconv.architecture import times
 from sigconv.corpus import Corpus, CorpusInfo, Split
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length
 from sigconv.signals.speech.waveform import as_waveform
+from sigconv.words import by_x
 
 BATCH = 256
 
@@ -112,7 +112,7 @@ def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mappi
     for signal in signals:
         if list(signal.shape) != list(about["shape"]):
             raise UsageError(
-                f"{info.name} has signals of {times(signal.shape)}, but the network takes {times(about['shape'])}."
+                f"{info.name} has signals of {by_x(signal.shape)}, but the network takes {by_x(about['shape'])}."
             )
     return torch.stack(signals)
 

@@ -7,9 +7,9 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from sigconv.architecture import times
 from sigconv.errors import UsageError
 from sigconv.train.instantiate import instantiate
+from sigconv.words import by_x
 
 Make = Callable[..., Any]
 
@@ -36,18 +36,18 @@ def build_network(
         raise UsageError(_wrong_kind(outputs, sequence))
     if outputs[0] != classes:
         wanted = f"{classes} tokens, the blank among them" if sequence else f"{classes} classes"
-        raise UsageError(f"The network gives {times(outputs)} outputs, but there are {wanted}.")
+        raise UsageError(f"The network gives {by_x(outputs)} outputs, but there are {wanted}.")
     return features, model
 
 
 def _wrong_kind(outputs: tuple[int, ...], sequence: bool) -> str:
     if sequence:
         return (
-            f"Sentences need an answer for each frame, tokens x frames, and the network gives {times(outputs)}: choose "
+            f"Sentences need an answer for each frame, tokens x frames, and the network gives {by_x(outputs)}: choose "
             "another, such as model=lipnet, and sequence=true."
         )
     return (
-        f"The network gives {times(outputs)} outputs, but one answer for each signal is wanted: end it in N, or, where "
+        f"The network gives {by_x(outputs)} outputs, but one answer for each signal is wanted: end it in N, or, where "
         "there is the option, choose sequence=false."
     )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sigconv.errors import UsageError
 from sigconv.signals.length import fit_length, pad_to_length, slide
+from sigconv.words import by_x
 
 DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
 About = Mapping[str, Any]  # what a run knows about its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
@@ -37,7 +38,7 @@ def check_readable(run: object, about: About) -> None:
     if about["kind"] not in READERS:
         raise UsageError(f"{run} was trained on {about['kind']}; there is no reader of such files yet.")
     if about["kind"] == "image" and tuple(about["shape"]) not in (DIGIT, CHARACTER):
-        shape = "x".join(map(str, about["shape"]))
+        shape = by_x(about["shape"])
         raise UsageError(
             f"{run} was trained on pictures of {shape}; files are read as digits of 1x28x28 or characters of 1x48x48."
         )

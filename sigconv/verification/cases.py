@@ -12,9 +12,9 @@ from torch import Tensor
 
 from sigconv import functional as ours
 from sigconv.geometry import Geometry, PooledGeometry
-from sigconv.normalised import normalised, normalised_max_pool
-from sigconv.pooled import convolved_max_pool
-from sigconv.pooling import rectified_max_pool
+from sigconv.operations.batch_norm import normalised, normalised_max_pool
+from sigconv.operations.conv_max_pool import convolved_max_pool
+from sigconv.operations.pooling import rectified_max_pool
 from sigconv.window import Window
 
 BATCH, CHANNELS = 2, 2

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from sigconv import check, planner
+from sigconv import planner
+from sigconv.operations import check
 from sigconv.verification import forms, proofs
 from sigconv.verification.cases import CASES, Case
 from sigconv.verification.report import Row, Verification

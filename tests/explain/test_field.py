@@ -8,11 +8,11 @@ from torch import nn
 
 import sigconv
 from sigconv.blocks import PerFrame, Residual, chain
-from sigconv.describe import describe
 from sigconv.explain import activity, effective_field, layer_names, receptive_field
 from sigconv.explain.field import extent, middle
 from sigconv.nets.googlenet import googlenet
 from sigconv.notation import build
+from sigconv.notation.describe import describe
 
 
 @pytest.mark.parametrize(

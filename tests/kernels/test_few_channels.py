@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import sigconv
 from sigconv.geometry import Geometry
 from sigconv.kernels import few_channels
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 from sigconv.layout import channels_last
 from sigconv.window import Window
 

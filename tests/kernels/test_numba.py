@@ -16,7 +16,7 @@ from torch import Tensor
 from sigconv import planner
 from sigconv.geometry import Geometry, PooledGeometry
 from sigconv.kernels import numba, reference
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 from sigconv.kernels.problem import NO_WINNER, Problem
 from sigconv.layout import channels_last, is_channels_last
 from sigconv.window import Window

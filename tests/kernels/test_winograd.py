@@ -14,7 +14,7 @@ import sigconv
 from sigconv import planner
 from sigconv.geometry import Geometry
 from sigconv.kernels import winograd
-from sigconv.kernels.numba import runtime
+from sigconv.kernels.compiled import runtime
 from sigconv.kernels.winograd.matrices import PLACES, factors, matrices
 from sigconv.kernels.winograd.sharing import loss, share_out
 from sigconv.kernels.winograd.tiling import is_tiled, tiling

@@ -7,13 +7,13 @@ from torch.nn import functional as F
 
 import sigconv
 from sigconv.blocks import Inception, SqueezeExcitation
-from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.nets.alexnet import alexnet
 from sigconv.nets.ciresan import LAYERS, ciresan
 from sigconv.nets.googlenet import googlenet
 from sigconv.nets.lecun1989 import TABLE, ByTable, PlaceBias, lecun1989
 from sigconv.nets.resnet import Bottleneck, PreActivation
+from sigconv.notation.describe import describe
 from sigconv.verification import differences
 
 

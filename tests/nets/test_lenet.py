@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sigconv.describe import describe
 from sigconv.errors import UsageError
 from sigconv.nets.lenet import LAYERS, lenet5
+from sigconv.notation.describe import describe
 
 
 def test_counts():

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sigconv.architecture import Architecture, Layer
+from sigconv.notation.architecture import Architecture, Layer
 
 LONGEST = {1: 40, 2: 14, 3: 9}  # samples along each axis
 

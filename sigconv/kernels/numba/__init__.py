@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.kernels.compiled import runtime
+from sigconv.kernels.compiled.patches import padded_rows, patches, places_of_run
+from sigconv.kernels.compiled.windows import CHUNKS, LANES, blocks_of, empty_rows, rows, windows
 from sigconv.kernels.flipped import turned
-from sigconv.kernels.numba import runtime
-from sigconv.kernels.numba.patches import padded_rows, patches, places_of_run
-from sigconv.kernels.numba.windows import CHUNKS, LANES, blocks_of, empty_rows, rows, windows
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from sigconv.layout import like
 from sigconv.padding import crop

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.lines import (
+from sigconv.kernels.compiled.lines import (
     STRETCH,
     begin_of,
     block_start,
@@ -17,9 +17,9 @@ from sigconv.kernels.numba.lines import (
     flat_index,
     places_seen,
 )
-from sigconv.kernels.numba.parallel import in_parallel
-from sigconv.kernels.numba.runtime import called, inlined, jit
-from sigconv.kernels.numba.simd import LANES, load, multiply_add, store
+from sigconv.kernels.compiled.parallel import in_parallel
+from sigconv.kernels.compiled.runtime import called, inlined, jit
+from sigconv.kernels.compiled.simd import LANES, load, multiply_add, store
 
 
 @inlined

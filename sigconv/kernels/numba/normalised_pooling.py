@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sigconv.kernels.compiled.runtime import jit
 from sigconv.kernels.numba.pooling import error_sums, max_pool, route
-from sigconv.kernels.numba.runtime import jit
 from sigconv.kernels.numba.statistics import moments, scale_of, set_factors, set_gradients
 
 

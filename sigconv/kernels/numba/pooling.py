@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.lines import block_start, blocks_of, first_sample, flat_index, places_seen
-from sigconv.kernels.numba.parallel import in_parallel
-from sigconv.kernels.numba.runtime import called, contracted, inlined, jit
-from sigconv.kernels.numba.simd import (
+from sigconv.kernels.compiled.lines import block_start, blocks_of, first_sample, flat_index, places_seen
+from sigconv.kernels.compiled.parallel import in_parallel
+from sigconv.kernels.compiled.runtime import called, contracted, inlined, jit
+from sigconv.kernels.compiled.simd import (
     LANES,
     add,
     at_most,
@@ -23,7 +23,7 @@ from sigconv.kernels.numba.simd import (
     wins,
     zero,
 )
-from sigconv.kernels.numba.windows import CHUNKS
+from sigconv.kernels.compiled.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
 
 SLABS = 8

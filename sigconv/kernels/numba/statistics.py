@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.parallel import in_parallel
-from sigconv.kernels.numba.runtime import contracted, inlined, jit
-from sigconv.kernels.numba.windows import CHUNKS
+from sigconv.kernels.compiled.parallel import in_parallel
+from sigconv.kernels.compiled.runtime import contracted, inlined, jit
+from sigconv.kernels.compiled.windows import CHUNKS
 
 TILE = 64
 """Rows of a signal that are read again while they are still in cache."""

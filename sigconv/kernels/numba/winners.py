@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.lines import add_row
-from sigconv.kernels.numba.parallel import in_parallel
-from sigconv.kernels.numba.products import AT_ONCE, add_products
-from sigconv.kernels.numba.runtime import called, inlined, jit
-from sigconv.kernels.numba.simd import LANES, item
-from sigconv.kernels.numba.windows import CHUNKS
+from sigconv.kernels.compiled.lines import add_row
+from sigconv.kernels.compiled.parallel import in_parallel
+from sigconv.kernels.compiled.products import AT_ONCE, add_products
+from sigconv.kernels.compiled.runtime import called, inlined, jit
+from sigconv.kernels.compiled.simd import LANES, item
+from sigconv.kernels.compiled.windows import CHUNKS
 from sigconv.kernels.problem import NO_WINNER
 
 TILE = 32

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from sigconv.geometry import Geometry
+from sigconv.kernels.compiled import runtime
+from sigconv.kernels.compiled.windows import LANES, blocks_of, empty_rows, rows
+from sigconv.kernels.compiled.workspace import workspace
 from sigconv.kernels.flipped import turned
-from sigconv.kernels.numba import runtime
-from sigconv.kernels.numba.windows import LANES, blocks_of, empty_rows, rows
-from sigconv.kernels.numba.workspace import workspace
 from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.kernels.winograd.sharing import largest, loss, share_out
 from sigconv.kernels.winograd.tiling import is_tiled, tiles, tiling
@@ -117,6 +117,6 @@ def grad_weight(x: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
 
 def _block(bytes_of_tile: int) -> int:
     """How many tiles a block has: a multiple of the rows of a panel of the matrix product."""
-    from sigconv.kernels.numba.panels import TALL
+    from sigconv.kernels.compiled.panels import TALL
 
     return TALL * max(1, BLOCK // (TALL * bytes_of_tile))

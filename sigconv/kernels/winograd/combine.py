@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from sigconv.kernels.numba.emit import (
+from sigconv.kernels.compiled.emit import (
     ALIGN,
     each_case,
     fused_multiply_add,
@@ -18,7 +18,7 @@ from sigconv.kernels.numba.emit import (
     tuple_parts,
     vector_at,
 )
-from sigconv.kernels.numba.windows import LANES
+from sigconv.kernels.compiled.windows import LANES
 from sigconv.kernels.winograd.matrices import FINITE_POINTS, PLACES, factors, matrices
 
 _CHOICES = [(points, places) for points, choices in PLACES.items() for places in choices]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sigconv.kernels.numba.lines import add_row
-from sigconv.kernels.numba.panels import multiply
-from sigconv.kernels.numba.parallel import in_parallel
-from sigconv.kernels.numba.runtime import called, inlined, jit
-from sigconv.kernels.numba.simd import LANES, add, item, load, store
+from sigconv.kernels.compiled.lines import add_row
+from sigconv.kernels.compiled.panels import multiply
+from sigconv.kernels.compiled.parallel import in_parallel
+from sigconv.kernels.compiled.runtime import called, inlined, jit
+from sigconv.kernels.compiled.simd import LANES, add, item, load, store
 from sigconv.kernels.winograd import sharing
 from sigconv.kernels.winograd.combine import combine
 

@@ -10,7 +10,7 @@ import functools
 import math
 from typing import NamedTuple
 
-from sigconv.kernels.numba.windows import LANES
+from sigconv.kernels.compiled.windows import LANES
 from sigconv.kernels.winograd.tiling import Tiling, products_at_point
 
 SPAN, SUMS = 256, 1 << 22

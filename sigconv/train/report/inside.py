@@ -8,12 +8,12 @@ import torch
 from markupsafe import Markup
 from torch import Tensor, nn
 
-from sigconv.architecture import times
 from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest
 from sigconv.explain.field import SHARE, Range, extent, middle
 from sigconv.train.report.section import Section, evenly, part
 from sigconv.train.report.seen import View, is_wave, waves
 from sigconv.train.report.sound import excerpt
+from sigconv.words import by_x
 
 MAPS, TOP = 8, 4  # of the layer, and inputs for each of them
 FIELD_EXAMPLES = 16  # over which the effective receptive field is averaged
@@ -52,7 +52,7 @@ def map_sections(
         example = examples[int(peaks.example[at])]
         caption = Markup("{}<br>{:.3g}").format(example.said, peaks.value[at].item())
         picture = _peak(model, layer, example, at[0], place, field, view, rate)
-        items[at[0]].append((picture, caption, f"{example.source} at {times(place)}"))
+        items[at[0]].append((picture, caption, f"{example.source} at {by_x(place)}"))
     note = (
         f"Of the {len(peaks.value)} maps of {layer} those that are excited most, and the inputs that do it: what the "
         "place sees, and below what in it excites the place, by deconvolution and by guided backpropagation (red where "
@@ -111,11 +111,11 @@ def field_sections(
             continue
         (sees,) = receptive_field(model, name, one, [middle(y)])
         gradient = strength if name == layer else effective_field(model, name, batch)
-        counts = times(_lengths(extent(gradient))) if gradient.any() else "nothing"
-        rows.append((name, times(y.shape[1:]), times(_lengths(sees)), counts))
+        counts = by_x(_lengths(extent(gradient))) if gradient.any() else "nothing"
+        rows.append((name, by_x(y.shape[1:]), by_x(_lengths(sees)), counts))
     head = ("layer", "output", "sees", f"{SHARE:.0%} of its gradient")
     note = (
-        f"What the place in the middle of each layer sees of the network's input, {times(one.shape)}, and how much of "
+        f"What the place in the middle of each layer sees of the network's input, {by_x(one.shape)}, and how much of "
         f"that has {SHARE:.0%} of its gradient along each axis, on average over {len(batch)} inputs."
     )
     picture = view.picture(strength[None], *strength.aminmax())
@@ -134,9 +134,9 @@ def _lengths(ranges: Iterable[Range]) -> list[int]:
 
 def activity_sections(outputs: Outputs, example: Example, view: View) -> list[Section]:
     """The output of each layer with more than one place, for one input."""
-    rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {times(example.seen.shape)}"), "")]
+    rows = [(view.picture(example.seen, *example.seen.aminmax()), Markup(f"input, {by_x(example.seen.shape)}"), "")]
     shown = [(name, y) for name, y in outputs.items() if has_places(y)]
-    rows += [(view.maps(y[0]), Markup(f"{name}, {times(y.shape[1:])}"), "") for name, y in shown]
+    rows += [(view.maps(y[0]), Markup(f"{name}, {by_x(y.shape[1:])}"), "") for name, y in shown]
     note = f"{example.said} ({example.source}) through the layers: some maps of each, the brighter the more active."
     return [Section("One input through the network", part("gallery", rows, "rows"), note, "wide")]
 

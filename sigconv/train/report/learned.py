@@ -6,14 +6,14 @@ from typing import Any
 
 from torch import nn
 
-from sigconv.architecture import times
 from sigconv.corpus import CorpusInfo
-from sigconv.describe import describe
 from sigconv.notation import parse
+from sigconv.notation.describe import describe
 from sigconv.train.network import first_weights
 from sigconv.train.report import pictures, sound
 from sigconv.train.report.section import Section, part
 from sigconv.window import padding_of
+from sigconv.words import by_x
 
 FILTERS = 64
 
@@ -26,7 +26,7 @@ def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int)
     padding = padding_of(model["padding"], architecture.ndim, causal=model.get("causal", False))
     network = describe(architecture, padding=padding)
     rows = [
-        (layer.text, times(layer.output), f"{layer.weights:,}", f"{layer.connections:,}", times(layer.receptive_field))
+        (layer.text, by_x(layer.output), f"{layer.weights:,}", f"{layer.connections:,}", by_x(layer.receptive_field))
         for layer in network.layers
     ]
     foot = ("sum", "", f"{network.weights:,}", f"{network.connections:,}", "")
