@@ -1,16 +1,10 @@
-"""Builds the data, task and trainer that a run's config describes."""
+"""Builds the data and the task that a run's config describes."""
 
-import math
 from collections.abc import Iterable
-from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from lightning import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning import seed_everything
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
@@ -18,17 +12,12 @@ from sigconv.corpus import Corpus
 from sigconv.ctc import Tokens
 from sigconv.ctc.tokens import frames_needed
 from sigconv.errors import UsageError
-from sigconv.train.callbacks import Record, SeedSteps
 from sigconv.train.classification import Classification
-from sigconv.train.console import ProgressBar
 from sigconv.train.data import CorpusData
 from sigconv.train.instantiate import instantiate
-from sigconv.train.measures import Measure
 from sigconv.train.network import build_network, output_shape
-from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.transcription import Transcription
-from sigconv.train.watch import Watch, guessing_loss
 
 
 @runtime_checkable
@@ -148,67 +137,3 @@ def fit_features(features: nn.Module, data: CorpusData) -> None:
         if isinstance(part, FitsToCorpus):  # type: ignore[unsafe-overlap]  (a Module may have any attribute)
             before = nn.Sequential(*parts[:i])
             part.fit(before(signals) for signals in data.all_signals(data.corpus.split("train")))
-
-
-def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:
-    """A trainer whose checkpoints go to the run's folder.
-
-    Raises UsageError for a device that is not available, or for settings that are invalid or that Lightning rejects.
-    """
-    epochs, share = config.trainer.max_epochs, config.trainer.get("limit_train_batches", 1)
-    if not isinstance(epochs, int) or epochs < 1:
-        raise UsageError(f"trainer.max_epochs={epochs}: it is a whole number, 1 or more.")
-    if not share > 0:
-        raise UsageError(f"trainer.limit_train_batches={share}: nothing would be trained; it is above 0.")
-    if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise UsageError("There is no GPU that torch can use here: train with trainer=cpu.")
-    distributed = "strategy" in config.trainer
-    if distributed and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UsageError("trainer=ddp and -m do not go together: start the runs one by one.")
-    watch = Watch(_guessing(config, corpus), config.watch)
-    callbacks: list[Callback] = [SeedSteps(config.seed), watch, ProgressBar(), Record()]
-    if config.average is not None:
-        if not 0 < config.average < 1:
-            raise UsageError(f"average={config.average}: it is a decay, more than 0 and less than 1, such as 0.999.")
-        callbacks.append(EMAWeightAveraging(decay=config.average))
-    callbacks += _checkpoints(run, config.checkpoint, task.measure)
-    try:
-        return Trainer(
-            **config.trainer,
-            precision=config.precision,
-            callbacks=callbacks,
-            logger=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,  # CorpusData distributes the examples itself, without repeating any
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        raise refused(error) from error
-
-
-def refused(error: Exception) -> UsageError:
-    """What to tell the user of settings that Lightning rejects, which it may do before training or at its start."""
-    return UsageError(f"Lightning refuses the settings under trainer: {error}")
-
-
-def _guessing(config: DictConfig, corpus: Corpus) -> float:
-    """The loss that training must get below, for `Watch`; infinite for sentences.
-
-    Networks that learn to read output nothing but blanks for a long time before their first word: no early loss shows
-    that one never will.
-    """
-    if not corpus.labels:
-        return math.inf
-    return guessing_loss(corpus.split("train").labels, len(corpus.labels), config.label_smoothing)
-
-
-def _checkpoints(run: Run, keep: str, measure: Measure) -> list[ModelCheckpoint]:
-    """Saves the last epoch, to resume from, and the best if wanted: that first, since the last stores its state."""
-    if keep not in ("last", "best"):
-        raise UsageError(f"checkpoint={keep}: it is last or best.")
-    every_epoch = partial(
-        ModelCheckpoint, dirpath=run.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    best = every_epoch(filename="best", monitor=f"validation/{measure.name}", mode=measure.better)
-    last = every_epoch(filename="last")
-    return [best, last] if keep == "best" else [last]

@@ -6,12 +6,13 @@ from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train.build import build_data, build_task, build_trainer, refused
+from sigconv.train.build import build_data, build_task
 from sigconv.train.console import is_first_process, say
 from sigconv.train.finish import take_best
 from sigconv.train.robustness import wanted_changes
 from sigconv.train.run import Run
 from sigconv.train.task import Task
+from sigconv.train.trainer import build_trainer, refused
 
 
 def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from sigconv.train.report.pictures import BLUE, INK, RED, STYLE, fade, svg
 
+FEW = 20  # classes, whose cells are large
+
 
 def confusion_matrix(
     counts: Sequence[Sequence[int]],
@@ -31,39 +33,53 @@ def confusion_matrix(
     groups = _present(groups or {}, labels)
     order = _by_group(labels, groups)
     matrix, labels = np.array(counts)[np.ix_(order, order)], [labels[i] for i in order]
-    classes, few = len(labels), len(labels) <= 20
-    size = 0.44 if few else 0.24
-    mistakes = np.where(np.eye(classes, dtype=bool), 0, matrix)
+    size = len(labels) * (0.44 if len(labels) <= FEW else 0.24)
     with rc_context(STYLE):
-        figure = Figure((classes * size + 1.7, classes * size + 0.9), layout="constrained")
+        figure = Figure((size + 1.7, size + 0.9), layout="constrained")
         axes = figure.subplots()
-        axes.pcolormesh(np.ma.masked_equal(mistakes, 0), cmap=fade(RED), norm=LogNorm(0.5, max(mistakes.max(), 2)))
-        axes.pcolormesh(np.ma.masked_where(~np.eye(classes, dtype=bool), matrix), cmap=fade(BLUE, 0.18, 0.18))
-        for (row, column), count in np.ndenumerate(matrix):
-            if count:
-                text = f"{count}" if few or count < 1000 else f"{count / 1000:.0f}k"
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9 if few else 6.5)
-        places = np.arange(classes) + 0.5
-        axes.set_xticks(places, labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
-        axes.set_yticks(places, labels)
-        axes.set(xlabel=ends[1], ylabel=ends[0], aspect="equal")
-        axes.xaxis.set_label_position("top")
-        axes.xaxis.tick_top()
-        axes.invert_yaxis()
+        _cells(axes, matrix)
+        _frame(axes, labels, ends)
         sides: list[Any] = [axes]
         if recall:
-            right = axes.secondary_yaxis("right")
-            rows = zip(matrix.diagonal(), matrix.sum(1), strict=True)
-            right.set_yticks(places, [f"{hits / tested:.1%}" if tested else "" for hits, tested in rows])
-            right.set_ylabel("right")
-            sides.append(right)
+            sides.append(_draw_recall(axes, matrix))
         if groups:
-            sides += _draw_groups(axes, groups, (0.1 * max(map(len, labels)) + 0.3) / (classes * size))
+            sides += _draw_groups(axes, groups, (0.1 * max(map(len, labels)) + 0.3) / size)
         for side in sides:
             side.tick_params(length=0)
             for spine in side.spines.values():
                 spine.set_visible(False)
         return svg(figure, re.sub(r"\W", "_", f"confusion_{ends[0]}"))
+
+
+def _cells(axes: Axes, matrix: np.ndarray) -> None:
+    right, few = np.eye(len(matrix), dtype=bool), len(matrix) <= FEW
+    mistakes = np.where(right, 0, matrix)
+    axes.pcolormesh(np.ma.masked_equal(mistakes, 0), cmap=fade(RED), norm=LogNorm(0.5, max(mistakes.max(), 2)))
+    axes.pcolormesh(np.ma.masked_where(~right, matrix), cmap=fade(BLUE, 0.18, 0.18))
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            text = f"{count}" if few or count < 1000 else f"{count / 1000:.0f}k"
+            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9 if few else 6.5)
+
+
+def _frame(axes: Axes, labels: Sequence[str], ends: tuple[str, str]) -> None:
+    places = np.arange(len(labels)) + 0.5
+    axes.set_xticks(places, labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
+    axes.set_yticks(places, labels)
+    axes.set(xlabel=ends[1], ylabel=ends[0], aspect="equal")
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.tick_top()
+    axes.invert_yaxis()
+
+
+def _draw_recall(axes: Axes, matrix: np.ndarray) -> Any:
+    """The share of each row that is right, on an axis at the right, which it returns."""
+    rows = zip(matrix.diagonal(), matrix.sum(1), strict=True)
+    shares = [f"{hits / tested:.1%}" if tested else "" for hits, tested in rows]
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(np.arange(len(matrix)) + 0.5, shares)
+    right.set_ylabel("right")
+    return right
 
 
 def _present(groups: Mapping[str, Sequence[str]], labels: Sequence[str]) -> dict[str, list[str]]:
