@@ -49,7 +49,12 @@ class BatchOrder:
     def __init__(
         self, examples: int, batch_size: int, *, seed: int | None = None, rank: int = 0, world: int = 1
     ) -> None:
-        if not 1 <= batch_size <= max(1, examples // world):
+        if examples < world:
+            raise UsageError(
+                f"a split needs an example for each process, and one has {examples} for {world}: choose fewer "
+                "trainer.devices, or add examples."
+            )
+        if not 1 <= batch_size <= examples // world:
             raise UsageError(
                 f"loader.batch_size={batch_size}: it is between 1 and the {examples // world} examples of a process."
             )

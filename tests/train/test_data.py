@@ -90,6 +90,12 @@ def test_impossible_batch_sizes(batch_size: int) -> None:
         BatchOrder(50, batch_size)
 
 
+@pytest.mark.parametrize(("examples", "batch_size", "world"), [(3, 1, 4), (3, 2, 4), (0, 1, 1)])
+def test_a_split_of_less_than_one_example_for_each_process(examples: int, batch_size: int, world: int) -> None:
+    with pytest.raises(UsageError, match=f"an example for each process, and one has {examples} for {world}: choose"):
+        BatchOrder(examples, batch_size, world=world)
+
+
 def test_a_split_smaller_than_a_batch_is_learned_from_in_steps(
     digits: Corpus, capsys: pytest.CaptureFixture[str]
 ) -> None:
