@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from sigconv.corpus.form import SIDECAR, CorpusInfo, file_checksum, read_sidecar, split_path
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length
 
 
 class Split:
@@ -30,12 +28,11 @@ class Split:
     def __len__(self) -> int:
         return self.table.num_rows
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int | str]:
-        """The signal, a tensor of its own shape, and its label (or its text, in a corpus with texts)."""
+    def __getitem__(self, index: int) -> Tensor:
+        """A signal, in the corpus' dtype and of its own shape."""
         index = range(len(self))[index]
-        shape, label, text = (self.table[column][index].as_py() for column in ("shape", "label", "text"))
-        signal = np.frombuffer(self.table["signal"][index].as_buffer(), self.dtype).reshape(shape)
-        return torch.from_numpy(signal.copy()), text if label is None else label
+        signal = np.frombuffer(self.table["signal"][index].as_buffer(), self.dtype)
+        return torch.from_numpy(signal.reshape(self.table["shape"][index].as_py()).copy())
 
     @property
     def sources(self) -> list[str]:
@@ -62,14 +59,6 @@ class Split:
         """(N, axes) int64: the shape of each signal."""
         return _integers(self.table["shape"].combine_chunks().flatten()).reshape(len(self), -1)
 
-    def tensors(self, length: int | None = None) -> tuple[Tensor, Tensor]:
-        """The whole split in memory: signals (N, *shape) in the corpus' dtype, and labels (N,) int64.
-
-        With a `length`, each signal is padded or cut to it by `sigconv.signals.length.fit_length`; without one, signals
-        that differ in shape raise UsageError. So do, in either case, examples with texts.
-        """
-        return self.signals(None if length is None else partial(fit_length, length=length)), self.labels
-
     def signals(self, fit: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """All signals in memory, (N, *shape) in the corpus' dtype.
 
@@ -77,7 +66,7 @@ class Split:
             fit: brings each signal to a common shape; without it, signals that differ in shape raise UsageError.
         """
         if fit is not None:
-            return torch.stack([fit(self[i][0]) for i in range(len(self))])
+            return torch.stack([fit(self[i]) for i in range(len(self))])
         shapes = self.shapes
         smallest, largest = tuple(shapes.amin(0).tolist()), tuple(shapes.amax(0).tolist())
         if smallest != largest:

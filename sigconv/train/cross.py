@@ -104,7 +104,7 @@ def in_words(result: Mapping[str, Any]) -> str:
 
 def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mapping[str, Any]) -> Tensor:
     """(B, *shape), as the network takes them."""
-    signals = [split[i][0] for i in places]
+    signals = [split[i] for i in places]
     if about["kind"] == "audio" and info.rate != about["rate"]:
         signals = [_resample(signal, info.rate, about["rate"]) for signal in signals]
     if about["kind"] != "image":

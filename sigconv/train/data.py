@@ -114,7 +114,7 @@ class DiskDataset(Dataset[Batch]):
 
 def stack(split: Split, index: Tensor, fit: Fit | None) -> Tensor:
     """(B, *shape): the signals of the split at `index`, each brought to the common length by `fit`."""
-    signals = [split[i][0] for i in index.tolist()]
+    signals = [split[i] for i in index.tolist()]
     return torch.stack([fit(signal) for signal in signals] if fit else signals)
 
 

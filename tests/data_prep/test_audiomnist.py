@@ -44,7 +44,7 @@ def test_is_brought_to_16_khz(fold_0):
 def test_labels_and_sources(fold_0):
     train = fold_0.split("train")
     index = train.sources.index("data/56/6_56_49.wav")
-    assert fold_0.labels[train[index][1]] == "six"
+    assert fold_0.labels[train.labels[index]] == "six"
     assert train.speakers[index] == "56"
 
 

@@ -42,9 +42,8 @@ def test_what_a_corpus_is(corpus):
     assert corpus.info.counts == {"train": 330, "validation": 20, "test": 15}
     assert corpus.labels == ("b", "d", "g")
     assert (corpus.info.kind, corpus.info.dtype, corpus.info.rate) == ("audio", "int16", 12_000)
-    signals, labels = corpus.split("train").tensors()
-    assert signals.shape == (330, 1, 1680)
-    assert labels.bincount().tolist() == [110, 110, 110]
+    assert corpus.split("train").signals().shape == (330, 1, 1680)
+    assert corpus.split("train").labels.bincount().tolist() == [110, 110, 110]
 
 
 def test_a_voice_says_each_syllable_once_and_in_one_split_only(corpus):
@@ -65,7 +64,7 @@ def test_men_women_and_children_speak(corpus):
 
 
 def test_recordings_differ_in_loudness_and_are_never_clipped(corpus):
-    peaks = corpus.split("train").tensors()[0].int().abs().amax(dim=(1, 2))
+    peaks = corpus.split("train").signals().int().abs().amax(dim=(1, 2))
     assert peaks.max() < 32767 * 10 ** (-1 / 20) + 1
     assert peaks.min() > 32767 * 10 ** (-30 / 20) - 1
     assert peaks.max() > 10 * peaks.min()
@@ -74,14 +73,14 @@ def test_recordings_differ_in_loudness_and_are_never_clipped(corpus):
 def test_the_same_seed_gives_the_same_and_a_smaller_corpus_is_the_beginning(tmp_path, corpus):
     small = bdg.prepare(tmp_path / "small", (20, 5, 5))
     for name in small.splits:
-        signals, _ = small.split(name).tensors()
-        assert (signals == corpus.split(name).tensors()[0][: len(signals)]).all()
+        signals = small.split(name).signals()
+        assert (signals == corpus.split(name).signals()[: len(signals)]).all()
     other = bdg.prepare(tmp_path / "other", (20, 5, 5), seed=1)
-    assert (other.split("train").tensors()[0] != small.split("train").tensors()[0]).any(dim=2).all()
+    assert (other.split("train").signals() != small.split("train").signals()).any(dim=2).all()
 
 
 def test_the_splits_are_drawn_apart(corpus):
-    train, test = (corpus.split(name).tensors()[0][:15] for name in ("train", "test"))
+    train, test = (corpus.split(name).signals()[:15] for name in ("train", "test"))
     assert (train != test).any(dim=2).all()
 
 
@@ -90,7 +89,7 @@ def test_the_vowel_begins_in_the_middle(corpus):
 
     By no more than that, since the closure hums.
     """
-    signals = corpus.split("train").tensors()[0][:, 0].double()
+    signals = corpus.split("train").signals()[:, 0].double()
     before, after = (signals[:, a:b].square().mean(dim=1).log10() * 10 for a, b in ((0, 240), (1200, 1680)))
     assert (after - before > 6).double().mean() > 0.98
 

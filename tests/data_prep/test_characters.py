@@ -73,11 +73,11 @@ def test_the_last_font_is_the_tests(fonts: Path, tmp_path: Path) -> None:
     speakers = {name: set(corpus.split(name).speakers) for name in corpus.splits}
     assert speakers == {"train": {"a.ttf"}, "validation": {"a.ttf"}, "test": {"b.ttf"}}
     train = corpus.split("train")
-    signals, labels = train.tensors()
+    signals = train.signals()
     assert signals.shape == (15, 1, 48, 48)
     assert len({signal.numpy().tobytes() for signal in signals}) == 15  # each is deformed otherwise
     assert train.sources[1] == f"a.ttf/train/0/{WANTED[1]}"
-    assert labels.tolist() == 5 * [0, 1, 2]
+    assert train.labels.tolist() == 5 * [0, 1, 2]
     ink = signals.float().mean((1, 2, 3)).reshape(5, 3).mean(0)
     assert ink[0] < ink[1] < ink[2]  # more teeth
 
@@ -143,10 +143,10 @@ def test_casias_writers_are_split_and_framed(handwriting: Path, tmp_path: Path) 
     assert 0 < len(validation) < 12
     assert not set(validation.speakers) & set(corpus.split("train").speakers)
     assert test.labels.tolist() == 3 * [0, 3754]
-    rows, columns = np.nonzero(test[0][0][0].numpy())
+    rows, columns = np.nonzero(test[0][0].numpy())
     assert (rows.min(), rows.max()) == (4, 43)
     assert columns.max() - columns.min() + 1 == round(40 * 18 / 56)
-    assert test[0][0].max() == 245
+    assert test[0].max() == 245
     assert casia.prepare(tmp_path / "casia").info == corpus.info  # made once, it needs no source
 
 

@@ -31,15 +31,14 @@ def test_words(words):
     assert words.info.reader == {}
     assert len(words.labels) == 51
     train = words.split("train")
-    signals, labels = train.tensors()
-    assert signals.shape == (24, 1, 20, 24, 40)
-    assert [words.labels[label] for label in labels] == [source.split("/")[-1] for source in train.sources]
+    assert train.signals().shape == (24, 1, 20, 24, 40)
+    assert [words.labels[label] for label in train.labels] == [source.split("/")[-1] for source in train.sources]
 
 
 def test_sentences(sentences):
     train = sentences.split("train")
     assert sentences.labels == ()
-    assert train[0][0].shape == (3, 75, 24, 40)
+    assert train[0].shape == (3, 75, 24, 40)
     for text in train.texts:
         assert all(word in members for word, members in zip(text.split(), GRID_GRAMMAR.values(), strict=True))
     assert sorted(text.split()[0] for text in train.texts) == sorted(2 * GRID_GRAMMAR["command"])  # two speakers
@@ -161,7 +160,7 @@ def test_a_word_is_seen_in_its_movement_and_not_in_its_middle():
 
 
 def test_speakers_and_clips_differ(words):
-    train, test = words.split("train").tensors()[0].float(), words.split("test").tensors()[0].float()
+    train, test = words.split("train").signals().float(), words.split("test").signals().float()
     first, second, other = train[0, 0, 0], train[6, 0, 0], test[0, 0, 0]
     assert (first - second).abs().mean() > 3
     assert (first - other).abs().mean() > 3

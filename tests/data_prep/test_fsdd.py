@@ -66,9 +66,9 @@ def test_official_split(tmp_path, dataset):
     train = corpus.split("train")
     assert train.sources[0] == "recordings/3_jackson_10.wav"
     assert train.speakers[0] == "jackson"
-    assert corpus.labels[train[0][1]] == "three"
+    assert corpus.labels[train.labels[0]] == "three"
     samples = soundfile.read(dataset / "recordings" / "3_jackson_10.wav", dtype="int16")[0]
-    assert np.array_equal(train[0][0], samples[None])
+    assert np.array_equal(train[0], samples[None])
 
 
 def test_one_speaker_left_out(tmp_path, dataset):

@@ -88,7 +88,7 @@ def test_words_alone_have_their_own_frames_and_those_with_context_are_around_the
     alone, around = prepare(context=False), prepare()
     assert alone.folder != around.folder
     source = alone.split("train").sources[1]
-    word, shown = (corpus.split("train")[corpus.split("train").sources.index(source)][0] for corpus in (alone, around))
+    word, shown = (corpus.split("train")[corpus.split("train").sources.index(source)] for corpus in (alone, around))
     length = word.shape[1]
     assert 2 <= length < 20
     starts = [start for start in range(20 - length + 1) if torch.equal(shown[:, start : start + length], word)]
@@ -98,9 +98,9 @@ def test_words_alone_have_their_own_frames_and_those_with_context_are_around_the
 def test_sentences_have_texts(prepare):
     corpus = prepare(task="sentences")
     assert (corpus.labels, sum(corpus.info.counts.values())) == ((), CLIPS)
-    signal, text = corpus.split("train")[0]
-    assert signal.shape == (1, 75, 6, 8)
-    assert [word[0] for word in text.split()][:3] == list(corpus.split("train").sources[0].split("/")[1][:3])
+    train = corpus.split("train")
+    assert train[0].shape == (1, 75, 6, 8)
+    assert [word[0] for word in train.texts[0].split()][:3] == list(train.sources[0].split("/")[1][:3])
 
 
 def test_a_share_of_the_training_clips(prepare):

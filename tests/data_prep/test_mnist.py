@@ -85,7 +85,7 @@ def write_wheel(folder, arrays):
 
 def assert_is_mnist(corpus, arrays):
     assert corpus.info.counts == {"train": 5, "validation": 2, "test": 3}
-    images = np.concatenate([corpus.split(name).tensors()[0].numpy() for name in corpus.splits])
+    images = np.concatenate([corpus.split(name).signals().numpy() for name in corpus.splits])
     labels = torch.cat([corpus.split(name).labels for name in corpus.splits])
     assert images.shape == (10, 1, 28, 28)
     np.testing.assert_array_equal(

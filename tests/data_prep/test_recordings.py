@@ -63,7 +63,7 @@ def test_writes_what_is_healthy_and_lists_the_rest(tmp_path, items, raw, capfd):
     train = corpus.split("train")
     assert (train.sources, train.speakers) == (["high0.wav", "low0.wav"], ["hig", "low"])
     assert train.labels.tolist() == [1, 0]
-    assert np.array_equal(train[1][0][0], soundfile.read(raw / "low0.wav", dtype="int16")[0])
+    assert np.array_equal(train[1][0], soundfile.read(raw / "low0.wav", dtype="int16")[0])
     assert listed(tmp_path / "corpus") == FAULTY
     told = capfd.readouterr().err
     assert f"5 faulty recordings, listed in {tmp_path}/corpus/left_out.csv" in told
@@ -126,8 +126,8 @@ def test_pieces_of_one_file(tmp_path, raw):
     ]
     train = write_recordings(tmp_path / "corpus", INFO, pieces).split("train")
     samples = soundfile.read(raw / "long.wav", dtype="int16")[0]
-    assert np.array_equal(train[0][0][0], samples[:800])
-    assert np.array_equal(train[1][0][0], samples[800:])
+    assert np.array_equal(train[0][0], samples[:800])
+    assert np.array_equal(train[1][0], samples[800:])
 
 
 def test_wrong_words(tmp_path, items):

@@ -98,10 +98,10 @@ def test_words_alone(tmp_path, raw):
     assert corpus.info.counts == {"train": 12, "validation": 4, "test": 6}
     for split, voices in VOICES.items():
         assert set(corpus.split(split).speakers) == set(voices)
-    signal, label = corpus.split("train")[0]
+    train = corpus.split("train")
     name = f"go/{VOICES['train'][0]}_nohash_0.wav"
-    assert (corpus.split("train").sources[0], label) == (name, 0)
-    np.testing.assert_array_equal(signal[0].numpy(), soundfile.read(raw / name, dtype="int16")[0])
+    assert (train.sources[0], train.labels[0]) == (name, 0)
+    np.testing.assert_array_equal(train[0][0].numpy(), soundfile.read(raw / name, dtype="int16")[0])
 
 
 def test_unknown_is_as_many_other_words_as_a_word_has_on_average(tmp_path, raw):
@@ -134,12 +134,11 @@ def test_silence_is_noise_of_the_splits_own_part_turned_down(tmp_path, raw):
         pieces = [i for i, source in enumerate(corpus.split(split).sources) if source.startswith("_background_noise_")]
         assert len(pieces) == len(VOICES[split])
         for i in pieces:
-            signal, label = corpus.split(split)[i]
             words = corpus.split(split).sources[i].replace(",", "").split()
             first, volume = int(words[3]), float(words[5])
             assert edges[split][0] <= first / 16000 <= edges[split][1] - 1
-            assert (label, corpus.split(split).speakers[i]) == (1, None)
-            np.testing.assert_allclose(signal[0].numpy(), noise[first : first + 16000] * volume, atol=2)
+            assert (corpus.split(split).labels[i], corpus.split(split).speakers[i]) == (1, None)
+            np.testing.assert_allclose(corpus.split(split)[i][0].numpy(), noise[first : first + 16000] * volume, atol=2)
 
 
 def test_the_same_corpus_each_time(tmp_path, raw):

@@ -76,7 +76,7 @@ def test_anybodys_recordings(run_recipe: Start, tone_digits: Corpus, tmp_path: P
         if label < 2:
             place = tmp_path / "mine" / ("low", "high")[label] / f"{i}.flac"
             place.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(place, train[i][0][0].numpy(), 8000)
+            soundfile.write(place, train[i][0].numpy(), 8000)
     answer = run_recipe(
         "speech_spectrogram", "data=folder", "data.root=mine", "data.rate=8000", "data.seconds=0.3",
         "loader.batch_size=4", *QUICK,

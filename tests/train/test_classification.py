@@ -68,7 +68,7 @@ def test_classes_of_different_size_have_a_mean_of_their_own() -> None:
 
 
 def test_one_class_alone_is_refused(digits: Corpus, tmp_path: Path) -> None:
-    signal = digits.split("train")[0][0].numpy()
+    signal = digits.split("train")[0].numpy()
     examples = [Example(signal, split, split, label=0) for split in ("train", "validation", "test")]
     corpus = write_corpus(tmp_path / "corpus", replace(digits.info, labels=["seven"]), examples)
     with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base="1.3"):
@@ -81,7 +81,8 @@ def test_accuracies_of_the_classes_of_a_grammar(digits: Corpus, tmp_path: Path) 
     """Digits 0 to 3 are low and 4 is high; the network answers 0 for ever."""
     info = replace(digits.info, grammar={"low": ["0", "1", "2", "3"], "high": ["4"], "unused": ["x"]})
     test = digits.split("test")
-    examples = [Example(test[i][0].numpy(), "test", str(i), label=test[i][1], speaker="ann") for i in range(40)]
+    labels = test.labels[:40].tolist()
+    examples = [Example(test[i].numpy(), "test", str(i), label, speaker="ann") for i, label in enumerate(labels)]
     corpus = write_corpus(tmp_path / "corpus", info, examples)
     task = Classification(nn.Identity(), features=nn.Identity(), classes=10)
     task.test_logits = torch.eye(10)[:1].repeat(40, 1)

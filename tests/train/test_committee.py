@@ -21,7 +21,7 @@ def test_it_answers_by_the_mean(run_mnist: Start, digits: Corpus) -> None:
     assert answer.code == 0, answer.err
     (folder,) = Path("runs/mnist").iterdir()
     result = json.loads(CliRunner().invoke(app, ["committee", str(folder), "--json"]).stdout)
-    signals, labels = digits.split("test").tensors()
+    signals, labels = digits.split("test").signals(), digits.split("test").labels
     runs = [folder / "0", folder / "1"]
     with torch.no_grad():
         each = [load(run)[0](signals).softmax(1) for run in runs]

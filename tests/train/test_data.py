@@ -1,5 +1,6 @@
 """Batches: which examples come when, from memory and from disk, in one process and in several."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,7 +38,7 @@ def test_memory_and_disk_give_the_same_batches(digits: Corpus, workers: int) -> 
 
 
 def test_the_examples_are_those_of_the_split(digits: Corpus) -> None:
-    signals, labels = digits.split("train").tensors()
+    signals, labels = digits.split("train").signals(), digits.split("train").labels
     for batch in batches(digits):
         assert torch.equal(batch.signal, signals[batch.place])
         assert torch.equal(batch.label, labels[batch.place])
@@ -135,7 +136,7 @@ def test_signals_of_several_lengths_become_one(tone_digits: Corpus, length: int)
         assert one.signal.shape[1:] == (1, length)
         assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
         assert all(
-            torch.equal(signal, fit_length(split[i][0], length))
+            torch.equal(signal, fit_length(split[i], length))
             for i, signal in zip(one.place.tolist(), one.signal, strict=True)
         )
 
@@ -158,7 +159,7 @@ def test_the_size_in_memory_is_that_of_what_is_loaded(tone_digits: Corpus, monke
 
 def test_the_training_signals_come_in_order_and_of_one_length(tone_digits: Corpus) -> None:
     data = CorpusData(tone_digits, batch_size=7, seed=0, length=900)
-    signals, _ = tone_digits.split("train").tensors(900)
+    signals = tone_digits.split("train").signals(partial(fit_length, length=900))
     assert torch.equal(torch.cat(list(data.all_signals(data.corpus.split("train")))), signals)
 
 
@@ -172,7 +173,7 @@ def test_texts_become_padded_numbers_and_films_end_in_the_dark(tmp_path: Path) -
     for one, other in zip(memory, disk, strict=True):
         assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
         for signal, label, i in zip(*one[:2], one.place.tolist(), strict=True):
-            film, text = train[i]
+            film, text = train[i], train.texts[i]
             assert torch.equal(signal[:, : film.shape[1]], film)
             assert not signal[:, film.shape[1] :].any()
             assert label.tolist() == tokens.encode(text) + [-1] * (8 - len(text))  # "set soon" is the longest

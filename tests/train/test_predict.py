@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.signals.length import fit_length
 from sigconv.train.predict import load, predict
 from sigconv.train.run import Run
 
@@ -47,7 +49,7 @@ def test_files_are_told_apart_from_the_folder_alone(
     test = digits.split("test")
 
     def picture(file: str) -> torch.Tensor:
-        return test[int(Path(file).stem.split("_")[0])][0]
+        return test[int(Path(file).stem.split("_")[0])]
 
     network, about = load(moved_run)
     assert about == {"name": "bars", "kind": "image", "labels": list("0123456789"), "rate": None} | {
@@ -57,7 +59,7 @@ def test_files_are_told_apart_from_the_folder_alone(
     }
     answers = list(predict(moved_run, ["3_dark.png", "4_light.png"]))
     for number, answer in zip((3, 4), answers, strict=True):
-        probabilities = network(test[number][0][None]).softmax(1)[0]
+        probabilities = network(test[number][None]).softmax(1)[0]
         assert answer.probability == pytest.approx(probabilities.max().item(), rel=1e-5)
         assert answer.label == str(probabilities.argmax().item())
         assert [p for _, p in answer.top] == sorted((p for _, p in answer.top), reverse=True)
@@ -68,7 +70,7 @@ def test_files_are_told_apart_from_the_folder_alone(
 
 def test_it_gives_what_training_measured(moved_run: Path, digits: Corpus) -> None:
     """The saved features and weights are those that were tested."""
-    signals, labels = digits.split("test").tensors()
+    signals, labels = digits.split("test").signals(), digits.split("test").labels
     network, _ = load(moved_run)
     with torch.no_grad():
         right = (network(signals).argmax(1) == labels).float().mean().item()
@@ -77,7 +79,7 @@ def test_it_gives_what_training_measured(moved_run: Path, digits: Corpus) -> Non
 
 def test_one_bad_file_does_not_stop_the_others(moved_run: Path, digits: Corpus, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
-    pixels = digits.split("test")[0][0][0].numpy()
+    pixels = digits.split("test")[0][0].numpy()
     cv2.imwrite(str(good), cv2.rectangle(0 * pixels, (12, 4), (15, 23), 255, -1))
     bad.write_bytes(b"no picture")
     missing, broken, fine = predict(moved_run, [tmp_path / "missing.png", bad, good])
@@ -197,16 +199,17 @@ def test_a_speech_run_carries_all_that_prediction_needs(
     """Even features that were fitted to the training split."""
     run = run_speech("speech_spectrogram", "features=logmel_corpus", "trainer.max_epochs=3", "augment=none").run
     moved = Path(shutil.move(run.folder, tmp_path / "elsewhere"))
-    signals, labels = tone_digits.split("test").tensors(round(0.4 * RATE))
+    test = tone_digits.split("test")
+    signals = test.signals(partial(fit_length, length=round(0.4 * RATE)))
     network, about = load(moved)
     assert about["shape"] == [1, 3200]
     with torch.no_grad():
-        right = (network(signals).argmax(1) == labels).float().mean().item()
+        right = (network(signals).argmax(1) == test.labels).float().mean().item()
     assert right == pytest.approx(Run.open(moved).metrics["test"]["accuracy"])
     monkeypatch.setattr(Corpus, "load", None)
     files = []
     for i in range(0, 100, 17):
         files.append(tmp_path / f"{i}.wav")
-        soundfile.write(files[-1], tone_digits.split("test")[i][0][0].numpy(), RATE)
+        soundfile.write(files[-1], test[i][0].numpy(), RATE)
     answers = [about["labels"][k] for k in network(signals[::17]).argmax(1).tolist()]
     assert [answer.label for answer in predict(moved, files)] == answers

@@ -27,13 +27,11 @@ class Recording:
     Args:
         samples: int16 (1, T), at the requested rate.
         notes: what was done to the sound of the file, and what is wrong with it; for people.
-        seconds: its length.
         faults: those of `find_faults` that leave a recording usable: "clipped", or none.
     """
 
     samples: np.ndarray
     notes: list[str]
-    seconds: float
     faults: tuple[str, ...] = ()
 
 
@@ -72,7 +70,7 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
     if np.abs(sound).max() < SILENCE:
         raise BadRecording(path, "silent", f"its sound is all above {rate / 2:g} Hz, where {rate} Hz hold none")
     samples = _quantise(sound, notes)
-    return Recording(samples[None], notes, len(samples) / rate, tuple(faults))
+    return Recording(samples[None], notes, tuple(faults))
 
 
 def find_faults(channels: np.ndarray) -> list[str]:

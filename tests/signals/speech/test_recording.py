@@ -46,7 +46,7 @@ def test_16_bits_of_the_right_rate_come_bit_for_bit(write):
     recording = read_recording(write("a.wav", samples, 8000), 8000)
     assert recording.samples.dtype == np.int16
     assert recording.samples.tolist() == [samples.tolist()]
-    assert (recording.notes, recording.faults, recording.seconds) == ([], (), 0.001)
+    assert (recording.notes, recording.faults) == ([], ())
 
 
 def test_real_recordings_come_bit_for_bit(shared_data):
@@ -73,7 +73,6 @@ def test_real_recordings_come_bit_for_bit(shared_data):
 def test_every_format_gives_the_same_sound(write, name, options):
     recording = read_recording(write(name, np.stack([tone(), tone()], 1), **options), 16_000)
     assert recording.samples.shape == (1, 8000)
-    assert recording.seconds == 0.5
     assert recording.notes == ["2 channels mixed down", "resampled from 44100 Hz"]
     expected = 32768 * tone(rate=16_000)
     inner = slice(500, -500)  # a lossy codec smears the beginning and the end
@@ -157,8 +156,8 @@ def test_a_piece_of_a_file(write):
     piece = read_recording(path, RATE, 0.5, 0.75)
     assert piece.samples.shape == (1, 11025)
     assert strongest(piece.samples, RATE) == pytest.approx(600, abs=5)
-    assert read_recording(path, RATE, start=0.9).seconds == pytest.approx(0.1)
-    assert read_recording(path, RATE, end=0.1).seconds == pytest.approx(0.1)
+    assert read_recording(path, RATE, start=0.9).samples.shape == (1, 4410)
+    assert read_recording(path, RATE, end=0.1).samples.shape == (1, 4410)
     assert reason(path, RATE, 1.5, 2) == "empty"
     assert reason(path, RATE, 0.5, 2) == "truncated"
 
@@ -241,7 +240,7 @@ def test_truncated_wav_with_an_odd_chunk_before_its_sound(write):
     whole = path.read_bytes()
     odd = b"note" + struct.pack("<I", 3) + b"abc" + b"\0"
     path.write_bytes(whole[:36] + odd + whole[36:])
-    assert read_recording(path, RATE).seconds == 0.5
+    assert read_recording(path, RATE).samples.shape == (1, 22050)
     path.write_bytes(whole[:36] + odd + whole[36:-1000])
     assert reason(path, RATE) == "truncated"
 
@@ -251,7 +250,7 @@ def test_wav_from_a_pipe_whose_header_tells_no_length_is_whole(write):
     content = bytearray(path.read_bytes())
     content[4:8] = content[40:44] = struct.pack("<I", 0xFFFFFFFF)
     path.write_bytes(content)
-    assert read_recording(path, RATE).seconds == 0.5
+    assert read_recording(path, RATE).samples.shape == (1, 22050)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
