@@ -5,7 +5,7 @@ from sigconv.convert import channels_last, convert
 from sigconv.errors import UsageError
 from sigconv.layers import *  # noqa: F403
 from sigconv.planner import use_kernel
-from sigconv.planner.plan import plan
+from sigconv.planned import plan
 from sigconv.verification import verify
 
 __all__ = [

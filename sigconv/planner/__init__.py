@@ -1,7 +1,7 @@
 """Which kernel computes an operation, and why.
 
 :mod:`choice` takes the first of the measured :mod:`rules` that applies; :mod:`native` says where torch's own autograd
-serves, and :mod:`fusion` where one kernel of ours takes several steps; :mod:`plan` says it all in words.
+serves, and :mod:`fusion` where one kernel of ours takes several steps. :mod:`sigconv.planned` says it all in words.
 """
 
 from sigconv.planner.choice import KERNELS, Choice, choose, is_forced, kernel, observed, use_kernel

@@ -84,7 +84,7 @@ def predict(answer: Answer, *words: object):
         (["task=word"], 2, "Did you mean words?"),
         (["data=lrw"], 1, "data.source"),
         (["data.source=/nowhere"], 1, "/nowhere"),
-        (["mouth.locator=har"], 1, "there are haar, landmarks, yunet"),
+        (["mouth.locator=har"], 1, "Did you mean haar?"),
         ([*FEW, "task=sentences", "decoder=gramar"], 1, "Did you mean grammar?"),
         ([*FEW, "task=sentences", "model=lips_cnn", "model.layers=4C3-GAP-N"], 1, "such as model=lipnet"),
         ([*FEW, "task=sentences", "mixup=0.2"], 1, "mixup=0"),
