@@ -4,8 +4,8 @@ from sigconv import functional, layers
 from sigconv.convert import channels_last, convert
 from sigconv.errors import UsageError
 from sigconv.layers import *  # noqa: F403
-from sigconv.planner import use_kernel
 from sigconv.planned import plan
+from sigconv.planner import use_kernel
 from sigconv.verification import verify
 
 __all__ = [

@@ -4,22 +4,44 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sigconv.signals.speech.rumble import without_rumble
 
-def fit_length(signal: Tensor, length: int) -> Tensor:
+EDGE = 0.02
+"""Share of the energy that may lie on each side of what is centred."""
+
+
+def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor:
     """Pads or cuts a recording to `length` along its time axis, the second: (channels, time, ...).
 
-    A shorter one is centred between zeros. From a longer one, the stretch is taken whose samples vary most about the
-    mean of the recording: in sound, the one with the most energy.
+    It is taken to lie between zeros. A shorter one is centred. From a longer one, the stretch is taken whose samples
+    vary most about the mean of the recording (in sound, the one with the most energy), and moved until its energy is in
+    its middle, since a word shorter than the stretch could lie anywhere in it.
+
+    Args:
+        rate: samples a second, if it is sound: then hum and rumble below 100 Hz do not count as energy.
     """
-    missing = length - signal.shape[1]
-    if missing >= 0:
-        around = (missing // 2, missing - missing // 2)
-        return F.pad(signal, (0, 0) * (signal.ndim - 2) + around)
-    values = signal.to(torch.float64)
-    energy = (values - values.mean(1, keepdim=True)).square().transpose(0, 1).flatten(1).sum(1)
+    time = signal.shape[1]
+    start = -((length - time) // 2) if time <= length else _liveliest(_energy(signal, rate), length)
+    before, after = max(0, -start), max(0, start + length - time)
+    return F.pad(signal[:, max(0, start) : start + length], (0, 0) * (signal.ndim - 2) + (before, after))
+
+
+def _liveliest(energy: Tensor, length: int) -> int:
+    """Where a stretch of this length begins that has the most energy in its middle."""
     total = F.pad(energy.cumsum(0), (1, 0))
     start = int((total[length:] - total[:-length]).argmax())
-    return signal[:, start : start + length]
+    share = (total[start : start + length + 1] - total[start]).contiguous()
+    first, last = torch.searchsorted(share, share[-1] * torch.tensor([EDGE, 1 - EDGE], dtype=share.dtype)).tolist()
+    return start + (first + last - length) // 2
+
+
+def _energy(signal: Tensor, rate: float | None) -> Tensor:
+    """(time,) float64: how far each sample is from the mean of the recording, squared."""
+    values = signal.to(torch.float64)
+    values = values - values.mean(1, keepdim=True)
+    if rate is not None:
+        values = torch.from_numpy(without_rumble(values.numpy(), rate))
+    return values.square().transpose(0, 1).flatten(1).sum(1)
 
 
 def pad_to_length(signal: Tensor, length: int) -> Tensor:

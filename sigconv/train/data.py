@@ -244,7 +244,10 @@ class CorpusData(LightningDataModule):
     def _fit(self) -> Fit | None:
         if self.length is None:
             return None
-        return partial(fit_length if self.tokens is None else pad_to_length, length=self.length)
+        if self.tokens is not None:
+            return partial(pad_to_length, length=self.length)
+        info = self.corpus.info
+        return partial(fit_length, length=self.length, rate=info.rate if info.kind == "audio" else None)
 
     def _bytes(self, split: Split) -> int:
         shapes = split.shapes

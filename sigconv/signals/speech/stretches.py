@@ -3,6 +3,7 @@
 import numpy as np
 
 from sigconv.signals.length import slide
+from sigconv.signals.speech.rumble import without_rumble
 
 FRAME = 0.02  # seconds
 RANGE_DB = 35  # frames further below the loudest one do not count
@@ -21,7 +22,7 @@ def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
     """
     frame = max(1, round(FRAME * rate))
     sound = samples[0].astype(np.float64)
-    sound -= sound.mean()
+    sound = without_rumble(sound - sound.mean(), rate)
     frames = -(-len(sound) // frame)
     power = np.pad(sound, (0, frames * frame - len(sound))).reshape(frames, frame) ** 2
     level = 10 * np.log10(power.mean(1) + 1e-12)
