@@ -275,6 +275,17 @@ def test_what_is_there_is_not_replaced(folder):
     assert len(Corpus.load(folder).split("train")) == 3
 
 
+def test_what_another_process_made_meanwhile_is_not_replaced(folder):
+    def slowly():
+        yield from images()
+        write_corpus(folder, IMAGES, images())
+
+    with pytest.raises(UsageError, match="was made by another process meanwhile"):
+        write_corpus(folder, IMAGES, slowly())
+    assert Corpus.load(folder).verify().splits
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "dots").write_text("mine")
     with pytest.raises(UsageError, match="holds something already"):

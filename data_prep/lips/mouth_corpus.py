@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import typer
 
+from data_prep.copies import Copies
 from data_prep.left_out import LeftOut, count_reasons, summary, write_list
 from data_prep.lips.clips import Clip, crop_clips, load_mouths, store_name
 from data_prep.lips.contact_sheet import MOST, Tile, draw_sheet
@@ -68,9 +69,12 @@ def write_mouths(
         tiles = [Tile(clip.source, quality, _middle(load_mouths(store, clip))) for clip, quality, _ in worst]
         cv2.imwrite(str(scratch / SHEET), draw_sheet(tiles, len(found)))
 
-    corpus = write_corpus(folder, info, _examples(clips, info, store, cut, reasons, found), finish=finish)
+    copies = Copies(info.labels)
+    examples = copies.watched(_examples(clips, info, store, cut, reasons, found))
+    corpus = write_corpus(folder, info, examples, finish=finish)
     if reasons:
         typer.echo(summary("left out", reasons, corpus.folder), err=True)
+    copies.tell()
     return corpus
 
 

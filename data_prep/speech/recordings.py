@@ -1,13 +1,13 @@
 """What every corpus of recordings shares: sound files in, a corpus out, and a list of those that were left out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import typer
 
-from data_prep.left_out import count_reasons, first_few, summary, write_list
+from data_prep.copies import Copies
+from data_prep.left_out import count_reasons, summary, write_list
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -68,37 +68,13 @@ def write_recordings(
     if unknown:
         raise UsageError(f"{info.name} has no label {', '.join(unknown)}, but {', '.join(info.labels)}.")
     faults: dict[str, str] = {}  # source -> reason
-    copies = Copies()
+    copies = Copies(info.labels)
     examples = copies.watched(_examples(items, info, faulty, faults))
     corpus = write_corpus(folder, info, examples, len(items), finish=lambda scratch: write_list(scratch, faults))
     if faults:
         typer.echo(summary("faulty recordings", faults, corpus.folder), err=True)
-    if copies:
-        typer.echo(str(copies), err=True)
+    copies.tell()
     return corpus
-
-
-class Copies:
-    """Recordings that occur again, sample for sample, in another split, so training data may leak into the test."""
-
-    def __init__(self) -> None:
-        self._first: dict[bytes, tuple[str, str]] = {}  # source and split by hash of the samples
-        self._found: list[str] = []
-
-    def watched(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Passes the examples on as they are, and notes copies among them."""
-        for example in examples:
-            samples = blake2b(example.signal.tobytes(), digest_size=16).digest()
-            source, split = self._first.setdefault(samples, (example.source, example.split))
-            if split != example.split:
-                self._found.append(f"{example.source} ({example.split}) is {source} ({split})")
-            yield example
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def __str__(self) -> str:
-        return f"In two splits, under two names: {len(self._found):,}, {first_few(self._found, '; ')}"
 
 
 def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict[str, str]) -> Iterator[Example]:

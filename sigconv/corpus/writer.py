@@ -65,7 +65,12 @@ def write_corpus(
         write_sidecar(whole, written)
         if finish:
             finish(whole)
-        os.rename(whole, folder)
+        try:
+            os.rename(whole, folder)
+        except OSError:
+            if is_free(folder):
+                raise
+            raise UsageError(f"{folder} was made by another process meanwhile, and is left as it is.") from None
     return Corpus.load(folder)
 
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from sigconv.corpus import Corpus
+from sigconv.corpus import Corpus, is_free
 from sigconv.errors import UsageError
 from sigconv.files import write_whole
 
@@ -99,7 +100,11 @@ class Run:
 
     @property
     def resume_command(self) -> str:
-        return shlex.join(["python", f"recipes/{self.config.recipe}.py", f"resume={self.folder}"])
+        """What goes on with it, from the current folder."""
+        script = Path(sys.argv[0])
+        if script.stem != self.config.recipe:
+            script = Path("recipes", f"{self.config.recipe}.py")
+        return shlex.join(["python", str(script), f"resume={self.folder}"])
 
     def remember(self, corpus: Corpus) -> None:
         """Records which corpus the run is trained on, and where that is."""
@@ -115,10 +120,12 @@ class Run:
 
         Raises UsageError if it is not there, or is a different one.
         """
-        known = self.read_json(CORPUS)
-        if folder is None and "folder" not in known:
+        where = folder or self.read_json(CORPUS).get("folder")
+        if where is None:
             raise UsageError(f"{self.folder} does not say where its corpus is: name its folder by --corpus.")
-        corpus = Corpus.load(folder or known["folder"])
+        if folder is None and is_free(Path(where)):
+            raise UsageError(f"The corpus of {self.folder} is no longer in {where}: name its folder by --corpus.")
+        corpus = Corpus.load(where)
         self.check(corpus)
         return corpus
 

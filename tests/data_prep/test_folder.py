@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -239,4 +240,19 @@ def test_a_link_to_a_folder_is_told(prepare, root, tmp_path):
     record(tmp_path / "elsewhere" / "a_0.wav")
     (root / "maybe").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="maybe is a link to a folder, and links are not followed"):
+        prepare()
+
+
+def test_what_is_no_file_is_told(prepare, root):
+    (root / "no" / "a_9.wav").symlink_to("/nowhere")
+    with pytest.raises(UsageError, match=r"links to what is not there: .*a_9\.wav\. Mend or remove"):
+        prepare()
+
+
+def test_a_name_that_is_not_utf8_is_told(prepare, root):
+    try:
+        shutil.copy(root / "yes" / "a_0.wav", os.fsencode(root / "no") + b"/gr\xfc\xdfe.wav")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(UsageError, match=r"not UTF-8, .*/gr\\xfc\\xdfe\.wav\. Rename"):
         prepare()

@@ -114,8 +114,16 @@ def test_what_is_trained_on_and_tested_under_two_names_is_told(tmp_path, items, 
     corpus = write_recordings(
         tmp_path / "tones", INFO, [*whole, Item(raw / "copy.wav", "copy.wav", "low", "test", None)]
     )
-    assert "In two splits, under two names: 1, copy.wav (test) is low0.wav (train)" in capfd.readouterr().err
+    told = "In two splits or with two labels, under two names: 1, copy.wav (test, low) is low0.wav (train, low)"
+    assert told in capfd.readouterr().err
     assert corpus.info.counts["test"] == 3  # nothing is left out
+
+
+def test_what_has_two_labels_is_told(tmp_path, items, raw, capfd):
+    (raw / "copy.wav").write_bytes((raw / "low0.wav").read_bytes())
+    whole = [item for item in items if item.source not in FAULTY]
+    write_recordings(tmp_path / "tones", INFO, [*whole, Item(raw / "copy.wav", "copy.wav", "high", "train", None)])
+    assert "copy.wav (train, high) is low0.wav (train, low)" in capfd.readouterr().err
 
 
 def test_pieces_of_one_file(tmp_path, raw):

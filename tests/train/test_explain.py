@@ -131,8 +131,12 @@ def test_what_matters_glows(size: tuple[int, ...]) -> None:
 def test_the_corpus_is_found_where_it_was(run_mnist: Start, digits: Corpus) -> None:
     answer = run_mnist(ONE_EPOCH)
     facts = answer.run.read_json("corpus.json")
-    assert Path(facts.pop("folder")) == digits.folder
+    assert Path(facts["folder"]) == digits.folder
+    answer.run.write_json("corpus.json", facts | {"folder": "/nowhere"})
+    result = CliRunner().invoke(app, ["explain", str(answer.folder)])
+    assert "is no longer in /nowhere: name its folder by --corpus" in str(result.exception)
+    del facts["folder"]
     answer.run.write_json("corpus.json", facts)
     result = CliRunner().invoke(app, ["explain", str(answer.folder)])
-    assert "--corpus" in str(result.exception)
+    assert "does not say where its corpus is: name its folder by --corpus" in str(result.exception)
     explained(answer, "--corpus", str(digits.folder))

@@ -80,7 +80,7 @@ def find_faults(channels: np.ndarray) -> list[str]:
 
     Clipped: in some channel, at least 1 % of all samples are at full scale (at 98 % of it or beyond) in runs of three
     or more. A healthy recording whose peak was normalised to full scale has a few such samples; one that was recorded
-    too loud has them in every period.
+    too loud has them in every period. Where floating point goes beyond full scale, its peak stands for it.
 
     Args:
         channels: (..., T), T at least 1: int16, or floating with full scale at 1.
@@ -90,8 +90,8 @@ def find_faults(channels: np.ndarray) -> list[str]:
     each = channels.reshape(-1, channels.shape[-1])  # one by one below, since a long recording fills the memory
     if max(max(channel.max() - channel.mean(), channel.mean() - channel.min()) for channel in each) < SILENCE:
         return ["silent"]
-    limit = CLIPPED_SHARE * channels.shape[-1]
-    clipped = any(_in_runs(np.abs(channel) >= FULL_SCALE) >= limit for channel in each)
+    limit, top = CLIPPED_SHARE * channels.shape[-1], max(1.0, *(np.abs(channel).max() for channel in each))
+    clipped = any(_in_runs(np.abs(channel) >= FULL_SCALE * top) >= limit for channel in each)
     return ["clipped"] if clipped else []
 
 

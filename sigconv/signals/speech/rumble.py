@@ -15,4 +15,4 @@ def without_rumble(sound: np.ndarray, rate: float) -> np.ndarray:
         return sound
     from scipy.signal import butter, sosfilt  # here, as it takes a third of a second to import
 
-    return sosfilt(butter(4, LOWEST, "highpass", fs=rate, output="sos"), sound)
+    return np.asarray(sosfilt(butter(4, LOWEST, "highpass", fs=rate, output="sos"), sound))

@@ -15,7 +15,7 @@ CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", 
 
 UNKNOWN_LENGTH = 1 << 48  # libsndfile reports more frames than this for flac that was written to a pipe
 STREAMED = 0x7FFFF000  # programs that write wav to a pipe declare this length or more, or 0
-MALFORMED, LOST_SYNC = 3, 158  # libsndfile's error codes
+UNRECOGNISED, UNIMPLEMENTED = 1, 18  # libsndfile's error codes; all others are of a format that it knows
 TOLERANCE = 0.05  # the length of an mp3 without an index is only an estimate
 
 
@@ -73,7 +73,7 @@ def _decode(path: Path, raw: BinaryIO, start: float | None, end: float | None) -
 
 
 def _explained(path: Path, error: soundfile.LibsndfileError) -> BadRecording:
-    if error.code in (MALFORMED, LOST_SYNC):
+    if error.code not in (UNRECOGNISED, UNIMPLEMENTED):
         return BadRecording(path, "truncated", f"or damaged otherwise ({error.error_string})")
     known = "wav, flac, ogg, opus, mp3 and aiff can be read"
     kind = path.suffix.lower()

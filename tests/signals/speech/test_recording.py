@@ -235,6 +235,14 @@ def test_ogg_that_ends_between_two_pages_is_found_out(write, codec):
     assert reason(path, 16_000) == "truncated"
 
 
+def test_flac_with_a_wrong_byte_is_damaged(write):
+    path = write("a.flac", np.random.default_rng(0).normal(0, 0.1, 16_000))
+    sound = bytearray(path.read_bytes())
+    sound[len(sound) // 2] ^= 0x55
+    path.write_bytes(sound)
+    assert reason(path, RATE) == "truncated"
+
+
 def test_truncated_wav_with_an_odd_chunk_before_its_sound(write):
     path = write("a.wav", tone())
     whole = path.read_bytes()
@@ -290,6 +298,8 @@ def test_find_faults():
     spikes[::50] = 1  # full scale in 2 % of all samples, but never in a run
     assert find_faults(spikes) == []
     assert find_faults(np.zeros((2, 100), np.int16)) == ["silent"]
+    assert find_faults(np.float32(4 * loud)) == []  # beyond full scale, which floating point holds
+    assert find_faults(np.float32(4 * np.clip(20 * loud, -1, 1))) == ["clipped"]
 
 
 def test_real_recordings_are_healthy_but_for_one_shouted_up(shared_data):
