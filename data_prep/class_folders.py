@@ -103,10 +103,12 @@ def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
     counts = Counter(file.label for file in found)
     classes = folders if depth == 1 else sorted(filter(None, counts))
     few = [f"{name} ({counts[name]})" for name in classes if counts[name] < LEAST]
-    if few or not counts:
+    if not counts:
+        raise UsageError(f"There are no recordings in {root}: it must have a subfolder of them for each class.")
+    if few:
         raise UsageError(
             f"A class needs {LEAST} recordings at least, one for each split, but in {root} these have fewer: "
-            f"{', '.join(few) or 'all'}. Record more, or move their folders away."
+            f"{', '.join(few)}. Record more, or move their folders away."
         )
     return found
 

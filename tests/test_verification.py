@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 import sigconv
 from sigconv import planner
+from sigconv.errors import UsageError
 from sigconv.geometry import Geometry
 from sigconv.verification import Verification, cases, differences, run
 
@@ -254,7 +255,7 @@ class _OneWrong(_WrongSquare):
 def test_what_is_wrong_is_said_with_its_place_and_its_size() -> None:
     found = sigconv.verify(_OneWrong.apply, 1 + torch.rand(3, 4))
     (failure,) = found.failures()
-    assert "input 0 at [1, 2]" in failure
+    assert "in _OneWrong, derivatives by input 0 at [1, 2], where the backward pass gives" in failure
     assert 1e-4 < found.rows[0].proofs[0].error < 1e-1
 
 
@@ -269,6 +270,14 @@ class _Squared(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
         return torch.from_numpy(2 * ctx.x * g.detach().numpy())
+
+
+class _SquaredAttached(_Squared):
+    """The same without a thought for who differentiates it again."""
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.from_numpy(2 * ctx.x * g.numpy())
 
 
 class _SquaredOnce(_Squared):
@@ -310,7 +319,7 @@ class _SquaredTwiceWrong(torch.autograd.Function):
 
 
 def test_a_backward_pass_that_has_none_itself_is_proved_by_first_derivatives() -> None:
-    for function in (_Squared, _SquaredOnce, _SquaredSilently):
+    for function in (_Squared, _SquaredAttached, _SquaredOnce, _SquaredSilently):
         found = sigconv.verify(function.apply, torch.randn(4), oracle=torch.square)
         assert found, str(found)
         assert "First derivatives alone" in str(found)
@@ -372,3 +381,21 @@ def test_as_data() -> None:
     data = sigconv.verify(torch.tanh, torch.randn(3)).to_dict()
     assert data["holds"] is True
     assert data["rows"][0]["proofs"][0]["name"] == "differences"
+
+
+@pytest.mark.parametrize(
+    ("target", "x"),
+    [
+        (sigconv.MaxPool2d(2), torch.ones(1, 1, 4, 4)),
+        (torch.relu, torch.zeros(2, 3)),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.ReLU()), torch.eye(8)[None, None] * torch.rand(8)),
+    ],
+    ids=["a maximum of equals", "ReLU at 0", "a picture with empty parts"],
+)
+def test_where_there_is_no_derivative_none_is_called_wrong(target: Callable[..., Tensor], x: Tensor) -> None:
+    with pytest.raises(UsageError, match="has no derivative by input 0 at these numbers"):
+        sigconv.verify(target, x)
+
+
+def test_a_wrong_one_is_not_taken_for_none() -> None:
+    assert not sigconv.verify(_OneWrong.apply, torch.randn(3, 4))

@@ -1,5 +1,6 @@
-"""AlexNet: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, which is the network of
-Krizhevsky, Sutskever & Hinton, NIPS 2012, on one GPU. Names and state_dict are torchvision's, whose weights load."""
+"""AlexNet: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014. It is the network of
+Krizhevsky, Sutskever & Hinton, NIPS 2012, made for one GPU: other numbers of maps, and no groups. Names and state_dict
+are torchvision's, whose weights load."""
 
 from __future__ import annotations
 

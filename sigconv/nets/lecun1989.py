@@ -1,5 +1,5 @@
-"""The first convolutional network trained by backpropagation: LeCun, Boser, Denker, Henderson, Howard, Hubbard &
-Jackel, "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989."""
+"""A convolutional network for handwritten digits, trained by backpropagation: LeCun, Boser, Denker, Henderson, Howard,
+Hubbard & Jackel, "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ LAYERS = "6C5-AP2-16C5-AP2-120C5-84N"  # the paper's C1, S2, C3, S4, C5 and F6
 def lenet5(
     input: str | Sequence[int] = "1x28x28", classes: int = 10, activation: str | None = "scaled_tanh"
 ) -> nn.Sequential:
-    """LeNet-5 as it is usually built today: (batch, \\*input) -> (batch, classes).
+    """LeNet-5 as closely as full connections allow: (batch, \\*input) -> (batch, classes).
 
     The picture gets a border of two zeros, which makes MNIST's 28x28 the paper's 32x32. With 10 classes there are
     61,706 parameters and 423,038 connections. The paper has 60,000 and 340,908, because there

@@ -3,7 +3,9 @@ recognition unaffected by shift in position", Biological Cybernetics 36, 1980 (i
 
 For any number of axes. Convolution, shared weights and pooling are already there, backpropagation is not: cells learn
 by competition. Cells are more selective when they learn than when they recognise, as in Fukushima, "Neocognitron for
-handwritten digit recognition", Neurocomputing 51, 2003; without that the activity of later stages dies out.
+handwritten digit recognition", Neurocomputing 51, 2003; without that the activity of later stages dies out. The paper
+of 1980 has three stages, and its last cells see the whole picture; here there are two by default, and a linear
+classifier reads the places of the last.
 """
 
 from __future__ import annotations

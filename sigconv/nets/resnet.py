@@ -119,7 +119,7 @@ class ResNet(nn.Module):
     Each stage but the first halves the size and doubles the maps. With three channels, 1000 classes and two axes,
     ``blocks=(2, 2, 2, 2)`` is ResNet-18 with 11,689,512 weights, (3, 4, 6, 3) ResNet-34 with 21,797,672, and with
     ``block="bottleneck"`` ResNet-50 with 25,557,032; ``blocks=(3, 3, 3), width=16, small=True`` is the ResNet-20 for
-    CIFAR-10.
+    CIFAR-10, but with projections where the paper's shortcuts have no weights.
 
     Args:
         blocks: how many blocks there are in each stage.

@@ -56,7 +56,7 @@ def difference_errors(
     What is allowed is, for each of the named inputs, the bound times its own largest derivative, since those of others
     may be much larger, plus the effect of rounding inputs and output. The result is the error along one random
     direction; gradcheck tries every coordinate, or random directions where there are many. Where it objects, the result
-    is that of the worst coordinate, which is named.
+    is that of the worst coordinate, which is named with both numbers.
     """
     leaves = [x.detach().clone() for x in inputs]
     y, *gradients = output_and_gradients(function, leaves)
@@ -70,12 +70,12 @@ def difference_errors(
         allowed = Allowed.of(x, gradient, y, step, bound)
         leaf = (x.clone().requires_grad_(),)
         agreed = gradcheck(along, leaf, eps=step, fast_mode=many, raise_exception=False, **vars(allowed))
-        share, where = _along_one_direction(along, x, gradient, y, step, allowed), ""
+        share, where = _along_one_direction(along, x, gradient, y, step, allowed)
         if not agreed and not many:
             share, where = _worst_coordinate(along, x, y, step, allowed)
         if not (agreed or share > 1):
             share = math.inf  # gradcheck objects to something not measured here
-        found[f"by {name}{where}"] = bound * share
+        found[f"by {name}{where if share > 1 else ''}"] = bound * share
     return found
 
 
@@ -94,15 +94,29 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
     varied = [x.detach().clone().requires_grad_() for x in inputs]
     y = function(*varied)
     g = cotangent(y).requires_grad_()
-    gradients = torch.autograd.grad(y, varied, g, create_graph=True, materialize_grads=True)
-    again = [gradient for gradient in gradients if gradient.requires_grad]
     try:
+        gradients = torch.autograd.grad(y, varied, g, create_graph=True, materialize_grads=True)
+        again = [gradient for gradient in gradients if gradient.requires_grad]
         ones = [torch.ones_like(gradient) for gradient in again]
         second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
     except RuntimeError as error:  # NotImplementedError is one
         return first_line(error)
     seen = any(derivative is not None for derivative in second)  # there is one by g, if by nothing else
     return None if seen else "autograd does not see it: NumPy, or once_differentiable"
+
+
+def kinked(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
+    """The input along which the function has different slopes before and behind it, as a maximum of equal numbers and
+    ReLU at 0 have: there is no derivative there to compare. None if there is none."""
+    leaves = [x.detach() for x in inputs]
+    y = function(*leaves).detach()
+    g = torch.randn_like(y)
+    for place, (x, name) in enumerate(zip(leaves, names, strict=True)):
+        along, change = partial(_by_one, function, leaves, place), step * torch.randn_like(x)
+        behind, before = (dot(g, along(x + change) - y) / step, dot(g, y - along(x - change)) / step)
+        if abs(behind - before) > LOST * max(abs(behind), abs(before)) + _rounding(y, step) * largest(y):
+            return name
+    return None
 
 
 def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
@@ -124,23 +138,29 @@ def _rounding(y: Tensor, step: float) -> float:
 
 def _along_one_direction(
     along: Function, x: Tensor, gradient: Tensor, y: Tensor, step: float, allowed: Allowed
-) -> float:
+) -> tuple[float, str]:
+    """The error along a random direction, as a share of what is allowed, and both numbers in words."""
     direction = torch.randn_like(x) / math.sqrt(max(1, x.numel()))
-    slope = dot(cotangent(y), _difference(along, x, step * direction, step))
-    return allowed.share(abs(slope - dot(gradient, direction)), slope)
+    slope, given = dot(cotangent(y), _difference(along, x, step * direction, step)), dot(gradient, direction)
+    return allowed.share(abs(slope - given), slope), f" in a random direction, {_both(given, slope)}"
 
 
 def _worst_coordinate(along: Function, x: Tensor, y: Tensor, step: float, allowed: Allowed) -> tuple[float, str]:
-    """The largest error over the coordinates of x, as a share of what is allowed, and where it is."""
+    """The largest error over the coordinates of x, as a share of what is allowed, and where it is, in words."""
     g = torch.randn_like(y)
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(along(leaf), leaf, g, materialize_grads=True)
     steps = step * torch.eye(x.numel(), dtype=x.dtype, device=x.device).reshape(-1, *x.shape)
-    slopes = [dot(g, _difference(along, x, one, step)) for one in steps]
-    errors = [abs(slope - given) for slope, given in zip(slopes, gradient.flatten().tolist(), strict=True)]
+    slopes, given = [dot(g, _difference(along, x, one, step)) for one in steps], gradient.flatten().tolist()
+    errors = [abs(slope - number) for slope, number in zip(slopes, given, strict=True)]
     worst = max(range(len(errors)), key=errors.__getitem__)
     at = [int(i) for i in torch.unravel_index(torch.tensor(worst), x.shape)]
-    return allowed.share(errors[worst], slopes[worst]), f" at {at}" if at else ""
+    where = f" at {at}" if at else ""
+    return allowed.share(errors[worst], slopes[worst]), f"{where}, {_both(given[worst], slopes[worst])}"
+
+
+def _both(given: float, slope: float) -> str:
+    return f"where the backward pass gives {given:.6g} and differences {slope:.6g}"
 
 
 def _difference(along: Function, x: Tensor, change: Tensor, step: float) -> Tensor:

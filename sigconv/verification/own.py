@@ -13,12 +13,16 @@ from sigconv.errors import UsageError
 from sigconv.verification import proofs
 from sigconv.verification.differences import (
     difference_errors,
+    kinked,
     lost_in_rounding,
     second_derivatives_agree,
     why_not_twice,
 )
 from sigconv.verification.forms import Function, largest, largest_difference
 from sigconv.verification.report import Row, Verification
+
+SHORT = 1e-6
+"""A step over which a smooth function is almost straight."""
 
 ANOTHER = 1e-6
 """As a share of the largest number: if two calls' outputs differ by more, they are not a function of the inputs."""
@@ -52,7 +56,8 @@ def verify(
     Raises:
         UsageError: there is nothing to differentiate, or differences say nothing: the output is not a float64 tensor
             that depends on the inputs, is not finite, differs at each call, or is so large that its rounding hides the
-            derivatives; or the oracle does not have the target's parameters.
+            derivatives; there is no derivative, as of a maximum of equal numbers or ReLU at 0; or the oracle does not
+            have the target's parameters.
     """
     name = _name(target)
     parameters = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
@@ -74,7 +79,9 @@ def verify(
         if (why := why_not_twice(function, tensors)) is not None:
             notes.append(f"First derivatives alone: the backward pass of {name} cannot be differentiated ({why}).")
         elif not second_derivatives_agree(unit_function, units, step, tolerance):
-            errors["second"] = math.inf
+            errors["second, by differences of the first"] = math.inf
+        if max(errors.values()) > tolerance:
+            _check_smooth(name, unit_function, units, min(step, SHORT), names)
         worst = proofs.worst_of("differences", tolerance, {f"{name}, derivatives {w}": e for w, e in errors.items()})
         assert worst is not None
         found = [worst]
@@ -85,8 +92,21 @@ def verify(
     return Verification((Row(name, "its own", "float64", str(tensors[0].device), tuple(found), tuple(notes)),))
 
 
+def _check_smooth(name: str, function: Function, tensors: Sequence[Tensor], step: float, names: Sequence[str]) -> None:
+    """Raise UsageError if it is no wrong derivative that is found, but none."""
+    where = kinked(function, tensors, step, names)
+    if where is not None:
+        raise UsageError(
+            f"verify: {name} has no derivative by {where} at these numbers, but two slopes, as a maximum of equal "
+            "numbers and ReLU at 0 have; take others, such as torch.randn gives"
+        )
+
+
 def _name(target: nn.Module | Callable[..., Tensor]) -> str:
-    return type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__name__", "function")
+    if isinstance(target, nn.Module):
+        return type(target).__name__
+    owner = getattr(target, "__self__", None)  # of apply, the class of a torch.autograd.Function
+    return owner.__name__ if isinstance(owner, type) else getattr(target, "__name__", "function")
 
 
 def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -33,7 +33,14 @@ from sigconv.verification.forms import (
     whole,
 )
 
-NAMES = ("exact", "identity", "differences", "autograd", "winners")
+MEANING = {
+    "exact": "equal to the definition on whole numbers, whose sums are exact",
+    "identity": "<g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>, or pooling's like it",
+    "differences": "first and second derivatives against finite differences",
+    "autograd": "output and gradients against those of another implementation, by torch's autograd",
+    "winners": "ties, NaN, and one winner for each window",
+}
+"""The proofs, in the order in which they are shown."""
 
 STEP = 0.25
 """The step of the finite differences. Inputs are distinct whole numbers: within the step no winner changes, and along

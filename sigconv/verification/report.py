@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sigconv.table import Table
-from sigconv.verification.proofs import NAMES, Proof
+from sigconv.verification.proofs import MEANING, Proof
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Verification:
 
     def failures(self) -> list[str]:
         return [
-            f"{row.operation} ({row.kernel}, {row.dtype}, {row.device}): {proof.name} is off by {proof.error:.3g} "
-            f"where rounding explains {proof.bound:.3g}, at {proof.worst}"
+            f"{row.operation} ({row.kernel}, {row.dtype}, {row.device}): {proof.name}: an error of {proof.error:.3g}, "
+            f"of which rounding explains {proof.bound:.3g}, in {proof.worst}"
             for row in self.rows
             for proof in row.proofs
             if not proof.holds
@@ -60,12 +60,15 @@ class Verification:
 
     def __str__(self) -> str:
         present = {proof.name for row in self.rows for proof in row.proofs}
-        names = [name for name in NAMES if name in present]
+        names = [name for name in MEANING if name in present]
         header = ["operation", "kernel", "dtype", "device", *names]
         table = Table(header, [row.cells(names) for row in self.rows], left=len(header))
+        legend = "The largest relative error of each proof; 0: not a bit differs; -: the proof is not for this."
         verdict = ["All proofs hold."] if self.holds else ["NOT PROVED:", *self.failures()]
         notes = [note for row in self.rows for note in row.notes]
-        return "\n".join([str(table), "", *verdict, *notes])
+        return "\n".join(
+            [str(table), "", legend, *(f"{name}: {MEANING[name]}" for name in names), "", *verdict, *notes]
+        )
 
 
 def _cell(proof: Proof | None) -> str:

@@ -189,7 +189,7 @@ def test_classes_with_too_few_recordings(root, prepare):
 def test_no_root_or_nothing_in_it(tmp_path):
     with pytest.raises(UsageError, match="There is no folder"):
         folder.prepare(tmp_path / "none")
-    with pytest.raises(UsageError, match="these have fewer: all"):
+    with pytest.raises(UsageError, match="There are no recordings in"):
         folder.prepare(tmp_path)
 
 

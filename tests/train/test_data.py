@@ -136,7 +136,7 @@ def test_signals_of_several_lengths_become_one(tone_digits: Corpus, length: int)
         assert one.signal.shape[1:] == (1, length)
         assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
         assert all(
-            torch.equal(signal, fit_length(split[i], length))
+            torch.equal(signal, fit_length(split[i], length, tone_digits.info.rate))
             for i, signal in zip(one.place.tolist(), one.signal, strict=True)
         )
 
@@ -159,7 +159,7 @@ def test_the_size_in_memory_is_that_of_what_is_loaded(tone_digits: Corpus, monke
 
 def test_the_training_signals_come_in_order_and_of_one_length(tone_digits: Corpus) -> None:
     data = CorpusData(tone_digits, batch_size=7, seed=0, length=900)
-    signals = tone_digits.split("train").signals(partial(fit_length, length=900))
+    signals = tone_digits.split("train").signals(partial(fit_length, length=900, rate=tone_digits.info.rate))
     assert torch.equal(torch.cat(list(data.all_signals(data.corpus.split("train")))), signals)
 
 

@@ -147,14 +147,14 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
     for example in _some(examples, HIDDEN):
         score = _Sureness(model, example.seen)
         lost = occlusion(score, example.seen).clamp(min=0)
-        caption = Markup("{}: {:.1%}, down to {:.1%}").format(
+        caption = Markup("{}; the answer's probability: {:.1%}, down to {:.1%}").format(
             example.said, score.whole, score.whole - lost.max().item()
         )
         items.append((view.glowing(example.seen, lost / score.whole), caption, example.source))
     note = (
         "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean, the "
-        "more the larger the share that is lost: what is true, that probability, and how low it falls at the hottest "
-        "place, on average over the patches that hide it. Below a picture, the largest share at each place along its "
+        "more the larger the share that is lost. Below: what is true, that probability, and how low it falls at the "
+        "hottest place, on average over the patches that hide it. Below a picture, the largest share at each place along its "
         "last axis; below a film, along time."
     )
     return [Section("What must not be hidden", part("gallery", items, "large"), note, "wide")]

@@ -31,15 +31,21 @@ def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int)
     ]
     foot = ("sum", "", f"{network.weights:,}", f"{network.connections:,}", "")
     head = ("layer", "output", "weights", "connections", "sees")
-    note = "Biases counted, normalisation left out; each place of a layer sees so much of the input."
+    counted = "Biases counted; "
+    if model.get("norm"):
+        counted = "Counted as without normalisation, which has two numbers for each map in place of its bias; "
+    note = f"{counted}each place of a layer sees so much of the input."
     return [Section("Network", part("table", head, rows, "numbers", foot), note, "wide" if len(seen) > 3 else "")]
 
 
 def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
-    """The kernels of the first layer, if they have two axes or more, or are neurons with a weight for each pixel."""
+    """The kernels of the first layer, if they have two axes or more, or one over several channels, such as frequency
+    bands, or are neurons with a weight for each pixel."""
     first = first_weights(model)
     if first is not None and len(shape) > 2 and first.ndim == 2 and first.shape[1] == math.prod(shape):
         first = first.reshape(len(first), *shape)
+    if first is not None and first.ndim == 3 and first.shape[1] > 1:
+        first = first.unsqueeze(1)
     if first is None or first.ndim < 4:
         return []
     strongest = first.flatten(1).norm(dim=1).argsort(descending=True)[:FILTERS]
