@@ -33,7 +33,7 @@ def googlenet(
     dropout: float = 0.4,
     ndim: int | None = None,
 ) -> nn.Sequential:
-    """GoogLeNet, (batch, \\*input) -> logits (batch, classes), for signals of 31 samples along each axis or more.
+    """GoogLeNet, (batch, \\*input) -> logits (batch, classes), for signals of 15 samples along each axis or more.
 
     With three channels, two axes and 1000 classes there are 7,005,832 parameters; 6,624,904 with ``wide_kernel=3``.
     The paper's auxiliary classifiers, which only help in training, are left out: batch normalisation does that.
