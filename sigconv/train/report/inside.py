@@ -154,8 +154,8 @@ def occlusion_sections(model: nn.Module, examples: Sequence[Example], view: View
     note = (
         "Glowing where the probability of the network's answer falls if a patch there is hidden behind the mean, the "
         "more the larger the share that is lost. Below: what is true, that probability, and how low it falls at the "
-        "hottest place, on average over the patches that hide it. Below a picture, the largest share at each place along"
-        " its last axis; below a film, along time."
+        "hottest place, on average over the patches that hide it. Below a picture, the largest share at each place "
+        "along its last axis; below a film, along time."
     )
     return [Section("What must not be hidden", part("gallery", items, "large"), note, "wide")]
 
