@@ -5,7 +5,7 @@ the input the answer depends on.
 """
 
 from sigconv.explain.field import effective_field, receptive_field
-from sigconv.explain.layers import activity, layer_names, trace
+from sigconv.explain.layers import activity, is_pooling, layer_names, trace
 from sigconv.explain.occlusion import occlusion
 from sigconv.explain.peaks import Peaks, strongest
 from sigconv.explain.projection import projection
@@ -15,6 +15,7 @@ __all__ = [
     "Peaks",
     "activity",
     "effective_field",
+    "is_pooling",
     "layer_names",
     "occlusion",
     "projection",

@@ -13,17 +13,23 @@ from torch.nn.modules.conv import _ConvNd as TorchConv
 from sigconv.blocks import ConvBlock, LocallyConnected
 from sigconv.errors import UsageError
 from sigconv.hooks import hooked
-from sigconv.layers import Conv, ConvTranspose
+from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
 from sigconv.names import named
 from sigconv.nets.neocognitron import CCells, SCells
 from sigconv.planner import use_kernel
 
-LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, TorchConv)
+POOLING = (MaxPool, AvgPool)
+LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, TorchConv, *POOLING)
 
 
 def layer_names(network: nn.Module) -> list[str]:
-    """The layers that have maps, in the network's order of modules: whole blocks, and layers that are in no block."""
+    """The layers that have maps, in the network's order of modules: whole blocks, and layers and pooling in no block."""
     return list(_names(network, ""))
+
+
+def is_pooling(network: nn.Module, layer: str) -> bool:
+    """Whether a layer has no weights, but gives the maxima or means of the maps of the layer before."""
+    return isinstance(network.get_submodule(layer), POOLING)
 
 
 def _names(module: nn.Module, name: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from sigconv.corpus import CorpusInfo
 from sigconv.errors import UsageError
-from sigconv.explain import trace
+from sigconv.explain import is_pooling, trace
 from sigconv.train.build import build_data
 from sigconv.train.data import CorpusData
 from sigconv.train.predict import load
@@ -42,7 +42,7 @@ def explain(
     """Writes `explain.html`, or `explain_LAYER_SPLIT.html` with those given, into a run's folder and returns its path.
 
     Args:
-        layer: whose maps are explained; if None, the last one with more than one place.
+        layer: whose maps are explained; if None, the last one with more than one place that does not pool.
         split: "train", "validation" or "test", from which examples are taken.
         corpus: the folder of the corpus that the run was trained on; if None, where it was at that time.
         progress: called with what is being done.
@@ -54,7 +54,7 @@ def explain(
     features, model = network.get_submodule("features"), network.get_submodule("model")
     info, examples = data.corpus.info, _examples(features, data, split, progress)
     outputs = trace(model, examples[0].seen[None])
-    chosen = _last_with_places(outputs) if layer is None else layer
+    chosen = _last_with_places(model, outputs) if layer is None else layer
     sections = _sections(features, model, chosen, outputs, examples, info, progress)
     facts = {"network": network_name(opened.config), "layer": chosen, "examples": f"{len(examples):,} of {split}"}
     options = [] if layer is None else ["--layer", layer]
@@ -107,8 +107,8 @@ def _examples(features: nn.Module, data: CorpusData, split: str, progress: Progr
     return examples
 
 
-def _last_with_places(outputs: Outputs) -> str:
-    found = [name for name, y in outputs.items() if has_places(y)]
+def _last_with_places(model: nn.Module, outputs: Outputs) -> str:
+    found = [name for name, y in outputs.items() if has_places(y) and not is_pooling(model, name)]
     if not found:
         raise UsageError("The network has no layer with maps, and so nothing that could be shown of it.")
     return found[-1]

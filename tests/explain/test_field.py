@@ -20,7 +20,7 @@ from sigconv.notation.describe import describe
 )
 def test_it_is_that_of_describe(architecture: str) -> None:
     network = build(architecture).eval()
-    layers = [layer for layer in describe(architecture).layers if layer.text[1:2] == "C"]
+    layers = [layer for layer in describe(architecture).layers[1:] if len(layer.output) > 1]
     shape = [int(n) for n in architecture.split("-")[0].split("x")]
     for name, layer in zip(layer_names(network), layers, strict=True):
         (field,) = receptive_field(network, name, torch.zeros(shape), [middle(torch.zeros(1, *layer.output))])

@@ -97,5 +97,5 @@ def test_an_unknown_rule_or_layer_is_named() -> None:
     network = _by_hand("module", False)
     with pytest.raises(UsageError, match=r"no rule 'guide'. Did you mean guided"):
         projection(network, "second", SIGNAL, 0, (0,), "guide")
-    with pytest.raises(UsageError, match=r"no layer 'relu'.*first, second"):
+    with pytest.raises(UsageError, match=r"no layer 'relu'.*first, pool, second"):
         projection(network, "relu", SIGNAL, 0, (0,))
