@@ -23,7 +23,8 @@ LAYERS = (ConvBlock, Conv, ConvTranspose, LocallyConnected, SCells, CCells, Torc
 
 
 def layer_names(network: nn.Module) -> list[str]:
-    """The layers that have maps, in the network's order of modules: whole blocks, and layers and pooling in no block."""
+    """The layers that have maps, in the network's order of modules: whole blocks, and what is in no block, with
+    pooling."""
     return list(_names(network, ""))
 
 
