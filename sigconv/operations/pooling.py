@@ -53,17 +53,20 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     return _selected("route", winner, g, geometry)
 
 
+def _keep_winner(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    """The ``setup_context`` of max pooling, whose first input is x and whose last is the geometry."""
+    ctx.geometry, ctx.innermost = inputs[-1], is_channels_last(inputs[0])
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(output[1])
+    ctx.save_for_forward(output[1])
+
+
 class _MaxPool(Differentiable):
+    setup_context = staticmethod(_keep_winner)
+
     @staticmethod
     def forward(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
         return planner.kernel("max_pool", geometry, (x,))(x, geometry)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.geometry, ctx.innermost = inputs[1], is_channels_last(inputs[0])
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(output[1])
-        ctx.save_for_forward(output[1])
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
@@ -80,16 +83,11 @@ class _RectifiedMaxPool(Differentiable):
     The maximum commutes with shift and ReLU: x is pooled first, and the rest is done on a map of the pooled size.
     """
 
+    setup_context = staticmethod(_keep_winner)
+
     @staticmethod
     def forward(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
         return rectified_and_winner(x, shift, geometry)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.geometry, ctx.innermost = inputs[2], is_channels_last(inputs[0])
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(output[1])
-        ctx.save_for_forward(output[1])
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:

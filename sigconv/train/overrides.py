@@ -29,7 +29,8 @@ def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
     with initialize_config_dir(str(conf), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         parsed = [override for override in _parsed(overrides, loader) if not override.is_hydra_override()]
-        of_groups = [override for override in parsed if override.key_or_group in loader.list_groups("")]
+        known_groups = loader.list_groups("")
+        of_groups = [override for override in parsed if override.key_or_group in known_groups]
         choices = [override for override in of_groups if not override.is_add()]
         for choice in choices:
             _check_choice(choice, loader)
