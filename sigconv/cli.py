@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sigconv.bench.report import Report
-    from sigconv.train.predict import Prediction, Segment
+    from sigconv.inference.predict import Prediction, Segment
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -176,7 +176,7 @@ def explain(
     ] = None,
 ) -> None:
     """Write a page about the inside of a trained network: filters, what maps answer to and why, what must be seen."""
-    from sigconv.train.explain import explain as explain_run
+    from sigconv.inference.explain import explain as explain_run
 
     page = explain_run(run, layer, split, corpus, progress=_show_progress)
     _show_progress("")
@@ -186,7 +186,7 @@ def explain(
 @app.command()
 def listen(run: Annotated[Path, typer.Argument(help="The folder of a run that was trained on sound.")]) -> None:
     """Say what a trained network hears in the microphone, word by word, until Ctrl-C."""
-    from sigconv.train.listen import listen as hear
+    from sigconv.inference.listen import listen as hear
 
     heard = hear(run)
     typer.echo("Listening; Ctrl-C ends it.", err=True)
@@ -205,8 +205,8 @@ def cross_test(
 ) -> None:
     """Test a trained network on another corpus, all of it, by the classes that both know."""
     from sigconv.corpus import Corpus
+    from sigconv.inference.predict import load
     from sigconv.train import cross
-    from sigconv.train.predict import load
 
     result = cross.cross_test(*load(run), Corpus.load(corpus))
     typer.echo(json.dumps(result, indent=2) if as_json else cross.in_words(result))
@@ -221,7 +221,7 @@ def committee(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Test trained networks together, by the mean of their probabilities, on their test split."""
-    from sigconv.train import committee as together
+    from sigconv.inference import committee as together
 
     result = together.committee(runs, corpus, progress=_show_progress)
     _show_progress("")
@@ -278,11 +278,11 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
 
 def _predictions(run: Path, files: list[Path], video: Path | None) -> Iterator[Prediction]:
     if video is None:
-        from sigconv.train.predict import predict as classify
+        from sigconv.inference.predict import predict as classify
 
         yield from classify(run, files)
     else:
-        from sigconv.train.subtitles import subtitle
+        from sigconv.inference.subtitles import subtitle
 
         yield subtitle(run, files, video)
 

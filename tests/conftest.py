@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 import setuptools  # noqa: F401  (torch's test tools import it, and it must come before anything imports distutils)
-import torch
-
-# Tests run in several processes; more threads than cores would only make them wait for each other.
-torch.set_num_threads(1)
 
 # Ctrl-C is tested, and ignored by what a shell starts in the background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
-
 
 COMPILING = (
     "test_numba.py",
@@ -43,18 +36,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What all tests import stays: a collection of garbage, as before each timing, need not go through it again."""
-    gc.freeze()
+    """In each process that runs tests; the one that only starts these and counts does without torch."""
+    import torch
+
+    torch.set_num_threads(1)  # more threads than cores would only make the processes wait for each other
+    gc.freeze()  # what all tests import stays: a collection, as before each timing, need not go through it again
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=["cpu", "cuda"])
 def device(request: pytest.FixtureRequest) -> str:
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
     return request.param
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.manual_seed(0)
+    import torch
+
+    # By each generator for itself: for a GPU that is not in use yet, torch.manual_seed writes down a whole stack.
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ OPERATORS = [
 def test_equals_torch(operator: str, device: str) -> None:
     info = next(op for op in op_db if op.name == f"nn.functional.{operator}")
     ours = _ours(operator[:-2], int(operator[-2]))
-    samples = list(info.sample_inputs(device, torch.float32, requires_grad=True))
+    samples = list(info.sample_inputs(device, torch.float32, requires_grad=True, set_seed=False))  # seeding takes 2 ms
     assert samples
     for sample in samples:
         inputs = [t for t in [sample.input, *_tensors(sample.args)] if t.requires_grad]

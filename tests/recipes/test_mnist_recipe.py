@@ -100,22 +100,26 @@ def test_a_run_interrupted_after_its_training_is_only_finished(
     assert same(whole.run, resumed.run)
 
 
-def test_several_processes_make_one_folder_and_see_every_example_once(digits: Corpus, tmp_path: Path) -> None:
-    """Two processes, started as torchrun starts them."""
-    words = [f"data.root={digits.folder}", *SMALL, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+def test_several_processes_make_one_folder_and_see_every_example_once(
+    run_mnist: Start, digits: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes as torchrun starts them, the first of which is this one."""
+    words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    world |= {"TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, RECIPE, *words, "trainer.max_epochs=1"],
-            cwd=tmp_path,
-            env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0"},
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    world |= {"TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1", "GROUP_RANK": "0"}
+    for name, value in (world | {"RANK": "0", "LOCAL_RANK": "0"}).items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, RECIPE, f"data.root={digits.folder}", *SMALL, *words]
+    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"RANK": "1", "LOCAL_RANK": "1"})
+    try:
+        first = run_mnist(*words)
+        assert (first.code, second.wait(timeout=300)) == (0, 0), first.err
+    finally:
+        second.kill()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     (folder,) = (tmp_path / "runs" / "mnist").iterdir()
     metrics = Run.open(folder).metrics
     assert [sum(n for true, _, n in metrics["confusion"] if true == i) for i in range(10)] == [4] * 10

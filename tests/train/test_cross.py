@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train import predict
+from sigconv.inference import predict
 from sigconv.train.cross import check_comparable, cross_test, in_words
 
 WORDS = ["high", "low", "middle"]

@@ -8,8 +8,8 @@ import torch
 from sentences import config, write_sentences, write_words
 
 from sigconv.corpus import Corpus
+from sigconv.inference.predict import load
 from sigconv.train.finish import finish
-from sigconv.train.predict import load
 from sigconv.train.run import Run
 from sigconv.train.training import train
 

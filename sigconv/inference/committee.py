@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.inference.predict import load, probabilities
 from sigconv.train.build import build_data
-from sigconv.train.predict import load, probabilities
 from sigconv.train.run import Run, runs_in
 
 

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.inference.predict import load, predict
 from sigconv.signals.length import fit_length
-from sigconv.train.predict import load, predict
 from sigconv.train.run import Run
 
 
@@ -108,9 +108,8 @@ def test_a_run_from_a_stranger_cannot_call_what_it_likes(moved_run: Path, target
 
 
 def test_using_a_run_does_not_load_what_trains(moved_run: Path) -> None:
-    code = (
-        f"import sys; import sigconv.train.predict as p; p.load({str(moved_run)!r}); print('lightning' in sys.modules)"
-    )
+    load_it = f"import sys; from sigconv.inference.predict import load; load({str(moved_run)!r})"
+    code = f"{load_it}; print('lightning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
@@ -119,7 +118,7 @@ def test_using_a_run_does_not_load_what_trains(moved_run: Path) -> None:
 
 @pytest.fixture
 def ears(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sigconv.train.predict.load", lambda run: (Ears(), ABOUT))
+    monkeypatch.setattr("sigconv.inference.predict.load", lambda run: (Ears(), ABOUT))
 
 
 def typed(*words: object) -> Result:

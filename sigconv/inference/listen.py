@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from sigconv.errors import UsageError
+from sigconv.inference.predict import Segment, load, probabilities, segments
+from sigconv.inference.readers import About, cut
 from sigconv.signals.speech.recording import find_offset
 from sigconv.signals.speech.stretches import PAUSE, cut_windows
-from sigconv.train.predict import Segment, load, probabilities, segments
-from sigconv.train.readers import About, cut
 
 BLOCK = 0.25  # seconds of sound between two evaluations
 MEMORY = 4.0  # seconds of sound that are kept

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from sigconv.cli import app
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
-from sigconv.train.committee import committee
-from sigconv.train.predict import load
+from sigconv.inference.committee import committee
+from sigconv.inference.predict import load
 from sigconv.train.run import Run
 
 

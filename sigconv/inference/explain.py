@@ -10,9 +10,9 @@ from torch import nn
 from sigconv.corpus import CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.explain import is_pooling, trace
+from sigconv.inference.predict import load
 from sigconv.train.build import build_data
 from sigconv.train.data import CorpusData
-from sigconv.train.predict import load
 from sigconv.train.report.inside import (
     Example,
     Outputs,

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from sigconv.ctc import Decoder, decoder_from
 from sigconv.errors import UsageError
+from sigconv.inference.readers import READERS, About, Reading, check_readable
 from sigconv.train.instantiate import instantiate_own
 from sigconv.train.network import build_network
-from sigconv.train.readers import READERS, About, Reading, check_readable
 from sigconv.train.run import Run
 
 TOP = 3  # classes named for each file

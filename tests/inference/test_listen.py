@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from sigconv import cli
 from sigconv.errors import UsageError
-from sigconv.train import listen as listening
-from sigconv.train.listen import hear, listen, microphone
-from sigconv.train.predict import Segment, predict
+from sigconv.inference import listen as listening
+from sigconv.inference.listen import hear, listen, microphone
+from sigconv.inference.predict import Segment, predict
 
 WORDS = ["low", "high", "high", "middle", "low", "middle", "high", "low", "middle", "low", "high", "middle"]
 
@@ -85,7 +85,7 @@ def test_a_stream_says_what_predict_says_of_the_file(monkeypatch: pytest.MonkeyP
 
     sound, words = utterance(WORDS, pause=0.6)
     soundfile.write(tmp_path / "words.wav", sound, RATE)
-    monkeypatch.setattr("sigconv.train.predict.load", lambda run: (Ears(), ABOUT))
+    monkeypatch.setattr("sigconv.inference.predict.load", lambda run: (Ears(), ABOUT))
     (whole,) = predict("run", [tmp_path / "words.wav"])
     streamed = list(hear(Ears(), ABOUT, cut(np.concatenate([sound, np.zeros(RATE, np.int16)]), [2000])))
     check_words(whole.segments, words)

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from sigconv import cli
 from sigconv.errors import UsageError
+from sigconv.inference import predict as predicting
+from sigconv.inference import subtitles
+from sigconv.inference.predict import Prediction, Segment, predict
+from sigconv.inference.subtitles import caption, subtitle
 from sigconv.signals.lips import mouths
-from sigconv.train import predict as predicting
-from sigconv.train import subtitles
-from sigconv.train.predict import Prediction, Segment, predict
-from sigconv.train.subtitles import caption, subtitle
 
 RATE = 25.0
 READER = {"locator": "haar", "model": None, "rate": RATE, "height": 4, "width": 8, "region": 1.0, "colour": False}

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sigconv.errors import UsageError
+from sigconv.inference.predict import Prediction, decoder_of, load, read_and_answer
+from sigconv.inference.readers import check_readable
 from sigconv.signals.letters import letters
 from sigconv.signals.lips.mouths import MouthReader
 from sigconv.signals.lips.video import BadVideo, Video
-from sigconv.train.predict import Prediction, decoder_of, load, read_and_answer
-from sigconv.train.readers import check_readable
 
 CODECS = ("avc1", "mp4v")  # the first plays everywhere, and the second is part of every OpenCV
 LINES = 2  # of subtitles at once
