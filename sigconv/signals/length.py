@@ -13,22 +13,23 @@ EDGE = 0.02
 def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor:
     """Pads or cuts a recording to `length` along its time axis, the second: (channels, time, ...).
 
-    It is taken to lie between zeros. A shorter one is centred. From a longer one, the stretch is taken whose samples
-    vary most about the mean of the recording (in sound, the one with the most energy), and moved until its energy is in
-    its middle, since a word shorter than the stretch could lie anywhere in it.
+    It is taken to lie between zeros. The stretch is taken whose samples vary most about the mean of the recording (in
+    sound, the one with the most energy), and moved until its energy is in its middle, since a word shorter than the
+    stretch could lie anywhere in it. A shorter recording that is no sound is centred as a whole.
 
     Args:
         rate: samples a second, if it is sound: then hum and rumble below 100 Hz do not count as energy.
     """
     time = signal.shape[1]
-    start = -((length - time) // 2) if time <= length else _liveliest(_energy(signal, rate), length)
+    as_a_whole = rate is None and time <= length
+    start = -((length - time) // 2) if as_a_whole else _liveliest(_energy(signal, rate), length)
     before, after = max(0, -start), max(0, start + length - time)
     return F.pad(signal[:, max(0, start) : start + length], (0, 0) * (signal.ndim - 2) + (before, after))
 
 
 def _liveliest(energy: Tensor, length: int) -> int:
     """Where a stretch of this length begins that has the most energy in its middle."""
-    total = F.pad(energy.cumsum(0), (1, 0))
+    total = F.pad(F.pad(energy, (0, max(0, length - len(energy)))).cumsum(0), (1, 0))
     start = int((total[length:] - total[:-length]).argmax())
     share = (total[start : start + length + 1] - total[start]).contiguous()
     first, last = torch.searchsorted(share, share[-1] * torch.tensor([EDGE, 1 - EDGE], dtype=share.dtype)).tolist()
@@ -36,12 +37,13 @@ def _liveliest(energy: Tensor, length: int) -> int:
 
 
 def _energy(signal: Tensor, rate: float | None) -> Tensor:
-    """(time,) float64: how far each sample is from the mean of the recording, squared."""
+    """(time,) float64: how far each sample is from the mean of the recording, squared; all 1 where nothing varies."""
     values = signal.to(torch.float64)
     values = values - values.mean(1, keepdim=True)
     if rate is not None:
         values = torch.from_numpy(without_rumble(values.numpy(), rate))
-    return values.square().transpose(0, 1).flatten(1).sum(1)
+    energy = values.square().transpose(0, 1).flatten(1).sum(1)
+    return energy if energy.any() else torch.ones_like(energy)
 
 
 def pad_to_length(signal: Tensor, length: int) -> Tensor:

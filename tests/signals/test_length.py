@@ -59,10 +59,12 @@ def middle(sound: torch.Tensor, rate: int) -> float:
     return float(heard[0] + heard[-1]) / 2 / rate
 
 
-@pytest.mark.parametrize(("before", "after"), [(3, 0), (0, 3), (3, 0.3), (0.3, 3), (2, 2)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(3, 0), (0, 3), (3, 0.3), (0.3, 3), (2, 2), (0, 0.6), (0.5, 0.1), (0.1, 0.4), (0, 0)]
+)
 @pytest.mark.parametrize("level", [0, 9000])
 def test_a_word_is_in_the_middle_wherever_silence_is(before: float, after: float, level: int) -> None:
-    sound = fit_length(word(8000, before, after) + level, 8000)
+    sound = fit_length(word(8000, before, after) + level, 8000, rate=8000)
     heard = torch.where(sound == 0, 0, sound - level)  # zeros beyond the recording
     assert middle(heard, 8000) == pytest.approx(0.5, abs=0.02)
 
@@ -79,3 +81,9 @@ def test_rumble_does_not_draw_it_away(rate: int) -> None:
 
 def test_silence_gives_silence() -> None:
     assert not fit_length(torch.zeros(1, 50, dtype=torch.int16), 20).any()
+
+
+@pytest.mark.parametrize("rate", [None, 8000])
+def test_a_recording_in_which_nothing_varies_is_centred_as_a_whole(rate: float | None) -> None:
+    sound = fit_length(torch.full((1, 50), 7, dtype=torch.int16), 90, rate)
+    assert torch.equal(sound, F.pad(torch.full((1, 50), 7, dtype=torch.int16), (20, 20)))

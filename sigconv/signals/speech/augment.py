@@ -73,6 +73,22 @@ class Gain(WaveformAugmentation):
         return waveform * from_decibels(draw(waveform, -self.db, self.db))
 
 
+class Overload(WaveformAugmentation):
+    """Record too loud: clip every recording, whose peak would be up to `db` above full scale. Its level stays.
+
+    Args:
+        db: greatest excess, in dB; uniform from 0.
+    """
+
+    def __init__(self, db: float, probability: float = 1.0) -> None:
+        super().__init__(probability if db else 0.0)
+        self.db = check.limit(self, "db", db)
+
+    def augment(self, waveform: Tensor) -> Tensor:
+        full_scale = waveform.abs().amax(-1, keepdim=True) * from_decibels(draw(waveform, -self.db, 0))
+        return waveform.clamp(-full_scale, full_scale)
+
+
 class Equalise(WaveformAugmentation):
     """Simulate another microphone: filter every recording with a smooth random frequency response, without delay.
 

@@ -1,5 +1,7 @@
 """Where in a recording somebody speaks: what does not tell."""
 
+from functools import cache
+
 import numpy as np
 
 LOWEST = 100  # Hz: hum of the mains, wind and steps lie below, and of a voice at most the lowest harmonic
@@ -13,6 +15,14 @@ def without_rumble(sound: np.ndarray, rate: float) -> np.ndarray:
     """
     if rate < 4 * LOWEST:
         return sound
-    from scipy.signal import butter, sosfilt  # here, as it takes a third of a second to import
+    from scipy.signal import sosfilt  # here, as it takes a third of a second to import
 
-    return np.asarray(sosfilt(butter(4, LOWEST, "highpass", fs=rate, output="sos"), sound))
+    return np.asarray(sosfilt(_highpass(rate), sound))
+
+
+@cache
+def _highpass(rate: float) -> np.ndarray:
+    """Its sections of second order; designing them takes longer than filtering a second by them."""
+    from scipy.signal import butter
+
+    return np.asarray(butter(4, LOWEST, "highpass", fs=rate, output="sos"))

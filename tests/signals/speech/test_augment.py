@@ -15,6 +15,7 @@ from sigconv.signals.speech.augment import (
     AddNoise,
     Equalise,
     Gain,
+    Overload,
     Room,
     TimeShift,
     WaveformAugmentation,
@@ -27,6 +28,7 @@ RATE = 8000
 AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
     "shift": lambda: TimeShift(RATE, 0.1),
     "gain": lambda: Gain(6),
+    "overload": lambda: Overload(20),
     "equalise": lambda: Equalise(12),
     "noise": lambda: AddNoise(RATE),
     "room": lambda: Room(RATE),
@@ -34,7 +36,7 @@ AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
     "tract": lambda: VocalTract(RATE, 0.25),
 }
 OFF = [TimeShift(RATE, 0), Gain(0), Equalise(0), AddNoise(RATE, probability=0), Room(RATE, probability=0), Speed(0)]
-OFF += [VocalTract(RATE, 0)]
+OFF += [VocalTract(RATE, 0), Overload(0)]
 
 
 @pytest.fixture(params=AUGMENTATIONS)
@@ -104,6 +106,17 @@ def test_gain_is_uniform_in_decibels() -> None:
     assert level.abs().max() <= 10.001
     assert abs(level.mean()) < 0.5
     assert 5.4 < level.std() < 6.2
+
+
+def test_overload_clips_at_a_level_uniform_in_decibels() -> None:
+    sound = torch.linspace(-0.5, 0.5, 2001).expand(4000, 1, -1)
+    loud = Overload(20)(sound)
+    peak = loud.amax(-1, keepdim=True)
+    assert_close(loud, sound.clamp(-peak, peak))
+    level = to_db((peak / 0.5).square())
+    assert -20.001 < level.min() < -19.9
+    assert -0.1 < level.max() <= 0
+    assert abs(level.mean() + 10) < 0.5
 
 
 def test_active_power_leaves_silence_out() -> None:
