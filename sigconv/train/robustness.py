@@ -1,4 +1,4 @@
-"""How well a network recognises signals that are shifted, deformed or noisy."""
+"""How well a network recognises signals that are shifted, deformed, noisy or clipped."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sigconv.errors import UsageError
 from sigconv.padding import crop, pad_constant
 from sigconv.signals.image import RandomWarp
-from sigconv.signals.speech.augment import AddNoise
+from sigconv.signals.speech.augment import AddNoise, Overload, WaveformAugmentation
 from sigconv.train.data import CorpusData
 
 SMOOTHNESS = 5.0  # pixels: the elastic_sigma of deformations
@@ -51,7 +51,18 @@ def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[flo
     rate = data.corpus.info.rate
     assert rate is not None
     noises = {ratio: AddNoise(rate, (ratio, ratio), PINK).train() for ratio in ratios}
-    return {f"{ratio:g}": _accuracy(network, data, partial(_noisy, noise=noise)) for ratio, noise in noises.items()}
+    return {f"{ratio:g}": _accuracy(network, data, partial(_changed, by=noise)) for ratio, noise in noises.items()}
+
+
+def accuracy_by_overload(network: nn.Module, data: CorpusData, levels: Sequence[float]) -> dict[str, float]:
+    """Accuracy on the test recordings if they had been recorded too loud, and clipped.
+
+    Args:
+        network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
+        levels: of each recording's peak above full scale, in dB.
+    """
+    overloads = {level: Overload((level, level)).train() for level in levels}
+    return {f"{level:g}": _accuracy(network, data, partial(_changed, by=clips)) for level, clips in overloads.items()}
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ CHANGES = {
     "shift": Change("shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift),
     "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
     "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -math.inf),
+    "overload": Change("overloads", " dB", "peak above full scale, dB", accuracy_by_overload),
 }
 """The changes by their names in the metrics."""
 
@@ -133,6 +145,6 @@ def _deformed(x: Tensor, strength: float) -> Iterator[Tensor]:
     yield warp(x.float()).round().to(x.dtype) if strength else x
 
 
-def _noisy(x: Tensor, noise: AddNoise) -> Iterator[Tensor]:
-    """x (B, 1, T) of any dtype, in noise: float32."""
-    yield noise(x)
+def _changed(x: Tensor, by: WaveformAugmentation) -> Iterator[Tensor]:
+    """x (B, 1, T) of any dtype, to float32."""
+    yield by(x)

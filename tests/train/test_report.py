@@ -111,8 +111,8 @@ def test_the_page_of_a_speech_run(run_speech: Start) -> None:
     page = (run.folder / "report.html").read_text()
     outline = Outline(page)
     assert outline.headings == [
-        "Training", "Confusions", "Speakers", "With noise", "Network", "Filters on raw samples", "Worst mistakes",
-        "Environment", "Config",
+        "Training", "Confusions", "Speakers", "With noise", "With overload", "Network", "Filters on raw samples",
+        "Worst mistakes", "Environment", "Config",
     ]  # fmt: skip
     wrong = run.metrics["test"]["wrong"]
     assert outline.tags.count("audio") == outline.tags.count("img") == min(wrong, 40) > 0

@@ -13,6 +13,7 @@ from sigconv.train.robustness import (
     _moved,
     accuracy_by_deformation,
     accuracy_by_noise,
+    accuracy_by_overload,
     accuracy_by_shift,
     wanted_changes,
 )
@@ -86,6 +87,19 @@ def test_noise_is_the_same_at_every_call_and_costs() -> None:
     assert found["60"] == 1
     assert 0.2 < found["-20"] < 0.8
     assert CHANGES["noise"].in_words({"20": 0.5, "0": 0.25}) == "50.00% at 20 dB, 25.00% at 0 dB"
+
+
+def test_overload_clips_at_its_level() -> None:
+    labels = torch.arange(40) % 2
+    tone = 8000 * torch.sin(torch.arange(2000) * 0.5)
+    halves = torch.stack([tone * (1.5 if label == half else 1) for label in labels for half in (0, 1)])
+    data = _data(halves.reshape(40, 1, 4000).short(), labels)
+    peaks = []
+    network = Louder()
+    network.register_forward_pre_hook(lambda _, x: peaks.append(x[0].abs().amax().item() * 32768))
+    assert accuracy_by_overload(network, data, [0, 20])["0"] == 1
+    assert min(peaks) == pytest.approx(12000 / 10, rel=1e-3)
+    assert max(peaks) == pytest.approx(12000, rel=1e-3)
 
 
 def test_amounts_are_lists_of_numbers() -> None:

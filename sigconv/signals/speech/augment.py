@@ -74,18 +74,19 @@ class Gain(WaveformAugmentation):
 
 
 class Overload(WaveformAugmentation):
-    """Record too loud: clip every recording, whose peak would be up to `db` above full scale. Its level stays.
+    """Record too loud: clip every recording at a level that its peak exceeds. What is not clipped stays as it is.
 
     Args:
-        db: greatest excess, in dB; uniform from 0.
+        db: lowest and highest level of the peak above full scale, in dB; uniform between them.
     """
 
-    def __init__(self, db: float, probability: float = 1.0) -> None:
-        super().__init__(probability if db else 0.0)
-        self.db = check.limit(self, "db", db)
+    def __init__(self, db: Sequence[float] = (0.0, 20.0), probability: float = 1.0) -> None:
+        super().__init__(probability)
+        self.db = check.interval(self, "db", db)
+        check.limit(self, "db", self.db[0])
 
     def augment(self, waveform: Tensor) -> Tensor:
-        full_scale = waveform.abs().amax(-1, keepdim=True) * from_decibels(draw(waveform, -self.db, 0))
+        full_scale = waveform.abs().amax(-1, keepdim=True) * from_decibels(-draw(waveform, *self.db))
         return waveform.clamp(-full_scale, full_scale)
 
 

@@ -19,7 +19,7 @@ def word_class_sections(word_classes: Mapping[str, Group] | None) -> list[Sectio
     if not word_classes:
         return []
     note = "Test examples by the class of the word that was said, in the order of a sentence."
-    return [Section("Word classes", _bars(word_classes), note)]
+    return [Section("Word classes", _bars("word_classes", word_classes), note)]
 
 
 def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
@@ -29,7 +29,7 @@ def speakers_sections(speakers: Mapping[str, Group]) -> list[Section]:
     worst = sorted(speakers, key=lambda name: _errors(speakers[name]), reverse=True)[:SPEAKERS]
     which = f"The {len(worst)} of {len(speakers):,}" if len(worst) < len(speakers) else f"The {len(speakers)}"
     note = f"{which} speakers of the test split, those with the most errors first."
-    return [Section("Speakers", _bars({name: speakers[name] for name in worst}), note)]
+    return [Section("Speakers", _bars("speakers", {name: speakers[name] for name in worst}), note)]
 
 
 def change_sections(metrics: Mapping[str, Any]) -> list[Section]:
@@ -38,13 +38,13 @@ def change_sections(metrics: Mapping[str, Any]) -> list[Section]:
     for name, change in CHANGES.items():
         if name in metrics:
             errors = {float(amount): ACCURACY.error(share) for amount, share in metrics[name].items()}
-            picture = pictures.by_amount(errors, ACCURACY.error(metrics["test"]["accuracy"]), change.axis)
+            picture = pictures.by_amount(name, errors, ACCURACY.error(metrics["test"]["accuracy"]), change.axis)
             sections.append(Section(f"With {name}", picture, f"Right: {change.in_words(metrics[name])}."))
     return sections
 
 
-def _bars(groups: Mapping[str, Group]) -> Markup:
-    return pictures.bars({name: (_errors(group), group["tested"]) for name, group in groups.items()})
+def _bars(name: str, groups: Mapping[str, Group]) -> Markup:
+    return pictures.bars(name, {group: (_errors(found), found["tested"]) for group, found in groups.items()})
 
 
 def _errors(group: Group) -> float:

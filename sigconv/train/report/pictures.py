@@ -78,8 +78,8 @@ CURVES: Sequence[tuple[str, str, Callable[[float], float]]] = (
 SPLITS = {"train": BLUE, "validation": ORANGE}
 
 
-def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
-    """A bar for the errors of each name, in per cent, labelled with the number of examples they were measured on."""
+def bars(groups: str, wrong: Mapping[str, tuple[float, int]]) -> Markup:
+    """A bar for the errors of each group, in per cent, labelled with the number of examples they were measured on."""
     names, errors = list(wrong), [error for error, _ in wrong.values()]
     texts = [f"{error:.1f} % of {tested:,}" for error, tested in wrong.values()]
     with rc_context(STYLE):
@@ -91,10 +91,10 @@ def bars(wrong: Mapping[str, tuple[float, int]]) -> Markup:
         axes.margins(y=0.5 / max(len(names), 1))
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
-        return svg(figure, "shares")
+        return svg(figure, groups)
 
 
-def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Markup:
+def by_amount(change: str, errors: Mapping[float, float], unchanged: float, axis: str) -> Markup:
     """Errors in per cent against the amount of a change, and those without one as a horizontal line."""
     with rc_context(STYLE):
         figure, axes = _plot("Errors, %")
@@ -102,7 +102,7 @@ def by_amount(errors: Mapping[float, float], unchanged: float, axis: str) -> Mar
         axes.axhline(unchanged, color=INK, alpha=0.4, linestyle="--", label="as it is")
         axes.set(xlabel=axis, ylim=(0, None), xticks=list(errors))
         axes.legend(frameon=False)
-        return svg(figure, "errors")
+        return svg(figure, change)
 
 
 def image(signal: Tensor) -> Markup:

@@ -28,7 +28,7 @@ RATE = 8000
 AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
     "shift": lambda: TimeShift(RATE, 0.1),
     "gain": lambda: Gain(6),
-    "overload": lambda: Overload(20),
+    "overload": lambda: Overload(),
     "equalise": lambda: Equalise(12),
     "noise": lambda: AddNoise(RATE),
     "room": lambda: Room(RATE),
@@ -36,7 +36,7 @@ AUGMENTATIONS: dict[str, Callable[[], WaveformAugmentation]] = {
     "tract": lambda: VocalTract(RATE, 0.25),
 }
 OFF = [TimeShift(RATE, 0), Gain(0), Equalise(0), AddNoise(RATE, probability=0), Room(RATE, probability=0), Speed(0)]
-OFF += [VocalTract(RATE, 0), Overload(0)]
+OFF += [VocalTract(RATE, 0), Overload(probability=0)]
 
 
 @pytest.fixture(params=AUGMENTATIONS)
@@ -110,7 +110,7 @@ def test_gain_is_uniform_in_decibels() -> None:
 
 def test_overload_clips_at_a_level_uniform_in_decibels() -> None:
     sound = torch.linspace(-0.5, 0.5, 2001).expand(4000, 1, -1)
-    loud = Overload(20)(sound)
+    loud = Overload((0, 20))(sound)
     peak = loud.amax(-1, keepdim=True)
     assert_close(loud, sound.clamp(-peak, peak))
     level = to_db((peak / 0.5).square())
