@@ -12,7 +12,7 @@ from sigconv.errors import UsageError
 from sigconv.inference.predict import Segment, load, probabilities, segments
 from sigconv.inference.readers import About, cut
 from sigconv.signals.speech.recording import find_offset
-from sigconv.signals.speech.stretches import PAUSE, cut_windows
+from sigconv.signals.speech.stretches import PAUSE, cut_pieces
 
 BLOCK = 0.25  # seconds of sound between two evaluations
 MEMORY = 4.0  # seconds of sound that are kept
@@ -49,18 +49,17 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         if abs(moved).max(initial=0) < LEVEL * 32768:
             continue
         centred = moved.clip(-32768, 32767).astype(np.int16)
-        windows = [
-            (first, end)
-            for first, end in cut_windows(centred[None], rate, length)
+        pieces = [
+            piece
+            for piece in cut_pieces(centred[None], rate, length)
             # Compared by the middle: the edges of a word move a little with the sound around it that is kept.
-            if begins + (first + end) / 2 >= said and end < len(heard) - PAUSE * rate
+            if begins + (piece.first + piece.end) / 2 >= said and piece.end < len(heard) - PAUSE * rate
         ]
-        if windows:
-            said = begins + windows[-1][1]
-            sound = torch.from_numpy(centred)[None]
-            pieces = cut(sound, windows, length)
-            times = [((begins + first) / rate, (begins + end) / rate) for first, end in windows]
-            yield from segments(probabilities(network, pieces), times, about["labels"])
+        if pieces:
+            said = begins + pieces[-1].end
+            signals = cut(torch.from_numpy(centred)[None], [piece.window for piece in pieces], about)
+            times = [((begins + piece.first) / rate, (begins + piece.end) / rate) for piece in pieces]
+            yield from segments(probabilities(network, signals), times, about["labels"])
 
 
 def microphone(rate: float) -> Iterator[np.ndarray]:

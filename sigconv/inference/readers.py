@@ -1,6 +1,6 @@
 """Reads the user's files into the signals that a network takes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length, pad_to_length, slide
+from sigconv.signals.length import Piece, fit_length, pad_to_length, slide
 from sigconv.words import by_x
 
 DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
@@ -49,27 +49,25 @@ def check_readable(run: object, about: About) -> None:
         )
 
 
-def cut(signal: Tensor, windows: Iterable[tuple[int, int]], length: int) -> Tensor:
-    """(N, channels, length, ...), the windows (first, end) of a signal (channels, T, ...), as the network takes it."""
-    return torch.stack([fit_length(signal[:, first:end], length) for first, end in windows])
+def cut(signal: Tensor, windows: Iterable[tuple[int, int]], about: About) -> Tensor:
+    """(N, *shape), the windows (first, end) of a signal (channels, T, ...), as the network takes it."""
+    length, rate = about["shape"][1], about["rate"]
+    return torch.stack([fit_length(signal[:, first:end], length, rate) for first, end in windows])
 
 
 def _whole(signal: Tensor, about: About) -> tuple[Tensor, list[tuple[float, float]] | None]:
     """Signals and times of one signal (channels, T, ...) that is not cut. A short one is padded as in training; a
     long one is kept in full, which happens only with networks that read sentences."""
     if "tokens" not in about:
-        return fit_length(signal, about["shape"][1])[None], None
+        return cut(signal, [(0, signal.shape[1])], about), None
     length = max(about["shape"][1], signal.shape[1])
     return pad_to_length(signal, length)[None], [(0.0, length / about["rate"])]
 
 
-def _pieces(
-    signal: Tensor, windows: Iterable[tuple[int, int]], about: About
-) -> tuple[Tensor, list[tuple[float, float]]]:
-    """Signals and times of the windows (first, end)."""
-    rate = about["rate"]
-    times = [(first / rate, end / rate) for first, end in windows]
-    return cut(signal, windows, about["shape"][1]), times
+def _pieces(signal: Tensor, pieces: Sequence[Piece], about: About) -> tuple[Tensor, list[tuple[float, float]]]:
+    """Signals and times of the pieces of a long signal."""
+    times = [(piece.first / about["rate"], piece.end / about["rate"]) for piece in pieces]
+    return cut(signal, [piece.window for piece in pieces], about), times
 
 
 def _read_image(file: str, about: About) -> Reading:
@@ -84,7 +82,7 @@ def _read_image(file: str, about: About) -> Reading:
 
 def _read_sound(file: str, about: About) -> Reading:
     from sigconv.signals.speech.recording import read_recording
-    from sigconv.signals.speech.stretches import cut_windows
+    from sigconv.signals.speech.stretches import cut_pieces
 
     rate, length = about["rate"], about["shape"][1]
     recording = read_recording(file, round(rate))
@@ -92,8 +90,8 @@ def _read_sound(file: str, about: About) -> Reading:
     if "tokens" in about or sound.shape[1] <= length:
         return Reading(*_whole(sound, about), recording.notes)
     # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
-    windows = cut_windows(recording.samples, rate, length) or slide(0, sound.shape[1], length)
-    return Reading(*_pieces(sound, windows, about), recording.notes)
+    pieces = cut_pieces(recording.samples, rate, length) or slide(0, sound.shape[1], length)
+    return Reading(*_pieces(sound, pieces, about), recording.notes)
 
 
 def _read_video(file: str, about: About) -> Reading:

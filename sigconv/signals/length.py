@@ -1,10 +1,12 @@
 """Signals, and windows of them, of a given length."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sigconv.signals.speech.rumble import without_rumble
+from sigconv.signals.speech.loudness import voice_power
 
 EDGE = 0.02
 """Share of the energy that may lie on each side of what is centred."""
@@ -14,15 +16,15 @@ def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor
     """Pads or cuts a recording to `length` along its time axis, the second: (channels, time, ...).
 
     It is taken to lie between zeros. The stretch is taken whose samples vary most about the mean of the recording (in
-    sound, the one with the most energy), and moved until its energy is in its middle, since a word shorter than the
-    stretch could lie anywhere in it. A shorter recording that is no sound is centred as a whole.
+    sound, the one with the most `voice_power`), and moved until its energy is in its middle, since a word shorter than
+    the stretch could lie anywhere in it. A video shorter than the stretch is centred as a whole.
 
     Args:
-        rate: samples a second, if it is sound: then hum and rumble below 100 Hz do not count as energy.
+        rate: samples a second. Without one, sound is taken like video.
     """
-    time = signal.shape[1]
-    as_a_whole = rate is None and time <= length
-    start = -((length - time) // 2) if as_a_whole else _liveliest(_energy(signal, rate), length)
+    time, sound = signal.shape[1], signal.ndim == 2 and rate is not None
+    centred = -((length - time) // 2)
+    start = centred if time <= length and not sound else _liveliest(_energy(signal, rate if sound else None), length)
     before, after = max(0, -start), max(0, start + length - time)
     return F.pad(signal[:, max(0, start) : start + length], (0, 0) * (signal.ndim - 2) + (before, after))
 
@@ -37,12 +39,17 @@ def _liveliest(energy: Tensor, length: int) -> int:
 
 
 def _energy(signal: Tensor, rate: float | None) -> Tensor:
-    """(time,) float64: how far each sample is from the mean of the recording, squared; all 1 where nothing varies."""
+    """(time,) float64: how far each sample is from the mean of the recording, squared; all 1 where nothing varies.
+
+    Of sound, which is mono, it is the `voice_power` around each sample.
+    """
     values = signal.to(torch.float64)
     values = values - values.mean(1, keepdim=True)
-    if rate is not None:
-        values = torch.from_numpy(without_rumble(values.numpy(), rate))
-    energy = values.square().transpose(0, 1).flatten(1).sum(1)
+    if rate is None:
+        energy = values.square().sum([0, *range(2, values.ndim)])
+    else:
+        power, frame = voice_power(values[0].numpy(), rate)
+        energy = torch.from_numpy(power).repeat_interleave(frame)[: signal.shape[1]]
     return energy if energy.any() else torch.ones_like(energy)
 
 
@@ -52,7 +59,15 @@ def pad_to_length(signal: Tensor, length: int) -> Tensor:
     return F.pad(signal, (0, 0) * (signal.ndim - 2) + (0, length - signal.shape[1]))
 
 
-def slide(first: int, end: int, length: int) -> list[tuple[int, int]]:
+class Piece(NamedTuple):
+    """A piece of a recording to look at: from where to where it is, and what is looked at with what is around it."""
+
+    first: int
+    end: int
+    window: tuple[int, int]
+
+
+def slide(first: int, end: int, length: int) -> list[Piece]:
     """Windows of `length` over the longer stretch from `first` to `end`, in steps of half; the last ends at `end`."""
     starts = [*range(first, end - length, max(1, length // 2)), end - length]
-    return [(start, start + length) for start in starts]
+    return [Piece(start, start + length, (start, start + length)) for start in starts]

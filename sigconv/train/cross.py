@@ -108,8 +108,7 @@ def _signals(split: Split, places: Sequence[int], info: CorpusInfo, about: Mappi
     if about["kind"] == "audio" and info.rate != about["rate"]:
         signals = [_resample(signal, info.rate, about["rate"]) for signal in signals]
     if about["kind"] != "image":
-        rate = about["rate"] if about["kind"] == "audio" else None
-        signals = [fit_length(signal, about["shape"][1], rate) for signal in signals]
+        signals = [fit_length(signal, about["shape"][1], about["rate"]) for signal in signals]
     for signal in signals:
         if list(signal.shape) != list(about["shape"]):
             raise UsageError(

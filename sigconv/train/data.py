@@ -246,8 +246,7 @@ class CorpusData(LightningDataModule):
             return None
         if self.tokens is not None:
             return partial(pad_to_length, length=self.length)
-        info = self.corpus.info
-        return partial(fit_length, length=self.length, rate=info.rate if info.kind == "audio" else None)
+        return partial(fit_length, length=self.length, rate=self.corpus.info.rate)
 
     def _bytes(self, split: Split) -> int:
         shapes = split.shapes

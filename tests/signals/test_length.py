@@ -79,6 +79,16 @@ def test_rumble_does_not_draw_it_away(rate: int) -> None:
     assert fit_length(noisy, rate).abs().max() > 10000  # which is of the rumble
 
 
+@pytest.mark.parametrize("seconds", [0.575, 2])
+def test_a_click_does_not_draw_it_away(seconds: float) -> None:
+    quiet = word(8000, 0, seconds) // 50
+    quiet[0, -200:-120] = torch.randn(80) * 15000
+    assert middle(fit_length(quiet, 8000, 8000)[:, :6500], 8000) == pytest.approx(0.5, abs=0.02)
+    click = torch.zeros(1, 20000, dtype=torch.int16)
+    click[0, 15000:15080] = 1000
+    assert middle(fit_length(click, 8000, 8000), 8000) == pytest.approx(0.5, abs=0.02)  # where there is nothing else
+
+
 def test_silence_gives_silence() -> None:
     assert not fit_length(torch.zeros(1, 50, dtype=torch.int16), 20).any()
 
