@@ -201,6 +201,14 @@ class CorpusData(LightningDataModule):
             if split not in self.loaders:
                 self.loaders[split] = self._loader(self.corpus.split(split))
 
+    def state_dict(self) -> dict[str, int]:
+        assert self.trainer is not None
+        return {"epoch": self.trainer.current_epoch + 1}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Lightning asks a DataLoader for its first batches before it says which epoch goes on."""
+        self.loaders["train"].batch_sampler.set_epoch(state["epoch"])  # type: ignore[union-attr]
+
     def train_dataloader(self) -> "MemoryLoader | DataLoader":
         return self.loaders["train"]
 

@@ -22,18 +22,16 @@ from sigconv.train.run import METRICS, Run
 from sigconv.train.task import Task
 
 
-def take_best(task: Task, trainer: Trainer) -> None:
-    """Loads the weights of the best validation result into `task`, if the trainer kept them; else leaves the last."""
-    if (best := _best(trainer)) is not None:
-        task.load_state_dict(best["state_dict"])
+def take_kept(task: Task, trainer: Trainer) -> None:
+    """Loads the weights to keep into `task`: after a resume, it has neither those of the best epoch nor averaged ones."""
+    task.load_state_dict(_kept(trainer)["state_dict"])
 
 
-def _best(trainer: Trainer) -> dict[str, Any] | None:
-    """The checkpoint, mapped from disk, of the best epoch, if the trainer kept one."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor:
-            return torch.load(callback.best_model_path, map_location="cpu", weights_only=True, mmap=True)
-    return None
+def _kept(trainer: Trainer) -> dict[str, Any]:
+    """The checkpoint to keep, mapped from disk: of the best epoch if the trainer keeps that, else of the last."""
+    first = next(callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint))
+    path = Path(str(first.dirpath), f"{first.filename}.ckpt")
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
 
 @rank_zero_only
@@ -92,8 +90,7 @@ def _metrics(task: Task, trainer: Trainer, corpus: Corpus) -> dict[str, Any]:
     record = next(callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Record))
     results = task.results(corpus)
     loss = trainer.callback_metrics["test/loss"].item()
-    best = _best(trainer)
-    validated = record.epochs[-1 if best is None else best["epoch"]]
+    validated = record.epochs[_kept(trainer)["epoch"]]
     return {
         "test": {"loss": loss, **results.pop("test")},
         "validation": {name: validated[f"validation/{name}"] for name in ("loss", task.measure.name)},

@@ -8,7 +8,7 @@ from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.build import build_data, build_task
 from sigconv.train.console import is_first_process, say
-from sigconv.train.finish import take_best
+from sigconv.train.finish import take_kept
 from sigconv.train.robustness import wanted_changes
 from sigconv.train.run import Run
 from sigconv.train.task import Task
@@ -42,7 +42,7 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
             trainer.fit(task, data, ckpt_path=run.checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise refused(error) from None
-    take_best(task, trainer)
+    take_kept(task, trainer)
     trainer.test(task, data, verbose=False)
     return task, trainer
 

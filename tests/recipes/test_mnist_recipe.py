@@ -59,8 +59,12 @@ def test_hydra_says_where_a_run_is_but_no_other_run_is_written_over(run_mnist: S
 
 @pytest.mark.parametrize(
     ("options", "epoch", "batch"),
-    [((), 2, 0), ((), 0, 2), (("average=0.9", "checkpoint=best", "augment=elastic"), 2, 1)],
-    ids=["between epochs", "within the first", "averaged, within one"],
+    [
+        (("loader.in_memory=false", "loader.workers=0"), 2, 0),
+        ((), 0, 2),
+        (("average=0.9", "checkpoint=best", "augment=elastic"), 2, 1),
+    ],
+    ids=["between epochs, from disk", "within the first", "averaged, within one"],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
     run_mnist: Start, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], epoch: int, batch: int
@@ -81,7 +85,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.report
-@pytest.mark.parametrize("options", [(), ("average=0.9", "checkpoint=best")], ids=["plain", "averaged"])
+@pytest.mark.parametrize("options", [("average=0.9",), ("average=0.9", "checkpoint=best")], ids=["last", "best"])
 def test_a_run_interrupted_after_its_training_is_only_finished(
     run_mnist: Start, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
