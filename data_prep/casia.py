@@ -5,12 +5,13 @@ HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, available from the 
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.characters import CHARACTERS
-from data_prep.prepared import load_prepared
+from data_prep.prepared import load_prepared, locate
 from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -42,10 +43,11 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
         source: a folder with the unpacked `.gnt` files, one per writer; those for the test are in a folder with "tst"
             in its name.
 
-    Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is
-        damaged, or `folder` holds something else.
+    Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is damaged, or
+        `folder` holds a corpus from another source or something else.
     """
-    prepared = load_prepared(Path(folder), INFO)
+    info = replace(INFO, sources=locate(source=source))
+    prepared = load_prepared(Path(folder), info)
     if prepared is not None:
         return prepared
     if source is None:
@@ -63,7 +65,7 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
             f"{source} has no writer for {' or '.join(empty)}: bring all files of HWDB1.1, those of the test "
             'in a folder with "tst" in its name, such as HWDB1.1tst_gnt.'
         )
-    return write_corpus(folder, INFO, _examples(splits))
+    return write_corpus(folder, info, _examples(splits))
 
 
 def _examples(splits: dict[Path, str]) -> Iterator[Example]:

@@ -15,7 +15,7 @@ from matplotlib.font_manager import findSystemFonts
 from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.characters import CHARACTERS
-from data_prep.prepared import load_prepared
+from data_prep.prepared import load_prepared, locate
 from data_prep.script import command_line
 from data_prep.splits import place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -69,7 +69,7 @@ def prepare(
         raise UsageError(f"characters is 2 to {len(CHARACTERS)} and copies 1 or more, not {characters} and {copies}.")
     wanted = CHARACTERS[:characters]
     command = f"{INFO.command} --characters {characters} --copies {copies} --seed {seed}"
-    info = replace(INFO, labels=wanted, command=command if source is None else f"{command} --source {source}")
+    info = replace(INFO, labels=wanted, command=command, sources=locate(source=source))
     prepared = load_prepared(Path(folder), info)
     if prepared is not None:
         return prepared

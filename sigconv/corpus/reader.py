@@ -152,7 +152,7 @@ def _open_split(folder: Path, name: str, info: CorpusInfo) -> Split:
 
 
 def _damaged(folder: Path, info: CorpusInfo, what: str) -> UsageError:
-    return UsageError(f"{what}. Delete {folder} and run again, or make it again: {info.command}")
+    return UsageError(f"{what}. Delete {folder} and run again, or make it again: {info.whole_command}")
 
 
 def _integers(array: pa.Array) -> Tensor:

@@ -41,6 +41,12 @@ def test_is_brought_to_16_khz(fold_0):
     assert fold_0.info.rate == 16_000
 
 
+def test_another_source_than_that_of_the_corpus_is_refused(fold_0, dataset):
+    with pytest.raises(UsageError, match=f"made with source {dataset}, and not with source /nowhere: leave source out"):
+        audiomnist.prepare(fold_0.folder.parent, "/nowhere")
+    assert audiomnist.prepare(fold_0.folder.parent).info == fold_0.info
+
+
 def test_labels_and_sources(fold_0):
     train = fold_0.split("train")
     index = train.sources.index("data/56/6_56_49.wav")

@@ -105,6 +105,13 @@ def test_the_same_arguments_give_the_same_pictures(fonts: Path, tmp_path: Path) 
         glyphs.prepare(tmp_path / "one", fonts, characters=3, copies=2)
 
 
+def test_other_fonts_than_those_of_the_corpus_are_refused(fonts: Path, tmp_path: Path) -> None:
+    corpus = glyphs.prepare(tmp_path / "one", fonts, characters=3, copies=1)
+    with pytest.raises(UsageError, match=f"made with source {fonts}, and not with source {fonts}/a.ttf: leave source"):
+        glyphs.prepare(tmp_path / "one", fonts / "a.ttf", characters=3, copies=1)
+    assert glyphs.prepare(tmp_path / "one", characters=3, copies=1).info == corpus.info  # made once, it needs none
+
+
 def test_one_font_is_in_all_splits(fonts: Path, tmp_path: Path) -> None:
     corpus = glyphs.prepare(tmp_path / "corpus", fonts / "a.ttf", characters=2, copies=2)
     assert all(set(corpus.split(name).speakers) == {"a.ttf"} for name in ("train", "validation", "test"))
@@ -148,6 +155,8 @@ def test_casias_writers_are_split_and_framed(handwriting: Path, tmp_path: Path) 
     assert columns.max() - columns.min() + 1 == round(40 * 18 / 56)
     assert test[0].max() == 245
     assert casia.prepare(tmp_path / "casia").info == corpus.info  # made once, it needs no source
+    with pytest.raises(UsageError, match=f"made with source {handwriting}, and not with source /nowhere: leave source"):
+        casia.prepare(tmp_path / "casia", "/nowhere")
 
 
 def test_a_damaged_file_is_named(handwriting: Path, tmp_path: Path) -> None:

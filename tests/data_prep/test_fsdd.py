@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,7 +84,14 @@ def test_one_speaker_left_out(tmp_path, dataset):
 
 def test_the_folder_recordings_itself_gives_the_same_corpus(tmp_path, dataset):
     one, other = fsdd.prepare(tmp_path / "a", dataset), fsdd.prepare(tmp_path / "b", dataset / "recordings")
-    assert one.info == other.info
+    assert one.info == replace(other.info, sources=one.info.sources)
+
+
+def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, dataset):
+    fsdd.prepare(tmp_path, dataset)
+    with pytest.raises(UsageError, match=f"made with source {dataset}, and not with source /nowhere: leave source out"):
+        fsdd.prepare(tmp_path, "/nowhere")
+    assert fsdd.prepare(tmp_path).info.counts["train"] == 8
 
 
 def test_an_unknown_split_or_speaker(tmp_path, dataset):
@@ -112,6 +120,8 @@ def test_downloads_once_for_all_splits(tmp_path, download):
     corpus = fsdd.prepare(tmp_path, split="speaker:jackson")
     assert corpus.info.counts["test"] == 24
     assert len(download.requests) == 1
+    with pytest.raises(UsageError, match=f"was made without source, and not with source {tmp_path}/raw"):
+        fsdd.prepare(tmp_path, tmp_path / "raw")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["official", "raw", "speaker_jackson"]
 
 

@@ -103,6 +103,14 @@ def test_from_files_of_ones_own(tmp_path, files, arrays, packed):
     assert corpus.split("test").sources == ["t10k-images/00000", "t10k-images/00001", "t10k-images/00002"]
 
 
+def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, files):
+    source = write_files(tmp_path / "official", files)
+    corpus = mnist.prepare(tmp_path / "mnist", source)
+    with pytest.raises(UsageError, match=f"made with source {source}, and not with source /nowhere: leave source out"):
+        mnist.prepare(tmp_path / "mnist", "/nowhere")
+    assert mnist.prepare(tmp_path / "mnist").info == corpus.info
+
+
 def test_a_source_that_is_named_is_the_only_one(tmp_path, server, files):
     serve(server, files)
     (tmp_path / "empty").mkdir()

@@ -251,9 +251,18 @@ def test_clipped_recordings_are_kept_and_listed(tmp_path):
 
 def test_another_command_for_the_same_folder_is_refused(tmp_path, raw):
     prepare(tmp_path, raw, "go")
-    assert prepare(tmp_path, tmp_path / "not needed", "go").info.counts["train"] == 6
+    assert prepare(tmp_path, words="go").info.counts["train"] == 6
     with pytest.raises(UsageError, match="--faulty keep"):
         prepare(tmp_path, raw, "go", faulty="refuse")
+
+
+def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, raw, test_set):
+    options = {"words": "twelve", "test": "official"}
+    prepare(tmp_path, raw, test_source=test_set, **options)
+    with pytest.raises(UsageError, match=f"made with source {raw}, and not with source /nowhere: leave source out"):
+        prepare(tmp_path, "/nowhere", **options)
+    with pytest.raises(UsageError, match=f"made with test_source {test_set}, and not with test_source /nowhere: leave"):
+        prepare(tmp_path, raw, test_source="/nowhere", **options)
 
 
 def pack(folder):
