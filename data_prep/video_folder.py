@@ -1,6 +1,7 @@
 """Prepares the user's own clips of talking faces as a corpus: `python data_prep/video_folder.py PATH`."""
 
 import shlex
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -126,15 +127,28 @@ def find_clips(root: Path, task: str) -> dict[File, Path | None]:
 
 
 def read_text(path: Path, clip: str) -> str:
-    """What is said in a clip: words in lower case, with digits and apostrophes, separated by single spaces."""
+    """What is said in a clip: words in lower case, with digits and apostrophes, separated by single spaces.
+
+    Accents and vowel signs stay with their letters, composed (NFC), so that a word has one spelling.
+    """
     try:
         said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text: save it again.") from None
-    words = "".join(letter if letter.isalnum() or letter == "'" else " " for letter in said).split()
+    kept = "".join(letter if _is_spoken(letter) else " " for letter in unicodedata.normalize("NFC", said))
+    words = [word for word in kept.split() if not all(map(_is_mark, word))]  # marks alone are the rest of an emoji
     if not words:
         raise UsageError(f"{path} is empty: write into it what is said in {clip}.")
     return " ".join(words)
+
+
+def _is_spoken(character: str) -> bool:
+    return character.isalnum() or character == "'" or _is_mark(character)
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it belongs to the letter before it, as accents do."""
+    return unicodedata.category(character)[0] == "M"
 
 
 main = command_line(prepare, mouth=MouthReader)

@@ -77,6 +77,23 @@ def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):
         prepare("other", said, task="sentences")
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("Don't! 2 o\N{RIGHT SINGLE QUOTATION MARK}clock, 3½…", "don't 2 o'clock 3½"),
+        ("Hello \N{HEAVY BLACK HEART}\N{VARIATION SELECTOR-16}", "hello"),
+        ("हिन्दी में नमस्ते।", "हिन्दी में नमस्ते"),
+        ("สวัสดีตอนเช้า", "สวัสดีตอนเช้า"),
+        ("Cafe\N{COMBINING ACUTE ACCENT} ÉTÉ", "caf\N{LATIN SMALL LETTER E WITH ACUTE} été"),
+        ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}stanbul", "i\N{COMBINING DOT ABOVE}stanbul"),
+    ],
+)
+def test_texts_of_any_language_keep_their_words(tmp_path, said, text):
+    path = tmp_path / "a.txt"
+    path.write_text(said, "utf-8")
+    assert video_folder.read_text(path, "a.mp4") == text
+
+
 def test_speakers_and_too_few_of_them(prepare):
     with pytest.raises(UsageError, match="finds no speaker in 4 of 11 names"):
         prepare("speakers", speaker="^(a|c)_")
