@@ -60,23 +60,23 @@ def best_path(log_probs: Tensor, graph: Graph) -> list[int]:
 
     Raises UsageError if no path fits into T frames.
     """
-    before = graph.table
-    spoken = log_probs.double().cpu()[graph.tokens].T.contiguous()
-    spoken[:, START] = -torch.inf  # the first frame leaves it
-    score = torch.full((len(graph.tokens),), -torch.inf, dtype=torch.float64)
+    before, tokens = graph.table, torch.tensor(graph.tokens)
+    frames = log_probs.double().cpu().T.contiguous()
+    score = torch.full((len(tokens),), -torch.inf, dtype=torch.float64)
     score[START] = 0
-    came_from = torch.empty(spoken.shape, dtype=torch.int64)
-    for frame, came in zip(spoken, came_from, strict=True):
-        score, choice = score[before].max(1)
-        score = score + frame
-        came[:] = before.gather(1, choice[:, None])[:, 0]
+    # A long film has many frames times many states: all that is kept of each is which of its predecessors it had.
+    choices = torch.empty((len(frames), len(tokens)), dtype=torch.uint8 if before.shape[1] <= 256 else torch.int32)
+    for frame, choice in zip(frames, choices, strict=True):
+        score, choice[:] = score[before].max(1)
+        score = score + frame[tokens]
+        score[START] = -torch.inf  # the first frame leaves it
     end = max(graph.ends, key=score.tolist().__getitem__)
     if score[end] == -torch.inf:
         raise UsageError(f"no sentence that is allowed fits into {log_probs.shape[1]} frames")
     path = []
-    for came in came_from.flip(0):
+    for choice in reversed(choices.unbind()):
         path.append(graph.tokens[end])
-        end = int(came[end])
+        end = int(before[end, int(choice[end])])
     return path[::-1]
 
 

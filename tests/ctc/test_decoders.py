@@ -7,6 +7,7 @@ from itertools import chain, product
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sigconv.ctc import Tokens, decoder_from, make_decoder
 from sigconv.ctc.beam import beam_search
@@ -69,6 +70,37 @@ def test_the_grammar_gives_its_best_sentence(by: str, seed: int) -> None:
     sentences = {tuple(tokens.encode(" ".join(words))) for words in product(*grammar.values())}
     best = max((text for text in texts if text in sentences), key=lambda text: texts[text][1])
     assert tuple(grammar_search(grammar, tokens)(log_probs)) == best
+
+
+@pytest.mark.parametrize("words", [200, 300])
+def test_a_word_may_follow_any_of_many(words: int) -> None:
+    """Two words in two frames have to differ. The number of a predecessor among the others fits in a byte, or not."""
+    tokens = Tokens(["", *map(str, range(words))], "words")
+    search = grammar_search(dict.fromkeys(("first", "second"), tokens.names[1:]), tokens)
+    for first in (0, words // 2, words - 1):
+        log_probs = scores(len(tokens), 2, seed=first)
+        log_probs[1 + first, 0] = 0
+        both = (log_probs[1:, :1] + log_probs[1:, 1]).fill_diagonal_(-torch.inf)
+        best = divmod(int(both.argmax()), words)
+        assert best[0] == first
+        assert search(log_probs) == [1 + word for word in best]
+
+
+def test_a_long_film_takes_a_byte_for_each_frame_and_state() -> None:
+    class Largest(TorchDispatchMode):
+        size = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            made = function(*args, **(kwargs or {}))
+            if isinstance(made, Tensor):
+                self.size = max(self.size, made.untyped_storage().nbytes())
+            return made
+
+    text, frames = 50 * [2, 3], 200
+    with Largest() as tensor:
+        align(scores(4, frames, 0), text)
+    states = 2 * len(text) + 2  # with a blank before and after each token, and the start
+    assert tensor.size == frames * states
 
 
 def test_a_letter_twice_needs_a_blank_between() -> None:
