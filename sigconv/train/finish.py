@@ -23,7 +23,7 @@ from sigconv.train.task import Task
 
 
 def take_kept(task: Task, trainer: Trainer) -> None:
-    """Loads the weights to keep into `task`: after a resume, it has neither those of the best epoch nor averaged ones."""
+    """Loads the weights to keep into `task`: a resumed task has neither the best epoch's nor averaged ones."""
     task.load_state_dict(_kept(trainer)["state_dict"])
 
 
