@@ -108,6 +108,9 @@ def _open(name: str, config: DictConfig) -> Run:
         run = Run.open(config.resume)
         if run.finished:
             raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
+        for option in list(config):  # what there was not yet when the run began is as in conf/
+            if option not in run.config:
+                run.config[option] = config[option]
         return run
     config = _resolved(config)
     if not is_first_process():

@@ -33,8 +33,12 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
         say(f"           {long}: of each, the part is taken in which most happens")
     say(f"network    {network_name(config)}, {task.weights:,} weights")
     if config.init is not None and run.checkpoint is None:
-        taken, tensors = start_from(task, Run.open(config.init))
+        other = Run.open(config.init)
+        taken, tensors = start_from(task, other)
         say(f"           starts from {config.init}: {taken} of {tensors} tensors")
+        if _split_otherwise(config.data, other.config.data):
+            split = other.config.data.split
+            say(f"           which was trained with data.split={split}, perhaps on what is tested here")
     from sigconv.train.compiling import announced_compiling  # imports Numba, which is slow: only after the checks
 
     try:
@@ -58,6 +62,11 @@ def start_from(task: Task, other: Run) -> tuple[int, int]:
         raise UsageError(f"init={other.folder}: none of its weights has the name and shape of one of this network's.")
     task.load_state_dict(fitting, strict=False)
     return len(fitting), len(own)
+
+
+def _split_otherwise(data: DictConfig, other: DictConfig) -> bool:
+    """Whether two configs of data split the same corpus in different ways."""
+    return "split" in other and data.prepare["_target_"] == other.prepare["_target_"] and data.split != other.split
 
 
 def _remember(run: Run, corpus: Corpus) -> None:

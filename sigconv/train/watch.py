@@ -38,8 +38,8 @@ class Watch(Callback):
         patience: steps after which the mean loss over a window must be below that; it is not checked later.
     """
 
-    def __init__(self, guessing: float, patience: int) -> None:
-        self.guessing, self.patience = guessing, patience
+    def __init__(self, guessing: float, patience: int | None) -> None:
+        self.guessing, self.patience = guessing, math.inf if patience is None else patience
         self._losses: list[Tensor] = []
 
     def on_train_batch_end(

@@ -84,6 +84,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert f"{stopped.run.folder} is finished" in again.err
 
 
+def test_a_run_that_began_before_there_were_some_options_goes_on(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1, 0)
+        stopped = run_mnist("trainer.max_epochs=2", "watch=null")
+    config = stopped.run.folder / "config.yaml"
+    then = OmegaConf.load(config)
+    for option in ("watch", "average", "mixup"):
+        del then[option]
+    config.write_text(OmegaConf.to_yaml(then))
+    assert run_mnist(resume=stopped.run.folder).code == 0
+
+
 @pytest.mark.report
 @pytest.mark.parametrize("options", [("average=0.9",), ("average=0.9", "checkpoint=best")], ids=["last", "best"])
 def test_a_run_interrupted_after_its_training_is_only_finished(
@@ -150,6 +164,7 @@ def test_several_processes_make_one_folder_and_see_every_example_once(
         (["trainer.limit_train_batches=0.001"], 1, "error: Lightning refuses the settings under trainer: You"),
         (["~augment", "trainer.max_epochs=1"], 2, "error: ~augment: a recipe needs its augment. There are affine,"),
         (["+task=sentences"], 2, "error: task is not part of this recipe, which has augment, data,"),
+        (["watch=0"], 1, "error: watch=0: it is a whole number, 1 or more, or null for never."),
         (["trainer.max_epochs=0"], 1, "error: trainer.max_epochs=0: it is a whole number, 1 or more."),
         (["optim.lr=-1"], 1, "error: optim: Invalid learning rate: -1"),
         (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),

@@ -47,6 +47,16 @@ def test_the_real_config_on_real_words(run_recipe: Start, shared_data: Path, tmp
     assert "On another corpus" in (answer.run.folder / "report.html").read_text()
 
 
+def test_weights_from_a_run_whose_test_was_another_are_told(run_speech: Start, tone_digits: Corpus) -> None:
+    other = run_speech("speech_spectrogram", *QUICK)
+    assert "starts from" not in other.out
+    source = f"data.source={tone_digits.folder.parents[1] / 'recordings'}"
+    for split, told in (("speaker:bob", True), ("official", False)):
+        answer = run_speech("speech_spectrogram", *QUICK, f"init={other.folder}", f"data.split={split}", source)
+        assert f"starts from {other.folder}: " in answer.out, answer.err
+        assert ("which was trained with data.split=official" in answer.out) == told
+
+
 def _link(file: Path, *place: Path) -> None:
     target = place[-1] if len(place) == 1 else place[-1] / file.name
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ def layers_sections(model: Mapping[str, Any], seen: Sequence[int], classes: int)
     foot = ("sum", "", f"{network.weights:,}", f"{network.connections:,}", "")
     head = ("layer", "output", "weights", "connections", "sees")
     counted = "Biases counted; "
-    if model.get("norm"):
+    if model.get("norm") not in (None, "none"):
         counted = "Counted as without normalisation, which has two numbers for each map in place of its bias; "
     note = f"{counted}each place of a layer sees so much of the input."
     return [Section("Network", part("table", head, rows, "numbers", foot), note, "wide" if len(seen) > 3 else "")]
