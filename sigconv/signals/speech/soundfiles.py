@@ -3,7 +3,7 @@
 import os
 import shlex
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import soundfile
@@ -14,9 +14,44 @@ READABLE = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", "
 CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka")  # sound, but not for libsndfile
 
 UNKNOWN_LENGTH = 1 << 48  # libsndfile reports more frames than this for flac that was written to a pipe
-STREAMED = 0x7FFFF000  # programs that write wav to a pipe declare this length or more, or 0
+STREAMED = 0x7FFFF000  # programs that write wav or au to a pipe declare this length or more, or 0
 UNRECOGNISED, UNIMPLEMENTED = 1, 18  # libsndfile's error codes; all others are of a format that it knows
 TOLERANCE = 0.05  # the length of an mp3 without an index is only an estimate
+PACKET = 0.12  # seconds that the longest packet of Opus takes (RFC 6716)
+
+Order = Literal["little", "big"]
+
+
+class Chunks(NamedTuple):
+    """How a kind of file is made of chunks: each has a name, a length and as many bytes; one of them is the sound.
+
+    Args:
+        order: of the bytes of a length.
+        sound: how the name of the sound begins.
+        start: place of the first chunk.
+        name, length: how many bytes these two take.
+        counted: bytes of the name and the length that the length includes.
+        multiple: of how many bytes each chunk takes.
+    """
+
+    order: Order
+    sound: bytes = b"data"
+    start: int = 12
+    name: int = 4
+    length: int = 4
+    counted: int = 0
+    multiple: int = 2
+
+
+CHUNKS = {  # by the first four bytes of a file
+    b"RIFF": Chunks("little"),
+    b"RIFX": Chunks("big"),
+    b"RF64": Chunks("little"),
+    b"FORM": Chunks("big", b"SSND"),  # aiff
+    b"caff": Chunks("big", start=8, length=8, multiple=1),
+    b"riff": Chunks("little", start=40, name=16, length=8, counted=24, multiple=8),  # w64
+}
+AU: dict[bytes, Order] = {b".snd": "big", b"dns.": "little"}  # then come the start and the length of the sound
 
 
 class BadRecording(UsageError):  # noqa: N818 (it is the recording that is bad)
@@ -90,34 +125,71 @@ def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float
     first = round((start or 0) * file.samplerate)
     last = file.frames if end is None else round(end * file.samplerate)
     file.seek(min(first, file.frames))
-    samples = file.read(max(0, last - first), "float32", always_2d=True)
+    samples, lost = _samples(file, max(0, last - first))
     if not len(samples):
         raise BadRecording(path, "empty", f"there are no samples after {start:g} s" if start else "it has 0 samples")
-    if len(samples) < (1 - TOLERANCE) * (last - first):
+    if len(samples) + lost < (1 - TOLERANCE) * (last - first):
         there, due = len(samples) / file.samplerate, (last - first) / file.samplerate
         raise BadRecording(path, "truncated", f"{there:.3g} of {due:.3g} seconds are there")
     return samples.T
 
 
+def _samples(file: soundfile.SoundFile, most: int) -> tuple[np.ndarray, int]:
+    """The samples from here on, float32 (T, C), and how many follow that libsndfile cannot give.
+
+    It stops with an error in the last packet of Opus, if this is cut short without being marked as the last one. What
+    came before is kept if no more than such a packet is missing.
+    """
+    first = file.tell()
+    samples = np.empty((min(most, file.frames - first), file.channels), np.float32)
+    try:
+        return file.read(out=samples), 0
+    except soundfile.LibsndfileError:
+        lost = file.frames - file.tell()
+        if file.subtype != "OPUS" or lost > PACKET * file.samplerate:
+            raise
+        return samples[: file.tell() - first], lost
+
+
 def _check_length(path: Path, raw: BinaryIO, size: int) -> None:
     """Raises BadRecording if the file ends before its sound does.
 
-    libsndfile reads what there is, without an error. This checks wav and aiff, whose header gives the length of the
-    samples, and ogg, whose last page is marked as such.
+    libsndfile reads what there is, without an error. This checks all whose header gives the length of the samples, and
+    ogg, whose last page must be whole. It need not be marked as the last one: recorders on Android leave that out.
     """
-    kind = raw.read(12)[:4]
-    if kind in (b"RIFF", b"FORM"):
-        order: Literal["little", "big"] = "little" if kind == b"RIFF" else "big"
-        while len(header := raw.read(8)) == 8:
-            name, length = header[:4], int.from_bytes(header[4:], order)
-            there = size - raw.tell()
-            if name in (b"data", b"SSND") and there < length < STREAMED:
-                raise BadRecording(path, "truncated", f"{there:,} of {length:,} bytes of sound are there")
-            raw.seek(length + length % 2, os.SEEK_CUR)
-    elif kind == b"OggS":
-        raw.seek(max(0, size - (1 << 16)))  # a page is shorter than that
-        tail = raw.read()
-        page = tail[max(0, tail.rfind(b"OggS")) :]
-        # RFC 3533: byte 5 holds flags, 4 for the last page; byte 26 the number of segment lengths that follow.
-        if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
-            raise BadRecording(path, "truncated", "its last page is missing or not whole")
+    kind, start, length = raw.read(4), 0, 0
+    if kind == b"OggS":
+        _check_last_page(path, raw, size)
+    elif kind in CHUNKS:
+        start, length = _sound(raw, CHUNKS[kind])
+    elif kind in AU:
+        start, length = (int.from_bytes(raw.read(4), AU[kind]) for _ in range(2))
+        length = length if length < STREAMED else 0
+    there = max(0, size - start)
+    if there < length < UNKNOWN_LENGTH:
+        raise BadRecording(path, "truncated", f"{there:,} of {length:,} bytes of sound are there")
+
+
+def _sound(raw: BinaryIO, chunks: Chunks) -> tuple[int, int]:
+    """Where the sound of a file begins, and how many bytes it should have; 0 if that is not told."""
+    raw.seek(chunks.start)
+    head, long = chunks.name + chunks.length, 0
+    while len(header := raw.read(head)) == head:
+        name, length = header[: chunks.name], int.from_bytes(header[chunks.name :], chunks.order)
+        length = max(0, length - chunks.counted)
+        start = raw.tell()
+        if name.startswith(chunks.sound):
+            return start, length if chunks.length == 8 or length < STREAMED else long
+        if name == b"ds64":  # RF64: first the length of the file, then that of the sound
+            long = int.from_bytes(raw.read(16)[8:], chunks.order)
+        raw.seek(start + min(length + -length % chunks.multiple, UNKNOWN_LENGTH))
+    return 0, 0
+
+
+def _check_last_page(path: Path, raw: BinaryIO, size: int) -> None:
+    raw.seek(max(0, size - (1 << 16)))  # a page is shorter than that
+    tail = raw.read()
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    # RFC 3533: byte 26 holds the number of segment lengths that follow.
+    if len(page) < 27 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        raise BadRecording(path, "truncated", "its last page is not whole")

@@ -3,6 +3,7 @@ import pickle
 import random
 import signal
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,7 +219,7 @@ def test_m4a_is_told_how_to_convert_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "share"),
     [("a.mp3", 0.5), ("a.mp3", 0.9)]
-    + [(f"a.{kind}", s) for kind in ("wav", "aiff", "flac", "ogg") for s in (0.5, 0.99)],
+    + [(f"a.{kind}", s) for kind in ("wav", "aiff", "au", "w64", "rf64", "caf", "flac", "ogg") for s in (0.5, 0.99)],
 )
 def test_truncated_files_are_found_out(write, name, share):
     path = write(name, tone(2))
@@ -227,11 +228,58 @@ def test_truncated_files_are_found_out(write, name, share):
     assert reason(path, 16_000) == "truncated"
 
 
-@pytest.mark.parametrize("codec", ["VORBIS", "OPUS"])
-def test_ogg_that_ends_between_two_pages_is_found_out(write, codec):
-    path = write("a.ogg", tone(3, 48_000), 48_000, format="OGG", subtype=codec)
+@pytest.mark.parametrize(("kind", "order"), [("WAV", "BIG"), ("AU", "LITTLE")])
+def test_truncated_files_of_the_other_byte_order(write, kind, order):
+    path = write("a", tone(), format=kind, subtype="PCM_16", endian=order)
+    assert read_recording(path, RATE).samples.shape == (1, 22050)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert reason(path, RATE) == "truncated"
+
+
+def set_flags(page, flags):
+    """The same page of Ogg with other flags (RFC 3533)."""
+    page = page[:5] + bytes([flags]) + page[6:22] + bytes(4) + page[26:]
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+    return page[:22] + struct.pack("<I", checksum) + page[26:]
+
+
+def unmark_end(path: Path):
+    """Makes nothing of an Ogg file tell that its last page is the last, as recorders on Android do."""
     whole = path.read_bytes()
-    path.write_bytes(whole[: whole.rfind(b"OggS")])
+    last = whole.rfind(b"OggS")
+    assert whole[last + 5] == 4
+    assert whole[last:] == set_flags(whole[last:], 4)
+    path.write_bytes(whole[:last] + set_flags(whole[last:], 0))
+
+
+@pytest.mark.parametrize(("codec", "lost"), [("VORBIS", 0), ("OPUS", 0.02)])
+def test_ogg_whose_last_page_is_not_marked_as_the_last(write, codec, lost):
+    """Opus lacks no more than its last packet."""
+    path = write("a.ogg", tone(3, 48_000), 48_000, format="OGG", subtype=codec)
+    whole = read_recording(path, 48_000).samples
+    unmark_end(path)
+    recording = read_recording(path, 48_000)
+    assert (1 - lost / 3) * 144_000 <= recording.samples.shape[1] <= 144_000
+    assert np.array_equal(recording.samples, whole[:, : recording.samples.shape[1]])
+    assert recording.notes == []
+    assert read_recording(path, 48_000, 2.9).samples.shape[1] >= (0.1 - lost) * 48_000  # even of a short piece
+    assert read_recording(path, 48_000, 1, 2).samples.shape == (1, 48_000)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert reason(path, 16_000) == "truncated"
+
+
+def test_opus_that_is_damaged_before_its_end(write):
+    """One page too early claims to end in its middle, as only the last one may."""
+    path = write("a.ogg", tone(3, 48_000), 48_000, format="OGG", subtype="OPUS")
+    pages = path.read_bytes().split(b"OggS")
+    early = b"OggS" + pages[-2]
+    moment = struct.pack("<q", struct.unpack("<q", early[6:14])[0] - 100)
+    pages[-2] = set_flags(early[:6] + moment + early[14:], 0)[4:]
+    path.write_bytes(b"OggS".join(pages))
     assert reason(path, 16_000) == "truncated"
 
 
@@ -259,6 +307,28 @@ def test_wav_from_a_pipe_whose_header_tells_no_length_is_whole(write):
     content[4:8] = content[40:44] = struct.pack("<I", 0xFFFFFFFF)
     path.write_bytes(content)
     assert read_recording(path, RATE).samples.shape == (1, 22050)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "unknown"),
+    [("au", 8, b"\xff" * 4), ("w64", 96, b"\xff" * 7 + b"\x7f"), ("w64", 96, bytes(8))],
+)
+def test_other_files_that_tell_no_length_are_whole(write, kind, at, unknown):
+    path = write(f"a.{kind}", tone(), subtype="PCM_16")
+    content = path.read_bytes()
+    known = int.from_bytes(content[at : at + len(unknown)], "little" if kind == "w64" else "big")
+    assert known == 44_100 + (24 if kind == "w64" else 0)
+    path.write_bytes(content[:at] + unknown + content[at + len(unknown) :])
+    assert read_recording(path, RATE).samples.shape == (1, 22050)
+
+
+def test_a_chunk_of_w64_without_a_length_does_not_stop_the_reader(write):
+    path = write("a.w64", tone())
+    content = path.read_bytes()
+    for length in (bytes(8), b"\xff" * 8):
+        path.write_bytes(content[:56] + length + content[64:])
+        with contextlib.suppress(BadRecording):
+            read_recording(path, RATE)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
