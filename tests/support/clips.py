@@ -1,6 +1,7 @@
 """Made-up video files."""
 
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 
 BLOCK = rb"\x81(..)\x80\xff\xd8"  # Matroska: track 1, milliseconds, key frame; then a JPEG picture begins
+DURATION = b"\x44\x89\x88"  # Matroska: the length of the file in milliseconds, of 8 bytes
 
 
 def write_clip(path: Path, frames: Iterable[np.ndarray], rate: float = 25, codec: str = "MJPG") -> Path:
@@ -32,13 +34,15 @@ def numbers(frames: Iterable[np.ndarray]) -> list[int]:
 
 
 def set_times(path: Path, milliseconds: Sequence[int]) -> None:
-    """Gives the frames of a short mkv file, which were written with MJPG, these time stamps."""
+    """Gives the frames of a short mkv file, written with MJPG, these time stamps, and the file its length."""
     data, times = path.read_bytes(), iter(milliseconds)
     stamped, count = re.subn(
         BLOCK, lambda _: b"\x81" + next(times).to_bytes(2, "big") + b"\x80\xff\xd8", data, flags=re.S
     )
     assert count == len(milliseconds)
-    path.write_bytes(stamped)
+    length = 2 * milliseconds[-1] - milliseconds[-2]
+    before, duration, after = stamped.partition(DURATION)
+    path.write_bytes(before + duration + struct.pack(">d", length) + after[8:])
 
 
 def lay_on_side(path: Path) -> None:

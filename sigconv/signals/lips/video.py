@@ -117,8 +117,11 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
     due, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     if not stamps:
         raise BadVideo(path, "no frames", "none can be decoded; convert it again")
-    if len(stamps) < (1 - TOLERANCE) * due:
-        raise BadVideo(path, "truncated", f"{len(stamps)} of {due:g} frames are there")
+    # Where the file stores no number of frames, it is the length of the file times a nominal rate: of a variable rate,
+    # there may be fewer frames, but all of the time.
+    if max(len(stamps), (stamps[-1] - stamps[0]) * rate + 1) < (1 - TOLERANCE) * due:
+        longer = "unless only its sound is longer than its picture: then ffmpeg's -shortest cuts that off"
+        raise BadVideo(path, "truncated", f"{len(stamps)} of {due:g} frames are there, {longer}")
     if len(stamps) == 1:
         raise BadVideo(path, "not a video", "it is a single picture")
     times = np.array(stamps)

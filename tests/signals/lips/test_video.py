@@ -51,6 +51,21 @@ def test_variable_frame_rate(tmp_path):
     assert "variable frame rate" in video.notes
 
 
+def test_fewer_frames_than_the_nominal_rate_gives_are_not_truncated(tmp_path):
+    """A telephone films more slowly in the dark."""
+    path = write_clip(tmp_path / "clip.mkv", numbered(15), 25)
+    times = [40 * i for i in range(5)] + [200 + 80 * i for i in range(10)]
+    set_times(path, times)
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT) == 25
+    got = np.array(times)[numbers(Video(path, 25))]
+    assert len(got) == 25
+    assert np.abs(got - 40 * np.arange(25)).max() <= 40
+    whole = path.read_bytes()
+    path.write_bytes(whole[: 3 * len(whole) // 4])
+    with pytest.raises(BadVideo, match=r"truncated; 1\d of 25 frames are there, unless only its sound is longer"):
+        Video(path, 25)
+
+
 def test_time_stamps_that_do_not_grow(tmp_path, monkeypatch):
     class Stuck:
         def __init__(self, path: str) -> None:
