@@ -1,5 +1,6 @@
 """Writes a copy of a clip with what a network read in it as subtitles."""
 
+import math
 import os
 import tempfile
 import textwrap
@@ -19,6 +20,7 @@ from sigconv.signals.lips.mouths import MouthReader
 from sigconv.signals.lips.video import BadVideo, Video
 
 CODECS = ("avc1", "mp4v")  # the first plays everywhere, and the second is part of every OpenCV
+TIME_BASE = 65_535  # at most, in MPEG-4; OpenCV writes 119.883 frames/s as 119883 / 1000
 LINES = 2  # of subtitles at once
 BLACK, YELLOW = (0, 0, 0), (0, 220, 255)  # blue, green, red
 
@@ -77,7 +79,7 @@ def _write(path: Path, prediction: Prediction, poses: np.ndarray, reader: MouthR
     for number, frame in enumerate(video):
         if writer is None:
             height, width = frame.shape[:2]
-            writer = _writer(path, rate, (width, height))
+            writer = _writer(path, _writable(rate), (width, height))
         seconds = number / rate
         pose = poses[min(round(seconds * reader.rate), len(poses) - 1)]
         writer.write(_drawn(frame, pose, reader, caption(prediction, seconds)))
@@ -87,6 +89,11 @@ def _write(path: Path, prediction: Prediction, poses: np.ndarray, reader: MouthR
         Video(path, rate)  # OpenCV does not report that a disk is full
     except BadVideo as error:
         raise UsageError(f"The copy of {clip} was not written whole ({error.reason}): is the disk full?") from error
+
+
+def _writable(rate: float) -> float:
+    """The rate with as many decimals as can be written: above 20 frames/s, a copy drifts by less than 0.3 s an hour."""
+    return round(rate, int(math.log10(TIME_BASE / rate)))
 
 
 def _writer(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:

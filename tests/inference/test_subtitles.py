@@ -182,6 +182,18 @@ def test_a_frame_that_stands_still_is_drawn_on_once(tmp_path: Path, monkeypatch:
     assert np.abs(frames - frames[:1]).max() < 60
 
 
+@pytest.mark.usefixtures("_faces")
+@pytest.mark.parametrize("rate", [119.883, 66.667, 29.97003, 23.976, 700.123])
+def test_a_copy_of_any_rate_is_written(rate: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(monkeypatch, WORDS)
+    clip = write_clip(tmp_path / "clip.avi", 70 * [np.full((120, 160, 3), 200, np.uint8)], rate)
+    assert cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FPS) == pytest.approx(rate, abs=1e-3)
+    assert subtitle("run", [clip], tmp_path / "out.mp4").error is None
+    copy = cv2.VideoCapture(str(tmp_path / "out.mp4"))
+    assert copy.get(cv2.CAP_PROP_FRAME_COUNT) == 70
+    assert abs(rate / copy.get(cv2.CAP_PROP_FPS) - 1) * 3600 < 0.3  # seconds by which an hour would drift
+
+
 def test_sentences_appear_word_by_word() -> None:
     words = [Segment(0.5, 0.7, "bin"), Segment(0.8, 1.0, "blue")]
     answer = Prediction("clip", segments=words, text="bin blue")
