@@ -97,13 +97,17 @@ def _read_sound(file: str, about: About) -> Reading:
 def _read_video(file: str, about: About) -> Reading:
     from sigconv.signals.lips.mouths import MouthReader
 
-    mouths = MouthReader(**about["reader"])(file)
-    film, length = torch.from_numpy(mouths.frames), about["shape"][1]
+    length = about["shape"][1]
+    mouths = MouthReader(**about["reader"])(file, None if "tokens" in about else length)
+    film = torch.from_numpy(mouths.frames)
     frames = film.shape[1]
     notes = [*mouths.notes, f"face found in {round(mouths.quality.found * frames)} of {frames} frames"]
-    if "tokens" in about or frames <= length:
+    if mouths.stretches is None or frames <= length:
         return Reading(*_whole(film, about), notes, mouths.poses)
-    return Reading(*_pieces(film, slide(0, frames, length), about), notes, mouths.poses)
+    if lost := frames - sum(end - first for first, end in mouths.stretches):
+        notes.append(f"{lost / about['rate']:.1f} of {frames / about['rate']:.1f} s left out, for want of a face")
+    windows = [window for first, end in mouths.stretches for window in slide(first, end, length)]
+    return Reading(*_pieces(film, windows, about), notes, mouths.poses)
 
 
 # For each kind of corpus, what reads a file into signals for its networks.

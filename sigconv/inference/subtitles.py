@@ -17,6 +17,7 @@ from sigconv.inference.predict import Prediction, decoder_of, load, read_and_ans
 from sigconv.inference.readers import check_readable
 from sigconv.signals.letters import letters
 from sigconv.signals.lips.mouths import MouthReader
+from sigconv.signals.lips.track import GAP
 from sigconv.signals.lips.video import BadVideo, Video
 
 CODECS = ("avc1", "mp4v")  # the first plays everywhere, and the second is part of every OpenCV
@@ -50,12 +51,13 @@ def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> P
 
 
 def caption(prediction: Prediction, seconds: float) -> str:
-    """The subtitle at this time: the sentence up to the word that is being said, or the class of this piece."""
+    """The subtitle at this time: the sentence up to the word that is being said, or the class of this piece, if any."""
     if prediction.segments is None:
         return prediction.label or ""
     if prediction.text is not None:
         return " ".join(word.label for word in prediction.segments if word.start <= seconds)
-    return min(prediction.segments, key=lambda piece: abs(piece.start + piece.end - 2 * seconds)).label
+    piece = min(prediction.segments, key=lambda piece: abs(piece.start + piece.end - 2 * seconds))
+    return piece.label if piece.start - GAP <= seconds <= piece.end + GAP else ""
 
 
 def _check(files: Sequence[str | Path], target: Path) -> None:

@@ -35,12 +35,14 @@ class Mouths:
         poses: float64 (T, 4): where the mouth is in the frames of the file, after smoothing; columns as in `Pose`.
         quality: how well the mouth was found.
         notes: what was done to the frames of the file; for people.
+        stretches: first and end of each stretch of frames that has the mouth, if only windows are of use; else None.
     """
 
     frames: np.ndarray
     poses: np.ndarray
     quality: Quality
     notes: list[str]
+    stretches: list[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class MouthReader:
 
     The centre of the result is half-way between the mouth's corners. All motion of the head that is slower than the
     mouth's own is removed.
+
+    At call, `window` may say how many frames together are of use. Then a video may lack a face for long, as long as
+    there is one for so many frames; without it, all of the video must have one.
 
     Args:
         locator: "haar" (nothing to install), "landmarks" (accurate; needs dlib), or "yunet" (turned faces too; needs a
@@ -80,19 +85,20 @@ class MouthReader:
             needs = "needs its file: give mouth.model=PATH" if self.locator in MODELS else "has no model: leave it out"
             raise UsageError(f"MouthReader: model is {self.model}, but the locator {self.locator} {needs}")
 
-    def __call__(self, path: str | Path) -> Mouths:
+    def __call__(self, path: str | Path, window: int | None = None) -> Mouths:
         locate = LOCATORS[self.locator](*([self.model] if self.model else []))  # a new one: it follows one clip
         try:
-            return self._read(path, locate)
+            return self._read(path, locate, window)
         except cv2.error as error:  # such as for frames that change in size
             raise BadVideo(Path(path), "unreadable", f"OpenCV stops at it ({error.err}); convert it again") from error
 
-    def _read(self, path: str | Path, locate: Locator) -> Mouths:
+    def _read(self, path: str | Path, locate: Locator, window: int | None) -> Mouths:
         video = Video(path, self.rate)
-        track = follow([locate(frame) for frame in video], self.rate, path)
+        track = follow([locate(frame) for frame in video], self.rate, path, window)
         finer = max(1, round(self.region * track.quality.eyes / self.width))
         frames = [self._crop(frame, pose, finer) for frame, pose in zip(video, track.poses, strict=True)]
-        return Mouths(np.stack(frames, axis=1), track.poses, track.quality, video.notes)
+        stretches = None if window is None else track.stretches
+        return Mouths(np.stack(frames, axis=1), track.poses, track.quality, video.notes, stretches)
 
     def _crop(self, frame: Picture, pose: np.ndarray, finer: int) -> Picture:
         """uint8 (C, height, width). First warped `finer` times as large, so that all of the frame's pixels count."""

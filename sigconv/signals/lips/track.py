@@ -43,13 +43,15 @@ class Track:
     Args:
         poses: float64 (T, 4), columns as in `Pose`; there is one for every frame.
         quality: how well the mouth was found.
+        stretches: first and end of each stretch of frames in which it was found well enough.
     """
 
     poses: np.ndarray
     quality: Quality
+    stretches: list[tuple[int, int]]
 
 
-def follow(poses: Sequence[Pose | None], rate: float, path: str | Path) -> Track:
+def follow(poses: Sequence[Pose | None], rate: float, path: str | Path, window: int | None = None) -> Track:
     """Makes one smooth path of the poses found in the single frames.
 
     A pose that is far from the local median, or of another size, is a false detection and counts as none. Between poses
@@ -59,31 +61,39 @@ def follow(poses: Sequence[Pose | None], rate: float, path: str | Path) -> Track
     Args:
         rate: frames per second.
         path: of the video, for the error.
+        window: how many frames together are of use, if not only all of them.
 
     Raises:
-        BadVideo: "no face" for more than 0.5 s at a stretch, or in more than 40 % of the frames.
+        BadVideo: "no face" for more than 0.5 s at a stretch, or in more than 40 % of the frames; given a window, only
+            if no stretch of that length is better.
     """
     raw = np.array([(np.nan,) * 4 if pose is None else pose for pose in poses], dtype=np.float64).reshape(-1, 4)
-    _check(raw, rate, Path(path))
+    least = len(raw) if window is None else min(window, len(raw))
+    _stretches(raw, rate, Path(path), least)
     raw[_outliers(raw, rate)] = np.nan
-    found = _check(raw, rate, Path(path))
-    smooth = gaussian_filter1d(_filled(raw), SMOOTHING * rate, axis=0, mode="nearest")
-    return Track(smooth, _quality(raw[found], smooth[found], float(found.mean())))
-
-
-def _check(raw: np.ndarray, rate: float, path: Path) -> np.ndarray:
-    """Which frames have a face, bool (T,); raises BadVideo if they are too few."""
+    stretches = _stretches(raw, rate, Path(path), least)
     found = ~np.isnan(raw[:, 0])
-    edges = np.flatnonzero(np.diff(~found, prepend=False, append=False))
-    longest = max(edges[1::2] - edges[::2], default=0)
-    if longest > GAP * rate or found.mean() < LEAST:
+    smooth = gaussian_filter1d(_filled(raw), SMOOTHING * rate, axis=0, mode="nearest")
+    return Track(smooth, _quality(raw[found], smooth[found], float(found.mean())), stretches)
+
+
+def _stretches(raw: np.ndarray, rate: float, path: Path, least: int) -> list[tuple[int, int]]:
+    """First and end of the stretches between long gaps that have faces enough; BadVideo if none has `least` frames."""
+    found = ~np.isnan(raw[:, 0])
+    gaps = np.flatnonzero(np.diff(~found, prepend=False, append=False)).reshape(-1, 2)  # first and end of each
+    lengths = gaps[:, 1] - gaps[:, 0]
+    longest = lengths.max(initial=0)
+    edges = [0, *gaps[lengths > GAP * rate].flatten().tolist(), len(found)]
+    between = [(first, end) for first, end in zip(edges[::2], edges[1::2], strict=True) if end - first >= least]
+    stretches = [(first, end) for first, end in between if found[first:end].mean() >= LEAST]
+    if not stretches:
         raise BadVideo(
             path,
             "no face",
             f"one was found in {found.sum()} of {len(found)} frames, and in none of {longest} together "
             f"({longest / rate:.2g} s); {LEAST:.0%} are needed, and gaps of {GAP:g} s at most",
         )
-    return found
+    return stretches
 
 
 def _outliers(raw: np.ndarray, rate: float) -> np.ndarray:

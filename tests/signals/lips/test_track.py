@@ -1,5 +1,7 @@
 """One smooth path from poses that tremble, lack and err."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,36 @@ def test_too_little_face_is_refused(missing):
     ) as caught:
         follow(poses, RATE, "clip.mp4")
     assert caught.value.reason == "no face"
+
+
+def without(missing: Iterable[int], count: int = 75) -> list[Pose | None]:
+    return [None if i in missing else pose for i, pose in enumerate(still(count))]
+
+
+def test_where_windows_are_enough_long_gaps_may_be_between_them():
+    gaps = {*range(30, 43), *range(50, 70), 10, 11, 12}
+    track = follow(without(gaps, 100), RATE, "clip.mp4", window=30)
+    assert track.stretches == [(0, 30), (70, 100)]
+    np.testing.assert_allclose(track.poses, [[100, 80, 40, 0.1]] * 100)
+    assert follow(without(gaps, 100), RATE, "clip.mp4", window=7).stretches == [(0, 30), (43, 50), (70, 100)]
+    with pytest.raises(BadVideo, match="no face; one was found in 64 of 100 frames, and in none of 20 together"):
+        follow(without(gaps, 100), RATE, "clip.mp4", window=31)
+    assert follow(still(75), RATE, "clip.mp4", window=30).stretches == [(0, 75)]
+    assert follow(still(75), RATE, "clip.mp4", window=100).stretches == [(0, 75)]
+    assert follow(still(75), RATE, "clip.mp4").stretches == [(0, 75)]
+
+
+def test_a_stretch_with_few_faces_is_left_out():
+    missing = {*range(20, 40), *range(40, 80, 2)}  # 13 and more at first, then every second
+    assert follow(without(missing, 130), RATE, "clip.mp4", window=10).stretches == [(0, 20), (41, 130)]
+    assert follow(without(missing, 95), RATE, "clip.mp4", window=10).stretches == [(0, 20), (41, 95)]
+    assert follow(without(missing, 82), RATE, "clip.mp4", window=10).stretches == [(0, 20)]
+
+
+@pytest.mark.parametrize("missing", [range(75), range(0, 75, 2), range(10, 75)])
+def test_windows_need_a_face_too(missing):
+    with pytest.raises(BadVideo, match=rf"no face; one was found in {75 - len(missing)} of 75 frames"):
+        follow(without(missing), RATE, "clip.mp4", window=20)
 
 
 @pytest.mark.parametrize("wrong", [Pose(300, 20, 40, 0), Pose(100, 80, 60, 0.1)])
