@@ -106,8 +106,8 @@ def _read_video(file: str, about: About) -> Reading:
         return Reading(*_whole(film, about), notes, mouths.poses)
     if lost := frames - sum(end - first for first, end in mouths.stretches):
         notes.append(f"{lost / about['rate']:.1f} of {frames / about['rate']:.1f} s left out, for want of a face")
-    windows = [window for first, end in mouths.stretches for window in slide(first, end, length)]
-    return Reading(*_pieces(film, windows, about), notes, mouths.poses)
+    pieces = [piece for first, end in mouths.stretches for piece in slide(first, end, length)]
+    return Reading(*_pieces(film, pieces, about), notes, mouths.poses)
 
 
 # For each kind of corpus, what reads a file into signals for its networks.
