@@ -53,12 +53,16 @@ class Summary(Callback):
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
-    """Each run's result, and the means of runs that differ only in the seed, or in the speaker or fold left out."""
+    """Each run's result, and the means of runs that differ only in the seed, or in the speaker or fold left out.
+
+    Where speakers or folds vary, the seeds of each are averaged first, and the mean and its interval are taken over
+    speakers or folds: the seeds of one share its test examples, so that they are not independent of each other.
+    """
     rows = [_row(run) for run in runs]
     return {
         "runs": rows,
         "means": [
-            {"overrides": list(overrides), "runs": len(members)}
+            {"overrides": list(overrides), "runs": len(members), "splits": len({_split(row) for row in members})}
             | {name: _mean(members, name) for name in (measure_of(members[0]).name, "train_seconds")}
             | _mean_changes(members)
             for overrides, members in _grouped(rows).items()
@@ -111,8 +115,14 @@ def table(summary: dict[str, Any]) -> str:
     heads = [f"{change} {amount}{CHANGES[change].unit}" for change, amount in changes]
     text = [str(Table(("", "test", "training", *heads), lines))]
     if means:
-        text.append("(± half of the 95 % confidence interval of the mean, by Student's t)")
+        text.append(f"(± half of the 95 % confidence interval of the mean, by Student's t{_over(means)})")
     return "\n".join(["", f"{len(rows)} runs {' '.join(shared)}", *text])
+
+
+def _over(means: Sequence[dict[str, Any]]) -> str:
+    """What the means are taken over, in words, if it is not the single runs."""
+    averaged = any(1 < group["splits"] < group["runs"] for group in means)
+    return ", over speakers or folds, the seeds of each averaged first" if averaged else ""
 
 
 def picture(summary: dict[str, Any]) -> Figure:
@@ -135,7 +145,10 @@ def picture(summary: dict[str, Any]) -> Figure:
 def _mean_changes(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """For each change of the test signals that was measured in all rows, the mean accuracy at each amount."""
     common = [change for change in CHANGES if rows and all(change in row for row in rows)]
-    return {change: _mean_shares([row[change] for row in rows]) for change in common}
+    samples = _samples(rows)
+    return {
+        change: _mean_shares([_mean_shares([row[change] for row in sample]) for sample in samples]) for change in common
+    }
 
 
 def _mean_shares(shares: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -151,6 +164,19 @@ def _grouped(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[
     return groups
 
 
+def _samples(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows in parts that are independent of each other: by split, if that varies, else each on its own."""
+    splits: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        splits[_split(row)].append(row)
+    return list(splits.values()) if len(splits) > 1 else [[row] for row in rows]
+
+
+def _split(row: dict[str, Any]) -> str | None:
+    """The override of data.split, of which Hydra takes the last."""
+    return next((override for override in reversed(row["overrides"]) if override.startswith("data.split=")), None)
+
+
 def _names(rows: Sequence[dict[str, Any]]) -> tuple[list[str], Callable[[dict[str, Any]], str]]:
     """The overrides that all runs share, and a function that names a run or a mean by its other overrides."""
     shared = [override for override in rows[0]["overrides"] if all(override in row["overrides"] for row in rows)]
@@ -162,5 +188,5 @@ def _names(rows: Sequence[dict[str, Any]]) -> tuple[list[str], Callable[[dict[st
 
 
 def _mean(rows: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
-    values = [row[name] for row in rows]
+    values = [mean(row[name] for row in sample) for sample in _samples(rows)]
     return {"mean": mean(values), "confidence95": confidence_interval(values)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sigconv.train.sweep import picture, summarise, table
+from sigconv.train.sweep import confidence_interval, picture, summarise, table
 
 
 def run(share: float, *overrides: str, figure: str = "accuracy", weights: int = 10, **more: Any) -> SimpleNamespace:
@@ -24,6 +24,27 @@ def test_seeds_and_left_out_speakers_are_averaged_and_nothing_else() -> None:
     ]
     means = {tuple(group["overrides"]): group["accuracy"]["mean"] for group in summarise(runs)["means"]}
     assert means == {("model=a",): pytest.approx(0.8), ("model=b",): pytest.approx(0.2)}
+
+
+def test_the_seeds_of_a_speaker_are_averaged_before_the_mean_and_its_interval_are_taken() -> None:
+    shares = {("theo", 0): 0.5, ("theo", 1): 0.7, ("lucas", 0): 0.8, ("lucas", 1): 0.8, ("nicolas", 0): 0.9}
+    runs = [
+        run(share, f"data.split=speaker:{speaker}", f"seed={seed}", noise={"20": share})
+        for (speaker, seed), share in shares.items()
+    ]
+    summary = summarise(runs)
+    (group,) = summary["means"]
+    assert (group["runs"], group["splits"]) == (5, 3)
+    assert group["accuracy"] == {
+        "mean": pytest.approx((0.6 + 0.8 + 0.9) / 3),
+        "confidence95": pytest.approx(confidence_interval([0.6, 0.8, 0.9])),
+    }
+    assert group["noise"]["20"] == pytest.approx(group["accuracy"]["mean"])
+    explained = "by Student's t, over speakers or folds, the seeds of each averaged first)"
+    assert table(summary).endswith(explained)
+    assert table(summarise(runs[:3:2])).endswith("by Student's t)")  # one seed for each speaker
+    (of_one,) = summarise(runs[:2])["means"]
+    assert of_one["accuracy"]["confidence95"] == pytest.approx(confidence_interval([0.5, 0.7]))
 
 
 def test_sentences_are_summed_up_by_their_word_errors() -> None:
