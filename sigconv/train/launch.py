@@ -5,6 +5,7 @@ import functools
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
@@ -32,17 +34,21 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
     """Decorates a recipe, main(config, run), to be called without arguments: they come from the command line.
 
     Its config is `<name of its file>.yaml` in the folder `conf`. Exit codes: 1 for a mistake found while it runs, 2
-    for one on the command line, 130 when interrupted.
+    for one on the command line, 130 when interrupted. If one of several runs (-m) fails, the others still run, and the
+    exit code is 1 at the end.
     """
 
     def decorate(main: Recipe) -> Callable[[], None]:
         name = Path(main.__code__.co_filename).stem
 
-        @functools.wraps(main)
-        def task(config: DictConfig) -> None:
-            _run(main, name, config)
-
         def launch() -> None:
+            succeeded: list[bool] = []
+
+            @functools.wraps(main)
+            def task(config: DictConfig) -> bool:
+                succeeded.append(_run(main, name, config))
+                return succeeded[-1]
+
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
             quiet_lightning()
             make_the_most_of_this_machine()
@@ -54,13 +60,18 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
                 _fail(str(error), 2)
             except HydraException as error:
                 _fail(f"{error} {error.__cause__ or ''}".strip(), 2)
+            except KeyboardInterrupt:  # between two runs
+                sys.exit(130)
+            if not all(succeeded):
+                sys.exit(1)
 
         return launch
 
     return decorate
 
 
-def _run(main: Recipe, name: str, config: DictConfig) -> None:
+def _run(main: Recipe, name: str, config: DictConfig) -> bool:
+    """Whether the run succeeded; a single run that fails does not return, but ends the process."""
     run = None
     try:
         run = _open(name, config)
@@ -68,7 +79,7 @@ def _run(main: Recipe, name: str, config: DictConfig) -> None:
     except UsageError as error:
         if run is not None and config.resume is None and is_first_process():
             run.discard()
-        _fail(str(error), 1)
+        return _failed(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning turns an interruption during training into a SystemExit.
         if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
@@ -79,9 +90,17 @@ def _run(main: Recipe, name: str, config: DictConfig) -> None:
     except Exception as error:
         cause = _disk_error(error)
         if cause is None:
-            raise
+            if not _is_one_of_several():
+                raise
+            traceback.print_exc()
+            return False
         how = f" {_to_go_on(run)}" if run is not None else ""
-        _fail(f"the disk refuses {cause.filename or 'a file'}: {cause.strerror or cause}.{how}", 1)
+        return _failed(f"the disk refuses {cause.filename or 'a file'}: {cause.strerror or cause}.{how}")
+    return True
+
+
+def _is_one_of_several() -> bool:
+    return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _to_go_on(run: Run) -> str:
@@ -142,6 +161,18 @@ def _resolved(config: DictConfig) -> DictConfig:
         raise UsageError(f"{error.full_key} is taken from {wanted}, which is {cure}.") from None
 
 
+def _failed(message: str) -> bool:
+    """What a run answers that failed: False if it is one of several, and else nothing, as the process ends."""
+    if not _is_one_of_several():
+        _fail(message, 1)
+    _complain(message)
+    return False
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    _complain(message)
     sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)

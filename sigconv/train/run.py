@@ -36,7 +36,8 @@ def new_folder(wanted: Path) -> Path:
 
 def runs_in(folder: Path) -> list[Path]:
     """The folders of the runs that one command line (-m) made in `folder`, in order."""
-    return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: path.name.zfill(9))
+    folders = (path.parent for path in folder.glob(f"[0-9]*/{CONFIG}"))  # Hydra's, of a run that never began, is empty
+    return sorted(folders, key=lambda path: path.name.zfill(9))
 
 
 def _facts(corpus: Corpus) -> dict[str, Any]:

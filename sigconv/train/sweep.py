@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, open_dict, read_write
@@ -26,7 +27,13 @@ AVERAGED = re.compile(r"seed=|data\.split=(speaker|fold)\b")
 
 
 class Summary(Callback):
-    """Gives a sweep a folder of its own, prints its progress, and summarises it: data, table and picture."""
+    """Gives a sweep a folder of its own, prints its progress, and summarises it: data, table and picture.
+
+    Data and picture are written after each run, so that they are there whatever ends the sweep.
+    """
+
+    def __init__(self) -> None:
+        self._failed: list[list[str]] = []
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         folder = new_folder(Path(config.hydra.sweep.dir))
@@ -38,29 +45,48 @@ class Summary(Callback):
         if "num" in config.hydra.job:  # one of several
             say(f"\nrun {config.hydra.job.num}: {' '.join(config.hydra.overrides.task)}")
 
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        if "num" in config.hydra.job:
+            if job_return.status is JobStatus.FAILED or not job_return.return_value:
+                self._failed.append(list(config.hydra.overrides.task))
+            folder = Path(config.hydra.sweep.dir)
+            summary = self._summary(folder)
+            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+            write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
+            if summary["runs"]:
+                write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
+
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        runs = [Run.open(path) for path in runs_in(folder)]
-        summary = summarise([run for run in runs if run.finished])
-        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-        write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
+        summary = self._summary(folder)
         written = str(folder / "summary.json")
         if summary["runs"]:
             say(table(summary))
-            write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
             written += " and summary.png"
-        say(f"\nsummary    {written}")
+        say()
+        for overrides in self._failed:
+            say(f"failed     {' '.join(overrides)}")
+        say(f"summary    {written}")
+
+    def _summary(self, folder: Path) -> dict[str, Any]:
+        runs = [Run.open(path) for path in runs_in(folder)]
+        return summarise([run for run in runs if run.finished], self._failed)
 
 
-def summarise(runs: Sequence[Run]) -> dict[str, Any]:
+def summarise(runs: Sequence[Run], failed: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
     """Each run's result, and the means of runs that differ only in the seed, or in the speaker or fold left out.
 
     Where speakers or folds vary, the seeds of each are averaged first, and the mean and its interval are taken over
     speakers or folds: the seeds of one share its test examples, so that they are not independent of each other.
+
+    Args:
+        runs: finished ones.
+        failed: the overrides of each that failed.
     """
     rows = [_row(run) for run in runs]
     return {
         "runs": rows,
+        "failed": failed,
         "means": [
             {"overrides": list(overrides), "runs": len(members), "splits": len({_split(row) for row in members})}
             | {name: _mean(members, name) for name in (measure_of(members[0]).name, "train_seconds")}

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -210,6 +211,76 @@ def test_several_runs_are_summed_up(run_mnist: Start) -> None:
     assert [group["runs"] for group in summary["means"]] == [2, 2]
     assert summary["means"][0]["accuracy"]["mean"] == pytest.approx((accuracies[0] + accuracies[2]) / 2)
     assert "mean of 2 optim=sgd" in answer.out
+
+
+def summary_of_the_sweep() -> dict:
+    (folder,) = Path("runs/mnist").iterdir()
+    assert (folder / "summary.png").is_file()
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "answer"),
+    [
+        ("optim.lr", ["0.01", "1e+30", "0.02"], "error: the loss is no longer a number"),
+        ("checkpoint", ["last", "???", "best"], "error: checkpoint has to be given"),
+    ],
+    ids=["in training", "before it has a folder"],
+)
+def test_a_run_that_fails_does_not_keep_the_others_from_running(
+    run_mnist: Start, option: str, values: list[str], answer: str
+) -> None:
+    given = run_mnist("-m", "trainer.max_epochs=1", f"{option}={','.join(values)}")
+    assert given.code == 1
+    assert answer in given.err
+    assert "Traceback" not in given.err
+    summary = summary_of_the_sweep()
+    settings = [f"{option}={value}" for value in values]
+    assert [row["overrides"][-1] for row in summary["runs"]] == settings[::2]
+    assert [overrides[-1] for overrides in summary["failed"]] == [settings[1]]
+    (failed,) = (line for line in given.out.splitlines() if line.startswith("failed "))
+    assert failed.endswith(settings[1])
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [(RuntimeError("a bug"), "RuntimeError: a bug"), (OSError(errno.ENOSPC, "full"), "error: the disk refuses a file")],
+    ids=["bug", "disk"],
+)
+def test_neither_does_one_that_fails_by_no_mistake(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch, error: Exception, answer: str
+) -> None:
+    def write(run: Run, *_: object) -> None:
+        if run.folder.name == "0":
+            raise error
+
+    monkeypatch.setattr("sigconv.train.finish.write_report", write)
+    given = run_mnist("-m", "trainer.max_epochs=1", "seed=0,1")
+    assert given.code == 1
+    assert answer in given.err
+    summary = summary_of_the_sweep()
+    assert [row["overrides"][-1] for row in summary["runs"]] == ["seed=1"]
+    assert [overrides[-1] for overrides in summary["failed"]] == ["seed=0"]
+
+
+def test_several_runs_are_interrupted_together_and_the_finished_ones_summed_up(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, 1, 0)
+    stopped = run_mnist("-m", "trainer.max_epochs=1,2,3")
+    assert stopped.code == 130
+    assert "run 2" not in stopped.out
+    (row,) = summary_of_the_sweep()["runs"]
+    assert row["overrides"][-1] == "trainer.max_epochs=1"
+
+
+def test_several_runs_are_interrupted_between_two(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sigconv.train.sweep.picture", lambda _: signal.raise_signal(signal.SIGINT))
+    stopped = run_mnist("-m", "trainer.max_epochs=1", "seed=0,1")
+    assert stopped.code == 130
+    assert "run 1" not in stopped.out
+    (summary,) = Path("runs/mnist").glob("*/summary.json")
+    assert len(json.loads(summary.read_text())["runs"]) == 1
 
 
 def test_help_lists_groups_and_examples(run_mnist: Start) -> None:
