@@ -15,6 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
@@ -34,8 +35,8 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
     """Decorates a recipe, main(config, run), to be called without arguments: they come from the command line.
 
     Its config is `<name of its file>.yaml` in the folder `conf`. Exit codes: 1 for a mistake found while it runs, 2
-    for one on the command line, 130 when interrupted. If one of several runs (-m) fails, the others still run, and the
-    exit code is 1 at the end.
+    for one on the command line, 130 when interrupted, 143 when terminated while it trains or tests. If one of several
+    runs (-m) fails, the others still run, and the exit code is 1 at the end.
     """
 
     def decorate(main: Recipe) -> Callable[[], None]:
@@ -81,12 +82,10 @@ def _run(main: Recipe, name: str, config: DictConfig) -> bool:
             run.discard()
         return _failed(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
-        # Lightning turns an interruption during training into a SystemExit.
-        if not isinstance(stop, KeyboardInterrupt) and not isinstance(stop.__context__, KeyboardInterrupt):
-            raise
+        word, code = _stopped_by(stop)
         if run is not None:
-            say(f"\nInterrupted. {_to_go_on(run)}")
-        sys.exit(130)
+            say(f"\n{word}. {_to_go_on(run)}")
+        sys.exit(code)
     except Exception as error:
         cause = _disk_error(error)
         if cause is None:
@@ -97,6 +96,16 @@ def _run(main: Recipe, name: str, config: DictConfig) -> bool:
         how = f" {_to_go_on(run)}" if run is not None else ""
         return _failed(f"the disk refuses {cause.filename or 'a file'}: {cause.strerror or cause}.{how}")
     return True
+
+
+def _stopped_by(stop: KeyboardInterrupt | SystemExit) -> tuple[str, int]:
+    """What has stopped a run, and the exit code for it. Raises `stop` again if it is neither of the two signals."""
+    if isinstance(stop, SIGTERMException):
+        return "Terminated", 143
+    # Lightning turns an interruption during training into a SystemExit.
+    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
+        return "Interrupted", 130
+    raise stop
 
 
 def _is_one_of_several() -> bool:

@@ -85,6 +85,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert f"{stopped.run.folder} is finished" in again.err
 
 
+def test_a_terminated_run_says_how_to_go_on_and_does(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run_mnist("trainer.max_epochs=2")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1, 1, signal.SIGTERM)
+        stopped = run_mnist("trainer.max_epochs=2")
+    assert stopped.code == 143
+    assert "Terminated. To go on" in stopped.out
+    assert f"python recipes/mnist.py resume={stopped.run.folder}" in stopped.out
+    assert not stopped.run.finished
+    resumed = run_mnist(resume=stopped.run.folder)
+    assert resumed.code == 0
+    assert same(whole.run, resumed.run)
+
+
 def test_a_run_that_began_before_there_were_some_options_goes_on(
     run_mnist: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,15 +145,15 @@ def same(one: Run, other: Run) -> bool:
     return metrics == other_metrics and all(weights[name].equal(other_weights[name]) for name in other_weights)
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int) -> None:
-    """Ctrl-C before this step."""
+def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, batch: int, by: signal.Signals = signal.SIGINT) -> None:
+    """Ctrl-C, or another signal, before this step."""
     from sigconv.train.callbacks import SeedSteps
 
     seed = SeedSteps.on_train_batch_start
 
     def stop(self, trainer, module, examples, index):
         if (trainer.current_epoch, index) == (epoch, batch):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(by)
         seed(self, trainer, module, examples, index)
 
     monkeypatch.setattr(SeedSteps, "on_train_batch_start", stop)
