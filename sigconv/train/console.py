@@ -23,10 +23,6 @@ NOISE = (
 )
 
 
-def is_first_process() -> bool:
-    return rank_zero_only.rank == 0  # type: ignore[attr-defined]
-
-
 @rank_zero_only
 def say(text: str = "") -> None:
     """Prints a line above a progress bar, if there is one; in a distributed run only the first process prints."""

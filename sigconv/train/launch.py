@@ -21,7 +21,8 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
 from sigconv.backends import make_the_most_of_this_machine
 from sigconv.errors import UsageError
-from sigconv.train.console import is_first_process, quiet_lightning, say
+from sigconv.train.cluster import be_first_if_alone, is_first_process
+from sigconv.train.console import quiet_lightning, say
 from sigconv.train.overrides import check_overrides
 from sigconv.train.run import Run, run_folder
 
@@ -134,6 +135,7 @@ def _open(name: str, config: DictConfig) -> Run:
             others = [override for override in overrides if not override.startswith("resume=")]
             raise UsageError(f"A resumed run keeps its config: leave out {shlex.join(others)}.")
         run = Run.open(config.resume)
+        be_first_if_alone(run.config)
         if run.finished:
             raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
         for option in list(config):  # what there was not yet when the run began is as in conf/
@@ -141,6 +143,7 @@ def _open(name: str, config: DictConfig) -> Run:
                 run.config[option] = config[option]
         return run
     config = _resolved(config)
+    be_first_if_alone(config)
     if not is_first_process():
         return Run(Path("runs", name, "of_the_first_process"), config)
     return Run.create(_folder(name, Path(settings.runtime.output_dir)), config, overrides)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.callbacks import Record, SeedSteps
+from sigconv.train.cluster import cluster_environment
 from sigconv.train.console import ProgressBar
 from sigconv.train.measures import Measure
 from sigconv.train.run import Run
@@ -24,7 +25,8 @@ from sigconv.train.watch import Watch, guessing_loss
 def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:
     """A trainer whose checkpoints go to the run's folder.
 
-    Raises UsageError for a device that is not available, or for settings that are invalid or that Lightning rejects.
+    Raises UsageError for a device that is not available, or for settings or a job of SLURM that are invalid or that
+    Lightning rejects.
     """
     _check(config)
     watch = Watch(_guessing(config, corpus), config.watch)
@@ -32,11 +34,14 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
     if config.average is not None:
         callbacks.append(EMAWeightAveraging(decay=config.average))
     callbacks += _checkpoints(run, config.checkpoint, task.measure)
+    cluster = cluster_environment(config)
     try:
         return Trainer(
             **config.trainer,
             precision=config.precision,
             callbacks=callbacks,
+            plugins=cluster,
+            default_root_dir=run.folder,  # where Lightning looks in a SLURM job for checkpoints to begin with
             logger=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -7,7 +7,8 @@ from omegaconf import DictConfig
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.build import build_data, build_task
-from sigconv.train.console import is_first_process, say
+from sigconv.train.cluster import is_first_process
+from sigconv.train.console import say
 from sigconv.train.finish import take_kept
 from sigconv.train.robustness import wanted_changes
 from sigconv.train.run import Run

@@ -7,15 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 from recipe_runs import SMALL, Start, interrupt, same
 
 from sigconv.corpus import Corpus
+from sigconv.train.callbacks import Record
+from sigconv.train.cluster import cluster_environment
 from sigconv.train.run import Run
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "mnist.py"
@@ -133,19 +137,36 @@ def test_a_run_interrupted_after_its_training_is_only_finished(
     assert same(whole.run, resumed.run)
 
 
+def of_torchrun(rank: int) -> dict[str, str]:
+    """The environment of the first or second of two processes that torchrun starts."""
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0"}
+    return world | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+
+
+def of_srun(rank: int) -> dict[str, str]:
+    """The environment of one of the processes that srun --ntasks-per-node=2 starts."""
+    job = {"SLURM_JOB_ID": "12345", "SLURM_JOB_NAME": "digits", "SLURM_NNODES": "1", "SLURM_NODEID": "0"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
+    return job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
+
+
+@pytest.mark.parametrize("started", [of_torchrun, of_srun])
 def test_several_processes_make_one_folder_and_see_every_example_once(
-    run_mnist: Start, digits: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_mnist: Start,
+    digits: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    started: Callable[[int], dict[str, str]],
 ) -> None:
-    """Two processes as torchrun starts them, the first of which is this one."""
+    """Two processes, the first of which is this one."""
     words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    world |= {"TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1", "GROUP_RANK": "0"}
-    for name, value in (world | {"RANK": "0", "LOCAL_RANK": "0"}).items():
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    for name, value in (world | started(0)).items():
         monkeypatch.setenv(name, value)
     command = [sys.executable, RECIPE, f"data.root={digits.folder}", *SMALL, *words]
-    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"RANK": "1", "LOCAL_RANK": "1"})
+    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | started(1))
     try:
         first = run_mnist(*words)
         assert (first.code, second.wait(timeout=300)) == (0, 0), first.err
@@ -157,6 +178,45 @@ def test_several_processes_make_one_folder_and_see_every_example_once(
     metrics = Run.open(folder).metrics
     assert [sum(n for true, _, n in metrics["confusion"] if true == i) for i in range(10)] == [4] * 10
     assert len(metrics["epochs"]) == 1
+
+
+@pytest.mark.parametrize("unset", [(), ("SLURM_NTASKS_PER_NODE",)], ids=["ntasks-per-node", "ntasks"])
+def test_each_of_several_runs_in_a_job_of_slurm_is_by_itself(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch, unset: tuple[str, ...]
+) -> None:
+    for name, value in of_srun(1).items():
+        if name not in unset:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning finds it in this environment
+    Path("hpc_ckpt_1.ckpt").write_text("saved by another run")
+    signals = []
+    monkeypatch.setattr(Record, "on_train_start", lambda *_: signals.append(signal.getsignal(signal.SIGUSR1)))
+    answer = run_mnist("trainer.max_epochs=1", "trainer.devices=1")
+    assert answer.code == 0, answer.err
+    assert answer.run.finished
+    assert f"run        {answer.run.folder}" in answer.out
+    assert signals == [signal.SIG_DFL]
+
+
+def test_a_distributed_run_does_not_requeue_a_job_of_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in of_srun(0).items():
+        monkeypatch.setenv(name, value)
+    config = OmegaConf.create({"trainer": {"devices": 2, "strategy": "ddp"}})
+    plugin = cluster_environment(config)
+    assert isinstance(plugin, SLURMEnvironment)
+    assert not plugin.auto_requeue
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    assert cluster_environment(config) is None
+
+
+def test_a_job_of_slurm_that_lightning_refuses_is_said(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in of_srun(0).items():
+        if name != "SLURM_NTASKS_PER_NODE":
+            monkeypatch.setenv(name, value)
+    answer = run_mnist("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    assert answer.code == 1
+    assert "error: Lightning refuses this job of SLURM: You set `--ntasks=2`" in answer.err
+    assert "--ntasks-per-node=2" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -306,7 +366,8 @@ def test_help_lists_groups_and_examples(run_mnist: Start) -> None:
 
 def test_other_processes_make_no_folder(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    run_mnist("trainer.max_epochs=1", "loader.batch_size=0")
+    distributed = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    run_mnist(*distributed, "trainer.max_epochs=1", "checkpoint=frist")
     assert not list(Path("runs").glob("*/*"))
 
 
