@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -20,6 +21,25 @@ from sigconv.train.measures import Measure
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.watch import Watch, guessing_loss
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """Remembers the best epoch of a run whose folder has moved since: Lightning's forgets it with the old paths."""
+
+    @property
+    def state_key(self) -> str:
+        """As of Lightning's class, by which checkpoints from before there was this one name it."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        old, new = str(state_dict["dirpath"]), str(self.dirpath)
+
+        def moved(value: Any) -> Any:
+            return new + value.removeprefix(old) if isinstance(value, str) and value.startswith(old) else value
+
+        state = {name: moved(value) for name, value in state_dict.items()}
+        state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
+        super().load_state_dict(state)
 
 
 def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> Trainer:
@@ -89,7 +109,7 @@ def _checkpoints(run: Run, keep: str, measure: Measure) -> list[ModelCheckpoint]
     if keep not in ("last", "best"):
         raise UsageError(f"checkpoint={keep}: it is last or best.")
     every_epoch = partial(
-        ModelCheckpoint, dirpath=run.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
+        MovableCheckpoint, dirpath=run.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
     )
     best = every_epoch(filename="best", monitor=f"validation/{measure.name}", mode=measure.better)
     last = every_epoch(filename="last")

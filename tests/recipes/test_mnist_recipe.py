@@ -103,6 +103,21 @@ def test_a_terminated_run_says_how_to_go_on_and_does(run_mnist: Start, monkeypat
     assert same(whole.run, resumed.run)
 
 
+def test_a_run_that_has_moved_knows_its_best_epoch(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlearning = ("trainer.max_epochs=3", "checkpoint=best", "optim.lr=1e-12", "watch=null")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2, 0)
+        stopped = run_mnist(*unlearning)
+    moved = stopped.run.folder.rename("elsewhere")
+    resumed = run_mnist(resume=moved)
+    assert resumed.code == 0
+    state = torch.load(resumed.run.checkpoints / "best.ckpt", weights_only=True)
+    assert state["epoch"] == 0  # of equals the first
+    last = torch.load(resumed.run.checkpoint, weights_only=True)["callbacks"]
+    (best,) = (kept for key, kept in last.items() if key.startswith("ModelCheckpoint") and kept["monitor"])
+    assert list(best["best_k_models"]) == [best["best_model_path"]] == [str(moved.absolute() / "checkpoints/best.ckpt")]
+
+
 def test_a_run_that_began_before_there_were_some_options_goes_on(
     run_mnist: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
