@@ -284,9 +284,10 @@ def pool_avg(
         function, arguments = call
         return function(x, *arguments)
     torchs = _for_compilers("avg_pool", window)
-    if torchs is not None and divisor_override is None and max(window.dilation) == 1:
+    divisors = () if divisor_override is None else (divisor_override,)  # torch takes none along one axis
+    if torchs is not None and not (divisors and window.ndim == 1) and max(window.dilation) == 1:
         check.signal(owner, x, window.ndim)
-        return torchs(x, window.kernel, window.stride, window.even_padding, ceil_mode, count_include_pad)
+        return torchs(x, window.kernel, window.stride, window.even_padding, ceil_mode, count_include_pad, *divisors)
     batched, geometry = _pooled(x, window, ceil_mode, owner)
     # A sum of float16 numbers may be beyond the largest float16 where their mean is not.
     values = batched.float() if _is_half(x) else batched

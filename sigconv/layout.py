@@ -90,7 +90,9 @@ def channels_last_strides(shape: Sizes) -> Sizes:
 
 
 def like(x: Tensor, other: Tensor) -> Tensor:
-    """x in the layout of ``other``."""
+    """x in the layout of ``other``; as it is under torch.func, where neither is known."""
+    if is_transformed(x) or is_transformed(other):
+        return x
     if is_channels_last(other):
         return channels_last(x)
     x = x.contiguous()

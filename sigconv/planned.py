@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
 from sigconv.table import Table
 from sigconv.window import Sizes
+
+Layer = Conv | ConvTranspose | MaxPool | AvgPool
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def plan(
     except RuntimeError as error:
         raise UsageError(f"plan: {first_line(error)}") from None
 
-    def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0]
+    def note(name: str, layer: Layer, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        x = inputs[0] if inputs else named["x"]
         for operation, geometry, channels in _problems(layer, x):
             winners = torch.uint8 if operation == "route" else None
             choice = planner.choose(
@@ -81,7 +84,8 @@ def plan(
 
     twin = copy.deepcopy(module).to(device="meta", dtype=dtype)
     for name, layer in twin.named_modules():
-        layer.register_forward_pre_hook(lambda layer, inputs, name=name: note(name, layer, inputs))
+        if isinstance(layer, Layer):
+            layer.register_forward_pre_hook(partial(note, name), with_kwargs=True)
     try:
         with torch.no_grad():
             twin(torch.empty(tuple(shape), dtype=dtype, device="meta"))
@@ -91,10 +95,10 @@ def plan(
     return Plan(tuple(steps))
 
 
-def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[int, int]]]:
+def _problems(layer: Layer, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[int, int]]]:
     """The layer's operations: the name, the geometry and the convolution's (in channels, out channels) of each."""
     size: Sizes = tuple(x.shape[2:])
-    if isinstance(layer, Conv | ConvTranspose | MaxPool | AvgPool) and len(size) != layer.window.ndim:
+    if len(size) != layer.window.ndim:
         axes = f"{layer.window.ndim} axes behind batch and channels"
         raise UsageError(f"{type(layer).__name__} takes signals of {axes}, and was given {tuple(x.shape)}")
     if isinstance(layer, Conv):
@@ -105,7 +109,7 @@ def _problems(layer: nn.Module, x: Tensor) -> Iterator[tuple[str, Geometry, tupl
         geometry = Geometry(layer.window, grown, layer.groups)
         for operation in ("grad_input", "forward", "grad_weight"):
             yield operation, geometry, (layer.out_channels, layer.in_channels)
-    elif isinstance(layer, MaxPool | AvgPool):
+    else:
         window = layer.window.grown_to_ceil(size) if layer.ceil_mode else layer.window
         operations = ("max_pool", "route") if isinstance(layer, MaxPool) else ("sum_pool", "spread")
         yield from ((operation, Geometry(window, size), (x.shape[1], x.shape[1])) for operation in operations)

@@ -94,11 +94,12 @@ def test_block_is_conv_norm_activation_pool(ndim, training):
     assert [name for name, _ in block.named_children()] == ["conv", "norm", "activation", "pool"]
 
 
-def test_block_without_norm_has_a_bias_and_takes_single_signals():
-    block = ConvBlock(3, 4, (3, 2), norm=None, activation=None)
-    assert list(block.state_dict()) == ["conv.weight", "conv.bias"]
-    x = torch.randn(3, 8, 8)
-    assert torch.equal(block(x), block(x[None])[0])
+@pytest.mark.parametrize(("norm", "parameters"), [(None, ["conv.weight", "conv.bias"]), ("layer", ["conv.weight"])])
+def test_block_without_batch_norm_takes_single_signals(norm: str | None, parameters: list[str]):
+    block = ConvBlock(3, 8, 3, padding="same", norm=norm, activation=None, ndim=2)
+    assert [name for name in block.state_dict() if name.startswith("conv.")] == parameters
+    x = torch.randn(3, 8, 8)  # as many maps as lines
+    torch.testing.assert_close(block(x), block(x[None])[0])
 
 
 def test_block_hands_its_options_to_the_convolution():
@@ -464,6 +465,7 @@ def test_locally_connected_with_equal_weights_everywhere_is_a_convolution(size, 
         layer.bias.copy_(conv.bias.expand_as(layer.bias))
     x = torch.randn(2, 2, *size, dtype=torch.float64)
     torch.testing.assert_close(layer(x), conv(x))
+    assert layer(x[:0]).shape == conv(x[:0]).shape
     assert sigconv.verify(layer, x)
 
 

@@ -202,9 +202,9 @@ def test_convolution_of_four_axes() -> None:
     assert torch.autograd.gradcheck(lambda x, w: F.conv(x, w, stride=2), (x, w), eps=1.0)
 
 
-@pytest.mark.parametrize("ndim", [1, 2, 3])
+@pytest.mark.parametrize("ndim", [1, 2, 3, 4])
 def test_unbatched_and_empty_batches(ndim: int) -> None:
-    size = (5, 6, 4)[:ndim]
+    size = (5, 6, 4, 3)[:ndim]
     x, w = torch.randn(2, *size), torch.randn(3, 2, *(2,) * ndim)
     transposed = torch.randn(2, 3, *(2,) * ndim)
     for function in (

@@ -80,7 +80,7 @@ class ConvBlock(nn.Module):
         parts, conv = self._modules, self._modules["conv"]
         if not isinstance(conv, Conv):
             return self._one_by_one(x)
-        if x.ndim == conv.window.ndim + 1 and "norm" not in parts:
+        if x.ndim == conv.window.ndim + 1 and not isinstance(parts.get("norm"), nn.modules.batchnorm._BatchNorm):
             return self.forward(x.unsqueeze(0)).squeeze(0)  # without a batch axis, no layout is known
         if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
             return self._one_by_one(laid_out(x, conv))

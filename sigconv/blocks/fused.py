@@ -13,7 +13,7 @@ from sigconv.blocks.activation import ScaledTanh
 from sigconv.blocks.norm import BatchNorm
 from sigconv.blocks.observed import has_forward_of
 from sigconv.geometry import PooledGeometry
-from sigconv.kernels.problem import is_forward_mode
+from sigconv.kernels.problem import is_autocast, is_forward_mode
 from sigconv.layers import Conv, MaxPool
 from sigconv.layout import preferred
 from sigconv.operations import check
@@ -100,7 +100,7 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
 
 def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     """Convolution and pooling, if kernels backpropagate through the convolution from winners alone."""
-    if set(conv.modes) != {"zeros"} or is_forward_mode():
+    if set(conv.modes) != {"zeros"} or is_forward_mode() or is_autocast(x):
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window, conv.groups)
     x = preferred(x)

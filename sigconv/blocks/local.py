@@ -60,9 +60,9 @@ class LocallyConnected(nn.Module):
             seen = seen.unfold(axis, kernel, stride)  # (batch, channel, *places, *kernel), one axis more each time
         ndim = self.window.ndim
         by_place = seen.permute(*range(2, 2 + ndim), 0, 1, *range(2 + ndim, 2 + 2 * ndim))
-        rows = by_place.reshape(len(self.weight), len(x), -1)
+        rows = by_place.flatten(ndim + 1).flatten(0, ndim - 1)
         made = torch.baddbmm(self.bias, rows, self.weight)  # (place, batch, out channel)
-        return made.permute(1, 2, 0).reshape(len(x), -1, *self.output_size)
+        return made.permute(1, 2, 0).unflatten(2, self.output_size)
 
     def extra_repr(self) -> str:
         window = self.window

@@ -106,7 +106,7 @@ def route(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """gx[j] = sum over all o whose winner is j of g[o]: the gradient goes to the winner."""
     index, lost = _index_and_lost(winner, geometry)
     g = g.masked_fill(lost, 0)
-    index, flat = (t.reshape(*t.shape[:2], -1) for t in (index, g))
+    index, flat = (t.reshape(*t.shape[:2], math.prod(geometry.output_size)) for t in (index, g))
     gx = g.new_zeros((*g.shape[:2], math.prod(geometry.size))).scatter_add(2, index, flat)
     return gx.reshape(*g.shape[:2], *geometry.size)
 

@@ -30,7 +30,7 @@ def build(
 ) -> nn.Sequential:
     """The network that ``layers`` stands for: ([batch,] channels, \\*size) -> ([batch,] neurons).
 
-    The batch axis may be left out only without batch normalisation and layers L. Every convolution and layer of neurons
+    The batch axis may be left out only without normalisation and layers L. Every convolution and layer of neurons
     but the network's last layer is followed by normalisation and activation.
     Each layer is a module named by its number and text, so parameters are "1_20C4.conv.weight", "5_150N.linear.bias".
 

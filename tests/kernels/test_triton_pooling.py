@@ -8,9 +8,10 @@ import torch
 from geometries import Drawn, drawn_windows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from sigconv import planner
+from sigconv.blocks import ConvBlock
 from sigconv.geometry import Geometry
 from sigconv.kernels import reference
 from sigconv.kernels import triton as kernels
@@ -143,3 +144,10 @@ def test_proofs_hold(triton_device: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(proofs, "RANKS", (1, 2))
     proof = proofs.winners("triton", torch.float32, torch.device(triton_device))
     assert proof.holds, proof
+
+
+def test_a_block_takes_from_another_under_autocast(triton_device: str) -> None:
+    """Which are of another dtype than its weights."""
+    blocks = nn.Sequential(*(ConvBlock(n, 4, (3,), norm=None, pool=2) for n in (1, 4))).to(triton_device)
+    with planner.use_kernel("triton"), torch.autocast(triton_device, torch.bfloat16):
+        assert blocks(torch.randn(2, 1, 40, device=triton_device)).shape == (2, 4, 8)

@@ -148,6 +148,29 @@ def test_network_compiles_whole(
 
 
 @pytest.mark.parametrize(
+    "layer",
+    [
+        sigconv.Conv1d(4, 4, 4, padding="same"),
+        sigconv.Conv1d(4, 4, 3, padding="causal"),
+        sigconv.ConvTranspose1d(4, 4, 3),
+        sigconv.Conv1d(4, 4, 1, stride=2),
+    ],
+    ids=repr,
+)
+def test_gradients_of_each_example_in_channels_last(layer: nn.Module) -> None:
+    frames = torch.randn(8, 20, 4).transpose(1, 2)
+    weights = {name: weight.detach() for name, weight in layer.named_parameters()}
+
+    def loss(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(layer, weights, (x[None],)).square().sum()
+
+    found = vmap(grad(loss), (None, 0))(weights, frames)
+    for i, x in enumerate(frames.contiguous()):
+        for name, expected in grad(loss)(weights, x).items():
+            assert_close(found[name][i], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
     ("kernel", "layout"), [((3, 3, 3), torch.clone), ((3, 1, 1), channels_last)], ids=["default", "channels-last"]
 )
 def test_volumes_compile_whole(kernel: tuple[int, ...], layout: Callable[[Tensor], Tensor]) -> None:

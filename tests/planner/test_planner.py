@@ -46,6 +46,26 @@ def test_a_network_is_planned_layer_by_layer_and_left_alone() -> None:
     assert all(p.device.type == "cpu" for p in network.parameters())
 
 
+def test_modules_that_take_lists_and_names_are_planned() -> None:
+    class Both(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = sigconv.Conv1d(4, 2, 3)
+
+        def forward(self, *, signals: list[torch.Tensor]) -> torch.Tensor:
+            return self.conv(x=torch.cat(signals, 1))
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = Both()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.both(signals=[x, x])
+
+    assert {step.layer for step in sigconv.plan(Net(), (1, 2, 9)).steps} == {"both.conv"}
+
+
 def test_a_batch_that_does_not_fit_is_said() -> None:
     with pytest.raises(sigconv.UsageError, match=r"plan: Conv1d cannot take .*25 channels"):
         sigconv.plan(sigconv.Conv1d(256, 256, 9), (8, 25, 1000))
