@@ -101,7 +101,8 @@ def _run(main: Recipe, name: str, config: DictConfig) -> bool:
 
 def _stopped_by(stop: KeyboardInterrupt | SystemExit) -> tuple[str, int]:
     """What has stopped a run, and the exit code for it. Raises `stop` again if it is neither of the two signals."""
-    if isinstance(stop, SIGTERMException):
+    # Of a distributed run, Lightning may kill the first process before it has said so, if another exits with an error.
+    if isinstance(stop, SIGTERMException) and is_first_process():
         return "Terminated", 143
     # Lightning turns an interruption during training into a SystemExit.
     if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):

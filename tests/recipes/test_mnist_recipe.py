@@ -14,6 +14,7 @@ import pytest
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import OmegaConf
 from recipe_runs import SMALL, Start, interrupt, same
 
@@ -384,6 +385,18 @@ def test_other_processes_make_no_folder(run_mnist: Start, monkeypatch: pytest.Mo
     distributed = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
     run_mnist(*distributed, "trainer.max_epochs=1", "checkpoint=frist")
     assert not list(Path("runs").glob("*/*"))
+
+
+def test_other_processes_leave_it_to_the_first_to_exit_with_an_error_when_terminated(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate(*_: object) -> None:
+        raise SIGTERMException
+
+    monkeypatch.setattr("sigconv.train.training.build_trainer", terminate)
+    assert run_mnist("trainer=ddp", "trainer.accelerator=cpu").code == 143
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    assert run_mnist("trainer=ddp", "trainer.accelerator=cpu").code == 0
 
 
 def test_a_corpus_that_has_changed_is_not_trained_on_further(
