@@ -222,7 +222,8 @@ class Conv(_ConvNd):
 class ConvTranspose(_ConvNd):
     """Transposed convolution, :func:`sigconv.functional.conv_transpose`.
 
-    ``torch.nn.utils.spectral_norm`` and its parametrisation want ``dim=1`` here, as they give it to torch's own classes.
+    ``torch.nn.utils.spectral_norm`` and its parametrisation want ``dim=1`` here, which they take by themselves for
+    torch's own classes.
     """
 
     def __init__(

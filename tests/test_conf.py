@@ -64,9 +64,8 @@ SPEECH = {
     ]
     for group, options in OPTIONS.items()
 }
-# The recipes of speech share all but their defaults, as all recipes share how they are trained.
-WAVEFORM = {"model": SPEECH["model"]}
-FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": WAVEFORM}
+# The recipes of speech share all but their features, and every network takes these.
+FITTING = {"mnist": PICTURES, "lips": LIPS, "speech_spectrogram": SPEECH, "speech_waveform": {}}
 
 
 def fitting(recipe: str, group: str) -> list[str]:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,7 +132,6 @@ def test_a_run_that_began_before_there_were_some_options_goes_on(
     assert run_mnist(resume=stopped.run.folder).code == 0
 
 
-@pytest.mark.report
 @pytest.mark.parametrize("options", [("average=0.9",), ("average=0.9", "checkpoint=best")], ids=["last", "best"])
 def test_a_run_interrupted_after_its_training_is_only_finished(
     run_mnist: Start, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
@@ -166,23 +164,21 @@ def of_srun(rank: int) -> dict[str, str]:
     return job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
 
 
-@pytest.mark.parametrize("started", [of_torchrun, of_srun])
 def test_several_processes_make_one_folder_and_see_every_example_once(
     run_mnist: Start,
     digits: Corpus,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    started: Callable[[int], dict[str, str]],
 ) -> None:
     """Two processes, the first of which is this one."""
     words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    for name, value in (world | started(0)).items():
+    for name, value in (world | of_torchrun(0)).items():
         monkeypatch.setenv(name, value)
     command = [sys.executable, RECIPE, f"data.root={digits.folder}", *SMALL, *words]
-    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | started(1))
+    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | of_torchrun(1))
     try:
         first = run_mnist(*words)
         assert (first.code, second.wait(timeout=300)) == (0, 0), first.err
