@@ -57,8 +57,7 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         ]
         if pieces:
             said = begins + pieces[-1].end
-            signals = cut(torch.from_numpy(centred)[None], [piece.window for piece in pieces], about)
-            times = [((begins + piece.first) / rate, (begins + piece.end) / rate) for piece in pieces]
+            signals, times = cut(torch.from_numpy(centred)[None], pieces, about, begins)
             yield from segments(probabilities(network, signals), times, about["labels"])
 
 

@@ -1,6 +1,6 @@
 """Reads the user's files into the signals that a network takes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,25 +49,26 @@ def check_readable(run: object, about: About) -> None:
         )
 
 
-def cut(signal: Tensor, windows: Iterable[tuple[int, int]], about: About) -> Tensor:
-    """(N, *shape), the windows (first, end) of a signal (channels, T, ...), as the network takes it."""
-    length, rate = about["shape"][1], about["rate"]
-    return torch.stack([fit_length(signal[:, first:end], length, rate) for first, end in windows])
+def _fit(signal: Tensor, about: About) -> Tensor:
+    """A signal (channels, T, ...) as the network takes it: (*shape)."""
+    return fit_length(signal, about["shape"][1], about["rate"])
 
 
 def _whole(signal: Tensor, about: About) -> tuple[Tensor, list[tuple[float, float]] | None]:
     """Signals and times of one signal (channels, T, ...) that is not cut. A short one is padded as in training; a
     long one is kept in full, which happens only with networks that read sentences."""
     if "tokens" not in about:
-        return cut(signal, [(0, signal.shape[1])], about), None
+        return _fit(signal, about)[None], None
     length = max(about["shape"][1], signal.shape[1])
     return pad_to_length(signal, length)[None], [(0.0, length / about["rate"])]
 
 
-def _pieces(signal: Tensor, pieces: Sequence[Piece], about: About) -> tuple[Tensor, list[tuple[float, float]]]:
-    """Signals and times of the pieces of a long signal."""
-    times = [(piece.first / about["rate"], piece.end / about["rate"]) for piece in pieces]
-    return cut(signal, [piece.window for piece in pieces], about), times
+def cut(
+    signal: Tensor, pieces: Sequence[Piece], about: About, begins: int = 0
+) -> tuple[Tensor, list[tuple[float, float]]]:
+    """Signals (N, *shape) and times, in seconds, of the pieces of a long signal that begins at this place."""
+    times = [((begins + piece.first) / about["rate"], (begins + piece.end) / about["rate"]) for piece in pieces]
+    return torch.stack([_fit(signal[:, slice(*piece.window)], about) for piece in pieces]), times
 
 
 def _read_image(file: str, about: About) -> Reading:
@@ -91,7 +92,7 @@ def _read_sound(file: str, about: About) -> Reading:
         return Reading(*_whole(sound, about), recording.notes)
     # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
     pieces = cut_pieces(recording.samples, rate, length) or slide(0, sound.shape[1], length)
-    return Reading(*_pieces(sound, pieces, about), recording.notes)
+    return Reading(*cut(sound, pieces, about), recording.notes)
 
 
 def _read_video(file: str, about: About) -> Reading:
@@ -107,7 +108,7 @@ def _read_video(file: str, about: About) -> Reading:
     if lost := frames - sum(end - first for first, end in mouths.stretches):
         notes.append(f"{lost / about['rate']:.1f} of {frames / about['rate']:.1f} s left out, for want of a face")
     pieces = [piece for first, end in mouths.stretches for piece in slide(first, end, length)]
-    return Reading(*_pieces(film, pieces, about), notes, mouths.poses)
+    return Reading(*cut(film, pieces, about), notes, mouths.poses)
 
 
 # For each kind of corpus, what reads a file into signals for its networks.

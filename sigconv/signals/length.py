@@ -22,9 +22,9 @@ def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor
     Args:
         rate: samples a second. Without one, sound is taken like video.
     """
-    time, sound = signal.shape[1], signal.ndim == 2 and rate is not None
-    centred = -((length - time) // 2)
-    start = centred if time <= length and not sound else _liveliest(_energy(signal, rate if sound else None), length)
+    time, rate = signal.shape[1], rate if signal.ndim == 2 else None
+    as_a_whole = rate is None and time <= length
+    start = -((length - time) // 2) if as_a_whole else _liveliest(_energy(signal, rate), length)
     before, after = max(0, -start), max(0, start + length - time)
     return F.pad(signal[:, max(0, start) : start + length], (0, 0) * (signal.ndim - 2) + (before, after))
 
@@ -44,9 +44,8 @@ def _energy(signal: Tensor, rate: float | None) -> Tensor:
     Of sound, which is mono, it is the `voice_power` around each sample.
     """
     values = signal.to(torch.float64)
-    values = values - values.mean(1, keepdim=True)
     if rate is None:
-        energy = values.square().sum([0, *range(2, values.ndim)])
+        energy = (values - values.mean(1, keepdim=True)).square().sum([0, *range(2, values.ndim)])
     else:
         power, frame = voice_power(values[0].numpy(), rate)
         energy = torch.from_numpy(power).repeat_interleave(frame)[: signal.shape[1]]

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.padding import crop, pad_constant
+from sigconv.signals.augmentation import Augmentation
 from sigconv.signals.image import RandomWarp
-from sigconv.signals.speech.augment import AddNoise, Overload, WaveformAugmentation
+from sigconv.signals.speech.augment import AddNoise, Overload
 from sigconv.train.data import CorpusData
 
 SMOOTHNESS = 5.0  # pixels: the elastic_sigma of deformations
@@ -50,8 +51,7 @@ def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[flo
     """
     rate = data.corpus.info.rate
     assert rate is not None
-    noises = {ratio: AddNoise(rate, (ratio, ratio), PINK).train() for ratio in ratios}
-    return {f"{ratio:g}": _accuracy(network, data, partial(_changed, by=noise)) for ratio, noise in noises.items()}
+    return _accuracy_under(network, data, ratios, lambda ratio: AddNoise(rate, (ratio, ratio), PINK))
 
 
 def accuracy_by_overload(network: nn.Module, data: CorpusData, levels: Sequence[float]) -> dict[str, float]:
@@ -61,8 +61,15 @@ def accuracy_by_overload(network: nn.Module, data: CorpusData, levels: Sequence[
         network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
         levels: of each recording's peak above full scale, in dB.
     """
-    overloads = {level: Overload((level, level)).train() for level in levels}
-    return {f"{level:g}": _accuracy(network, data, partial(_changed, by=clips)) for level, clips in overloads.items()}
+    return _accuracy_under(network, data, levels, lambda level: Overload((level, level)))
+
+
+def _accuracy_under(
+    network: nn.Module, data: CorpusData, amounts: Sequence[float], augmentation: Callable[[float], Augmentation]
+) -> dict[str, float]:
+    """Accuracy on the test signals as augmented by each amount."""
+    by = {amount: augmentation(amount).train() for amount in amounts}
+    return {f"{amount:g}": _accuracy(network, data, partial(_augmented, by=by[amount])) for amount in by}
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,5 @@ def _deformed(x: Tensor, strength: float) -> Iterator[Tensor]:
     yield warp(x.float()).round().to(x.dtype) if strength else x
 
 
-def _changed(x: Tensor, by: WaveformAugmentation) -> Iterator[Tensor]:
-    """x (B, 1, T) of any dtype, to float32."""
+def _augmented(x: Tensor, by: Augmentation) -> Iterator[Tensor]:
     yield by(x)

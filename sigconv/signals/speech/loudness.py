@@ -12,8 +12,8 @@ LOWEST = 100  # Hz: hum of the mains, wind and steps lie below, and of a voice a
 def voice_power(sound: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
     """The power of each frame of 10 ms, (frames,) float64, and how many samples a frame has.
 
-    What is below 100 Hz does not count, nor what lasts less than 35 ms, where there is anything else. It is for finding
-    a voice only: networks hear the sound as it is.
+    An offset and what is below 100 Hz do not count, nor what lasts less than 35 ms, where there is anything else. It is
+    for finding a voice only: networks hear the sound as it is.
 
     Args:
         sound: float64 (T,). The last frame is filled up with zeros.
@@ -23,7 +23,7 @@ def voice_power(sound: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
 
     frame = max(1, round(FRAME * rate))
     frames = -(-len(sound) // frame)
-    filled = np.pad(_without_rumble(sound, rate), (0, frames * frame - len(sound)))
+    filled = np.pad(_without_rumble(sound - sound.mean(), rate), (0, frames * frame - len(sound)))
     power = np.square(filled).reshape(frames, frame).mean(1)
     lasting = median_filter(power, MEDIAN, mode="constant")
     return (lasting if lasting.any() else power), frame

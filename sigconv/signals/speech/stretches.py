@@ -22,7 +22,7 @@ def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
     from scipy.ndimage import maximum_filter1d  # here, as scipy takes a third of a second to import
 
     sound = samples[0].astype(np.float64)
-    power, frame = voice_power(sound - sound.mean(), rate)
+    power, frame = voice_power(sound, rate)
     level = 10 * np.log10(power + 1e-12)
     loudest = maximum_filter1d(level, 2 * round(NEAR * rate / frame) + 1)
     loud = level > np.maximum(loudest - RANGE_DB, np.percentile(level, 10) + ABOVE_NOISE_DB)
