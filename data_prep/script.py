@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sigconv.corpus import Corpus
-from sigconv.errors import UsageError
+from sigconv.errors import UsageError, complain
 
 # What a flag gives to an argument for which Python code has a choice.
 FLAG_TYPES = {
@@ -38,7 +38,7 @@ def command_line(prepare: Callable[..., Corpus], **groups: Callable[..., Any]) -
         try:
             corpus = prepare(**given)
         except (UsageError, OSError) as error:
-            typer.echo(f"error: {error}", err=True)
+            complain(error)
             raise typer.Exit(1) from None
         typer.echo(f"{corpus.folder}: {corpus.info.counts_in_words}")
 

@@ -4,15 +4,16 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from sigconv.train.finish import finish
 from sigconv.train.launch import recipe
-from sigconv.train.prepare import prepare_corpus, prepare_cross_corpus
 from sigconv.train.run import Run
-from sigconv.train.training import train
 
 
 @recipe(conf=Path(__file__).parents[1] / "conf")
 def main(config: DictConfig, run: Run) -> None:
+    from sigconv.train.finish import finish
+    from sigconv.train.prepare import prepare_corpus, prepare_cross_corpus
+    from sigconv.train.training import train
+
     corpus = prepare_corpus(config.data)
     other = prepare_cross_corpus(config, corpus)
     task, trainer = train(config, run, corpus)

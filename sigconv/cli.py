@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from sigconv.errors import UsageError, first_line
+from sigconv.errors import UsageError, complain, first_line
 from sigconv.files import write_whole
 
 try:
@@ -242,7 +242,7 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        typer.echo(f"error: {error}", err=True)
+        complain(error)
         sys.exit(2)
 
 

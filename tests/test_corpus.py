@@ -160,17 +160,6 @@ def test_hugging_face_datasets_opens_the_files(folder, tmp_path, monkeypatch):
     assert done.stdout.split("\n")[0] == "3 file2 [1, 3, 4] 2 binary"
 
 
-def test_reading_needs_no_pandas_and_no_datasets(folder):
-    write_corpus(folder, IMAGES, images())
-    program = (
-        "import sys; from sigconv.corpus import Corpus; c = Corpus.load(sys.argv[1]).verify();"
-        "s = c.split('train'); s.signals(); s.labels; s[0]; s.sources; s.speakers;"
-        "print({'pandas', 'datasets', 'lightning', 'hydra', 'librosa', 'cv2'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
 # What is refused
 
 

@@ -1,8 +1,6 @@
 """What a training takes."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -61,8 +59,3 @@ def test_numbers_less_than_one_are_refused() -> None:
 def test_what_cannot_be_trained_is_refused(architecture: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         cost.cost(architecture, 10)
-
-
-def test_the_benchmark_is_not_loaded() -> None:
-    program = "import sys, sigconv.cost; sys.exit('sigconv.bench' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,35 +1,25 @@
-"""Starts a recipe from the command line: Hydra composes the config, and a user's mistake gives a one-line error."""
+"""Starts a recipe from the command line: Hydra composes the config, and a user's mistake gives a one-line error.
 
-import errno
+What trains takes seconds to import. It is imported when the command line has been found right.
+"""
+
 import functools
 import os
-import shlex
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
+from omegaconf import DictConfig
 
-from sigconv.backends import make_the_most_of_this_machine
-from sigconv.errors import UsageError
-from sigconv.train.cluster import be_first_if_alone, is_first_process
-from sigconv.train.console import quiet_lightning, say
+from sigconv.errors import UsageError, complain
 from sigconv.train.overrides import check_overrides
-from sigconv.train.run import Run, run_folder
+from sigconv.train.run import Run
 
 Recipe = Callable[[DictConfig, Run], None]
-
-OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Errors of a disk that is full or not writable."""
 
 
 def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
@@ -48,20 +38,20 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
 
             @functools.wraps(main)
             def task(config: DictConfig) -> bool:
-                succeeded.append(_run(main, name, config))
+                from sigconv.train.attempt import attempt
+
+                succeeded.append(attempt(main, name, config))
                 return succeeded[-1]
 
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
-            quiet_lightning()
-            make_the_most_of_this_machine()
             sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # wherever it stands
             try:
                 check_overrides(conf, name, get_args_parser().parse_args().overrides)
                 hydra.main(version_base="1.3", config_path=str(conf), config_name=name)(task)()
             except UsageError as error:
-                _fail(str(error), 2)
+                _refuse(str(error))
             except HydraException as error:
-                _fail(f"{error} {error.__cause__ or ''}".strip(), 2)
+                _refuse(f"{error} {error.__cause__ or ''}".strip())
             except KeyboardInterrupt:  # between two runs
                 sys.exit(130)
             if not all(succeeded):
@@ -72,120 +62,6 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
     return decorate
 
 
-def _run(main: Recipe, name: str, config: DictConfig) -> bool:
-    """Whether the run succeeded; a single run that fails does not return, but ends the process."""
-    run = None
-    try:
-        run = _open(name, config)
-        main(run.config, run)
-    except UsageError as error:
-        if run is not None and config.resume is None and is_first_process():
-            run.discard()
-        return _failed(str(error))
-    except (KeyboardInterrupt, SystemExit) as stop:
-        word, code = _stopped_by(stop)
-        if run is not None:
-            say(f"\n{word}. {_to_go_on(run)}")
-        sys.exit(code)
-    except Exception as error:
-        cause = _disk_error(error)
-        if cause is None:
-            if not _is_one_of_several():
-                raise
-            traceback.print_exc()
-            return False
-        how = f" {_to_go_on(run)}" if run is not None else ""
-        return _failed(f"the disk refuses {cause.filename or 'a file'}: {cause.strerror or cause}.{how}")
-    return True
-
-
-def _stopped_by(stop: KeyboardInterrupt | SystemExit) -> tuple[str, int]:
-    """What has stopped a run, and the exit code for it. Raises `stop` again if it is neither of the two signals."""
-    # Of a distributed run, Lightning may kill the first process before it has said so, if another exits with an error.
-    if isinstance(stop, SIGTERMException) and is_first_process():
-        return "Terminated", 143
-    # Lightning turns an interruption during training into a SystemExit.
-    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
-        return "Interrupted", 130
-    raise stop
-
-
-def _is_one_of_several() -> bool:
-    return HydraConfig.get().mode == RunMode.MULTIRUN
-
-
-def _to_go_on(run: Run) -> str:
-    return f"To go on after the last whole epoch:\n  {run.resume_command}"
-
-
-def _disk_error(error: BaseException | None) -> OSError | None:
-    """The disk error that is the cause of ``error``; None if there is none, so that ``error`` is a bug."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in OF_DISKS:
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _open(name: str, config: DictConfig) -> Run:
-    """The run to resume, or a new one. In a distributed run only the first process makes a folder."""
-    settings = HydraConfig.get()
-    overrides = list(settings.overrides.task)
-    if config.resume is not None:
-        if len(overrides) > 1:
-            others = [override for override in overrides if not override.startswith("resume=")]
-            raise UsageError(f"A resumed run keeps its config: leave out {shlex.join(others)}.")
-        run = Run.open(config.resume)
-        be_first_if_alone(run.config)
-        if run.finished:
-            raise UsageError(f"{config.resume} is finished: see {run.folder / 'report.html'}")
-        for option in list(config):  # what there was not yet when the run began is as in conf/
-            if option not in run.config:
-                run.config[option] = config[option]
-        return run
-    config = _resolved(config)
-    be_first_if_alone(config)
-    if not is_first_process():
-        return Run(Path("runs", name, "of_the_first_process"), config)
-    return Run.create(_folder(name, Path(settings.runtime.output_dir)), config, overrides)
-
-
-def _folder(name: str, of_hydra: Path) -> Path:
-    """The folder that hydra.run.dir or a sweep sets for a run, or else a new one."""
-    here = Path.cwd()
-    if of_hydra == here:
-        return run_folder(name)
-    return of_hydra.relative_to(here) if of_hydra.is_relative_to(here) else of_hydra
-
-
-def _resolved(config: DictConfig) -> DictConfig:
-    """The config as plain values. Raises UsageError for a missing value, or a reference to a key that is not there."""
-    try:
-        return DictConfig(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
-    except MissingMandatoryValue as error:
-        raise UsageError(f"{error.full_key} has to be given: {error.full_key}=...") from None
-    except InterpolationKeyError as error:
-        wanted = str(error).splitlines()[0].split("'")[1]
-        chosen, group = str(error.full_key).split(".")[0], wanted.split(".")[0]
-        if group not in config:
-            cure = f"not part of this recipe: choose another {chosen}, or the recipe that this one is made for"
-        else:
-            cure = f"not there with this choice of {group}: choose others of {chosen} or {group}"
-        raise UsageError(f"{error.full_key} is taken from {wanted}, which is {cure}.") from None
-
-
-def _failed(message: str) -> bool:
-    """What a run answers that failed: False if it is one of several, and else nothing, as the process ends."""
-    if not _is_one_of_several():
-        _fail(message, 1)
-    _complain(message)
-    return False
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    _complain(message)
-    sys.exit(code)
-
-
-def _complain(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+def _refuse(message: str) -> NoReturn:
+    complain(message)
+    sys.exit(2)

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import ConfigCompositionException, OverrideParseException
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf
 
 from sigconv.errors import UsageError
 
@@ -60,13 +60,13 @@ def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[s
     defaults: dict[str, Any] = {}
     for combination in combinations:
         try:
-            config = compose(root, list(combination), return_hydra_config=True)
+            config = OmegaConf.to_container(compose(root, list(combination), return_hydra_config=True))
         except ConfigCompositionException:
             _check_groups([choice.key_or_group for choice in choices], _composed(root, ())[0])
             raise
-        with open_dict(config):
-            groups = sorted(name for name in config.pop("hydra").runtime.choices if not name.startswith("hydra/"))
-        defaults |= dict(_flatten(OmegaConf.to_container(config)))
+        chosen = config.pop("hydra")["runtime"]["choices"]
+        groups = sorted(name for name in chosen if not name.startswith("hydra/"))
+        defaults |= dict(_flatten(config))
     return groups, defaults
 
 

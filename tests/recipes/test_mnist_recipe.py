@@ -2,10 +2,9 @@
 
 import errno
 import json
-import os
+import multiprocessing
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,14 +14,12 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import OmegaConf
-from recipe_runs import SMALL, Start, interrupt, same
+from recipe_runs import Answer, Start, interrupt, same
 
 from sigconv.corpus import Corpus
 from sigconv.train.callbacks import Record
 from sigconv.train.cluster import cluster_environment
 from sigconv.train.run import Run
-
-RECIPE = Path(__file__).parents[2] / "recipes" / "mnist.py"
 
 
 @pytest.mark.report
@@ -165,23 +162,26 @@ def of_srun(rank: int) -> dict[str, str]:
 
 
 def test_several_processes_make_one_folder_and_see_every_example_once(
-    run_mnist: Start,
-    digits: Corpus,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    run_mnist: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes, the first of which is this one."""
+    """Two processes, of which the first is this one, and the second a copy of it."""
     words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    for name, value in (world | of_torchrun(0)).items():
-        monkeypatch.setenv(name, value)
-    command = [sys.executable, RECIPE, f"data.root={digits.folder}", *SMALL, *words]
-    second = subprocess.Popen(command, cwd=tmp_path, env=os.environ | of_torchrun(1))
+
+    def start(rank: int) -> Answer:
+        for name, value in (world | of_torchrun(rank)).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(rank_zero_only, "rank", rank)  # as Lightning finds it in this environment when imported
+        return run_mnist(*words)
+
+    second = multiprocessing.get_context("fork").Process(target=lambda: sys.exit(start(1).code))
+    second.start()
     try:
-        first = run_mnist(*words)
-        assert (first.code, second.wait(timeout=300)) == (0, 0), first.err
+        first = start(0)
+        second.join(timeout=300)
+        assert (first.code, second.exitcode) == (0, 0), first.err
     finally:
         second.kill()
         if torch.distributed.is_initialized():

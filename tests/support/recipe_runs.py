@@ -4,11 +4,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import hydra
 import numpy as np
 import pytest
+from omegaconf import DictConfig
 from tones import write_tone_digits
 
 from data_prep import fsdd, mnist
@@ -74,6 +77,11 @@ def newest_run(recipe: str) -> Path | None:
     return configs[-1].parent if configs else None
 
 
+@cache
+def _possible(root: str, *choices: str) -> DictConfig:
+    return hydra.compose(root, [*choices], return_hydra_config=True)
+
+
 @pytest.fixture
 def run_recipe(
     request: pytest.FixtureRequest,
@@ -89,7 +97,10 @@ def run_recipe(
     if request.node.get_closest_marker("report") is None:
         monkeypatch.setattr("sigconv.train.finish.write_report", lambda *_: None)
     # Kept memory would be kept by all the tests that follow.
-    monkeypatch.setattr("sigconv.train.launch.make_the_most_of_this_machine", lambda: None)
+    monkeypatch.setattr("sigconv.train.attempt.make_the_most_of_this_machine", lambda: None)
+    # A start composes its config three times. Two of them are to find what can be overridden, and a hydra.mode in it.
+    monkeypatch.setattr("sigconv.train.overrides.compose", lambda root, choices, **_: _possible(root, *choices))
+    monkeypatch.setattr("hydra._internal.hydra.Hydra.get_mode", lambda *_, **__: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def start(name: str, *words: str) -> Answer:
