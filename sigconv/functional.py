@@ -159,7 +159,7 @@ def convolve_transposed(
         stated = window.stride, window.even_padding, window.dilation, True, output_padding, groups
         return torch.convolution(x, weight, bias, *stated)
     g = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
-    geometry, unseen = _transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
+    geometry, unseen = transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
     check.not_empty(owner, geometry.size)
     y = pad_constant(derivative(None, weight, g, None, geometry), unseen)
     if bias is not None:
@@ -167,7 +167,7 @@ def convolve_transposed(
     return y if g.ndim == x.ndim else y.squeeze(0)
 
 
-def _transposed_geometry(
+def transposed_geometry(
     window: Window, output_padding: Sizes, output_size: Sizes, groups: int
 ) -> tuple[Geometry, list[tuple[int, int]]]:
     """The geometry of the convolution that is transposed, and what to append to its input that no window sees.

@@ -211,8 +211,8 @@ class Conv(_ConvNd):
     def padding_mode(self, value: str | Sequence[str]) -> None:
         self.modes = parse_modes(value, self.window.ndim, type(self).__name__)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.convolve(x, self.weight, self.bias, self.window, self.groups, self.modes, self)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.convolve(input, self.weight, self.bias, self.window, self.groups, self.modes, self)
 
     def extra_repr(self) -> str:
         modes = "" if set(self.modes) == {"zeros"} else f", padding_mode={self.padding_mode!r}"
@@ -253,12 +253,12 @@ class ConvTranspose(_ConvNd):
         self.output_padding = per_axis(output_padding, self.window.ndim, 0, "output_padding", name)
         check.output_padding(name, self.output_padding, self.window)
 
-    def forward(self, x: Tensor, output_size: PerAxis | None = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: PerAxis | None = None) -> Tensor:
         """``output_size``, with or without batch and channels, overrides the layer's output_padding."""
         extra = self.output_padding
         if output_size is not None:
-            extra = check.padding_to(self, output_size, self.window, tuple(x.shape[-self.window.ndim :]))
-        return F.convolve_transposed(x, self.weight, self.bias, self.window, extra, self.groups, self)
+            extra = check.padding_to(self, output_size, self.window, tuple(input.shape[-self.window.ndim :]))
+        return F.convolve_transposed(input, self.weight, self.bias, self.window, extra, self.groups, self)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
@@ -285,8 +285,8 @@ class MaxPool(_Dilated):
         )
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return F.pool_max(x, self.window, self.ceil_mode, self.return_indices, self)
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return F.pool_max(input, self.window, self.ceil_mode, self.return_indices, self)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (", ceil_mode=True" if self.ceil_mode else "")
@@ -311,8 +311,8 @@ class AvgPool(_Windowed):
         self.window = Window.parse(kernel_size, stride, padding, ndim=self._ndim(ndim), owner=type(self).__name__)
         self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pool_avg(x, self.window, self.ceil_mode, self.count_include_pad, self.divisor_override, self)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pool_avg(input, self.window, self.ceil_mode, self.count_include_pad, self.divisor_override, self)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (", ceil_mode=True" if self.ceil_mode else "")
@@ -349,8 +349,8 @@ class AdaptiveMaxPool(_Adaptive):
         self.sizes = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
         self.return_indices = return_indices
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        best, winner = F.adapt_max(x, self.sizes, self)
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        best, winner = F.adapt_max(input, self.sizes, self)
         return (best, winner) if self.return_indices else best
 
 
@@ -361,8 +361,8 @@ class AdaptiveAvgPool(_Adaptive):
         super().__init__()
         self.sizes = parse_sizes(output_size, self._ndim(ndim), type(self).__name__)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.adapt_avg(x, self.sizes, self)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adapt_avg(input, self.sizes, self)
 
 
 class Conv1d(Conv):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sigconv import planner
 from sigconv.errors import UsageError, first_line
+from sigconv.functional import transposed_geometry
 from sigconv.geometry import Geometry
 from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
@@ -74,7 +75,7 @@ def plan(
         raise UsageError(f"plan: {first_line(error)}") from None
 
     def note(name: str, layer: Layer, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        x = inputs[0] if inputs else named["x"]
+        x = inputs[0] if inputs else named["input"]
         for operation, geometry, channels in _problems(layer, x):
             winners = torch.uint8 if operation == "route" else None
             choice = planner.choose(
@@ -105,8 +106,7 @@ def _problems(layer: Layer, x: Tensor) -> Iterator[tuple[str, Geometry, tuple[in
         geometry = Geometry(layer.window, size, layer.groups)
         yield from ((operation, geometry, (layer.in_channels, layer.out_channels)) for operation in CONVOLUTION)
     elif isinstance(layer, ConvTranspose):
-        grown = tuple(n + e for n, e in zip(layer.window.input_size(size), layer.output_padding, strict=True))
-        geometry = Geometry(layer.window, grown, layer.groups)
+        geometry, _ = transposed_geometry(layer.window, layer.output_padding, size, layer.groups)
         for operation in ("grad_input", "forward", "grad_weight"):
             yield operation, geometry, (layer.out_channels, layer.in_channels)
     else:

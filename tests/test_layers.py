@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -57,6 +58,12 @@ def test_positional_arguments_are_those_of_torch() -> None:
     ):
         ours, theirs = _pair(name, *arguments)
         assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize("name", [name for name in sigconv.layers.__all__ if name.endswith("d")])
+def test_a_signal_may_be_given_by_the_name_that_it_has_in_torch(name: str) -> None:
+    ours, theirs = (list(signature(getattr(library, name).forward).parameters) for library in (sigconv, nn))
+    assert ours == theirs
 
 
 def test_rank_from_the_kernel_or_from_ndim() -> None:

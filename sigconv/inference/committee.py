@@ -23,16 +23,18 @@ def committee(
     """Accuracy of finished runs on the test split of their corpus, individually and as a committee.
 
     Args:
-        runs: their folders; the folder of several runs (-m) stands for all of them.
+        runs: their folders; the folder of several runs (-m) stands for those of them that are finished.
         corpus: the folder of the corpus; if None, where it was when the first run was trained.
         progress: called with what is being done.
 
-    Returns ``accuracy``, ``wrong`` and ``tested`` of the committee, and for each of its ``members`` the ``folder`` and
-    the ``accuracy``.
+    Returns ``accuracy``, ``wrong`` and ``tested`` of the committee, for each of its ``members`` the ``folder`` and the
+    ``accuracy``, and the folders that are ``left_out`` because their runs are not finished.
 
     Raises UsageError if there are fewer than two runs, or if they differ in corpus or classes, or read sentences.
     """
-    folders = [member for run in runs for member in runs_in(Path(run)) or [Path(run)]]
+    of_several = {Path(run): runs_in(Path(run)) for run in runs}
+    left_out = [member for members in of_several.values() for member in members if not Run.open(member).finished]
+    folders = [member for run, members in of_several.items() for member in members or [run] if member not in left_out]
     if len(folders) < 2:
         raise UsageError(f"a committee needs two runs or more; {', '.join(map(str, runs))} gives {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)
@@ -53,6 +55,7 @@ def committee(
         "wrong": len(labels) - right,
         "tested": len(labels),
         "members": members,
+        "left_out": [str(folder) for folder in left_out],
     }
 
 
@@ -69,7 +72,8 @@ def _right(answers: Tensor, labels: Tensor) -> int:
 
 def in_words(result: dict[str, Any]) -> str:
     """The result as text for a terminal."""
-    width = max(len(member["folder"]) for member in result["members"])
+    width = max(map(len, [*(member["folder"] for member in result["members"]), *result["left_out"]]))
     lines = [f"{member['folder']:{width}}  {member['accuracy']:.2%} right" for member in result["members"]]
     total = f"{result['accuracy']:.2%} right ({result['wrong']:,} of {result['tested']:,} wrong)"
-    return "\n".join([*lines, f"{f'all {len(lines)} together':{width}}  {total}"])
+    together = f"{f'all {len(lines)} together':{width}}  {total}"
+    return "\n".join([*lines, *(f"{folder:{width}}  not finished" for folder in result["left_out"]), together])

@@ -1,5 +1,6 @@
 """Builds the object that a config describes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,14 +10,23 @@ from omegaconf import DictConfig, OmegaConf
 
 from sigconv.errors import UsageError
 
+UNKNOWN_OPTION = re.compile(r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(.*)'")  # as Python says it
+
 
 def instantiate(config: DictConfig, **kwargs: Any) -> Any:
-    """Like Hydra's `instantiate`, but a UsageError raised by a `_target_` is passed on unwrapped."""
+    """Like Hydra's `instantiate`, but a UsageError raised by a `_target_` is passed on unwrapped.
+
+    Raises UsageError, too, for an option that a `_target_` does not take.
+    """
     try:
         return hydra.utils.instantiate(config, **kwargs)
     except InstantiationException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
+        if unknown := UNKNOWN_OPTION.fullmatch(str(error.__cause__)):
+            raise UsageError(
+                "The config has an option that {}() does not take, {}: leave it out.".format(*unknown.groups())
+            ) from None
         raise
 
 

@@ -1,6 +1,7 @@
 """Networks that answer together."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,12 @@ def test_it_answers_by_the_mean(run_mnist: Start, digits: Corpus) -> None:
     ]
     assert result["wrong"] == int((sum(each).argmax(1) != labels).sum())
     assert result["tested"] == len(labels) == 40
-    *_, last = CliRunner().invoke(app, ["committee", *map(str, runs)]).stdout.splitlines()
+    assert result["left_out"] == []
+    shutil.copytree(runs[0], folder / "2")
+    (folder / "2" / "metrics.json").unlink()
+    assert committee([folder]) == result | {"left_out": [str(folder / "2")]}
+    *_, left_out, last = CliRunner().invoke(app, ["committee", str(folder)]).stdout.splitlines()
+    assert left_out == f"{folder / '2'}  not finished"
     assert last.startswith("all 2 together ")
     assert last.endswith(f"{result['accuracy']:.2%} right ({result['wrong']} of 40 wrong)")
 

@@ -53,7 +53,7 @@ def test_modules_that_take_lists_and_names_are_planned() -> None:
             self.conv = sigconv.Conv1d(4, 2, 3)
 
         def forward(self, *, signals: list[torch.Tensor]) -> torch.Tensor:
-            return self.conv(x=torch.cat(signals, 1))
+            return self.conv(input=torch.cat(signals, 1))
 
     class Net(torch.nn.Module):
         def __init__(self) -> None:
@@ -64,6 +64,17 @@ def test_modules_that_take_lists_and_names_are_planned() -> None:
             return self.both(signals=[x, x])
 
     assert {step.layer for step in sigconv.plan(Net(), (1, 2, 9)).steps} == {"both.conv"}
+
+
+def test_of_a_transposed_convolution_the_geometry_is_planned_by_which_it_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Padding of its output that makes room for another window takes the place of trailing padding."""
+    problems: list[Problem] = []
+    choose = planner.choose
+    monkeypatch.setattr(planner, "choose", lambda problem: problems.append(problem) or choose(problem))
+    sigconv.plan(sigconv.ConvTranspose1d(4, 8, 5, padding=2, dilation=3, output_padding=2), (8, 4, 100))
+    assert {problem.geometry.output_size for problem in problems} == {(100,)}
 
 
 def test_a_batch_that_does_not_fit_is_said() -> None:

@@ -253,6 +253,7 @@ def test_a_job_of_slurm_that_lightning_refuses_is_said(run_mnist: Start, monkeyp
         (["+task=sentences"], 2, "error: task is not part of this recipe, which has augment, data,"),
         (["watch=0"], 1, "error: watch=0: it is a whole number, 1 or more, or null for never."),
         (["trainer.max_epochs=0"], 1, "error: trainer.max_epochs=0: it is a whole number, 1 or more."),
+        (["+model.foo=1"], 1, "error: The config has an option that build() does not take, foo: leave it out."),
         (["optim.lr=-1"], 1, "error: optim: Invalid learning rate: -1"),
         (["checkpoint=frist"], 1, "error: checkpoint=frist: it is last or best."),
         (["precision=12"], 1, "error: Lightning refuses the settings under trainer: Precision"),
