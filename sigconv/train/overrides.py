@@ -60,13 +60,13 @@ def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[s
     defaults: dict[str, Any] = {}
     for combination in combinations:
         try:
-            config = OmegaConf.to_container(compose(root, list(combination), return_hydra_config=True))
+            composed = compose(root, list(combination), return_hydra_config=True)
         except ConfigCompositionException:
             _check_groups([choice.key_or_group for choice in choices], _composed(root, ())[0])
             raise
-        chosen = config.pop("hydra")["runtime"]["choices"]
-        groups = sorted(name for name in chosen if not name.startswith("hydra/"))
-        defaults |= dict(_flatten(config))
+        groups = sorted(name for name in composed.hydra.runtime.choices if not name.startswith("hydra/"))
+        own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+        defaults |= dict(_flatten(OmegaConf.to_container(own)))
     return groups, defaults
 
 
