@@ -13,7 +13,12 @@ EDGE = 0.02
 
 
 def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor:
-    """Pads or cuts a recording to `length` along its time axis, the second: (channels, time, ...).
+    """The stretch of a recording, (channels, length, ...), that `find_stretch` finds in (channels, time, ...)."""
+    return cut(signal, find_stretch(signal, length, rate), length)
+
+
+def find_stretch(signal: Tensor, length: int, rate: float | None = None) -> int:
+    """Where the `length` samples of a recording (channels, time, ...) begin in which most happens.
 
     It is taken to lie between zeros. The stretch is taken whose samples vary most about the mean of the recording (in
     sound, the one with the most `voice_power`), and moved until its energy is in its middle, since a word shorter than
@@ -23,9 +28,14 @@ def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor
         rate: samples a second. Without one, sound is taken like video.
     """
     time, rate = signal.shape[1], rate if signal.ndim == 2 else None
-    as_a_whole = rate is None and time <= length
-    start = -((length - time) // 2) if as_a_whole else _liveliest(_energy(signal, rate), length)
-    before, after = max(0, -start), max(0, start + length - time)
+    if rate is None and time <= length:
+        return -((length - time) // 2)
+    return _liveliest(_energy(signal, rate), length)
+
+
+def cut(signal: Tensor, start: int, length: int) -> Tensor:
+    """`length` samples from `start` on of a recording (channels, time, ...) that lies between zeros."""
+    before, after = max(0, -start), max(0, start + length - signal.shape[1])
     return F.pad(signal[:, max(0, start) : start + length], (0, 0) * (signal.ndim - 2) + (before, after))
 
 
@@ -55,7 +65,7 @@ def _energy(signal: Tensor, rate: float | None) -> Tensor:
 def pad_to_length(signal: Tensor, length: int) -> Tensor:
     """Pads a recording to `length` along its time axis with zeros at the end, so that times in it stay the same."""
     assert signal.shape[1] <= length
-    return F.pad(signal, (0, 0) * (signal.ndim - 2) + (0, length - signal.shape[1]))
+    return cut(signal, 0, length)
 
 
 class Piece(NamedTuple):

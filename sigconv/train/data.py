@@ -14,12 +14,26 @@ from torch.utils.data import DataLoader, Dataset
 from sigconv.corpus import Corpus, Split
 from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length, pad_to_length
+from sigconv.signals.length import cut, find_stretch
 from sigconv.train.console import say
 
 IN_MEMORY_BYTES = 2 << 30  # `in_memory: auto` loads a split of at most this size: 2 GiB
 
-Fit = Callable[[Tensor], Tensor]
+UNKNOWN = torch.iinfo(torch.int64).min
+
+
+class Fit(NamedTuple):
+    """Brings signals to a common length: of each, the stretch from `begin` of it on."""
+
+    length: int
+    begin: Callable[[Tensor], int]
+
+    def __call__(self, signal: Tensor) -> Tensor:
+        return cut(signal, self.begin(signal), self.length)
+
+
+def first_sample(signal: Tensor) -> int:
+    return 0
 
 
 class Batch(NamedTuple):
@@ -100,16 +114,28 @@ class MemoryLoader:
 
 
 class DiskDataset(Dataset[Batch]):
-    """Whole batches read from a memory-mapped split, for the workers of a DataLoader."""
+    """Whole batches read from a memory-mapped split, for the workers of a DataLoader.
+
+    Finding a word takes many times as long as reading it, so all workers remember where each begins.
+    """
 
     def __init__(self, split: Split, labels: Tensor, fit: Fit | None) -> None:
         self.split, self.labels, self.fit = split, labels, fit
+        self.begins = torch.full((len(split),), UNKNOWN).share_memory_()
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitems__(self, index: Tensor) -> Batch:
-        return Batch(stack(self.split, index, self.fit), self.labels[index], index)
+        return Batch(torch.stack([self._signal(i) for i in index.tolist()]), self.labels[index], index)
+
+    def _signal(self, place: int) -> Tensor:
+        signal = self.split[place]
+        if self.fit is None:
+            return signal
+        if self.begins[place] == UNKNOWN:
+            self.begins[place] = self.fit.begin(signal)
+        return cut(signal, int(self.begins[place]), self.fit.length)
 
 
 def stack(split: Split, index: Tensor, fit: Fit | None) -> Tensor:
@@ -253,8 +279,8 @@ class CorpusData(LightningDataModule):
         if self.length is None:
             return None
         if self.tokens is not None:
-            return partial(pad_to_length, length=self.length)
-        return partial(fit_length, length=self.length, rate=self.corpus.info.rate)
+            return Fit(self.length, first_sample)
+        return Fit(self.length, partial(find_stretch, length=self.length, rate=self.corpus.info.rate))
 
     def _bytes(self, split: Split) -> int:
         shapes = split.shapes

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from sentences import write_sentences
+from torch.utils.data import DataLoader
 
 from sigconv.corpus import Corpus
 from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
-from sigconv.signals.length import fit_length
-from sigconv.train.data import Batch, BatchOrder, CorpusData, MemoryLoader, derive_seed
+from sigconv.signals.length import cut, fit_length
+from sigconv.train.data import Batch, BatchOrder, CorpusData, DiskDataset, Fit, MemoryLoader, derive_seed
 
 
 def batches(
@@ -139,6 +140,18 @@ def test_signals_of_several_lengths_become_one(tone_digits: Corpus, length: int)
             torch.equal(signal, fit_length(split[i], length, tone_digits.info.rate))
             for i, signal in zip(one.place.tolist(), one.signal, strict=True)
         )
+
+
+def test_where_a_word_begins_is_looked_for_once(tone_digits: Corpus) -> None:
+    split, found = tone_digits.split("train"), []
+    dataset = DiskDataset(split, split.labels, Fit(900, lambda signal: found.append(signal) or 40))
+    loader = DataLoader(dataset, batch_sampler=BatchOrder(len(split), 8), collate_fn=lambda batch: batch, num_workers=1)
+    for batch in loader:  # in another process
+        assert torch.equal(batch.signal[0], cut(split[batch.place[0]], 40, 900))
+    assert not found
+    assert all(dataset.begins == 40)
+    assert torch.equal(dataset.__getitems__(torch.tensor([3])).signal[0], cut(split[3], 40, 900))
+    assert not found
 
 
 def test_several_lengths_without_one_to_bring_them_to_are_refused(tone_digits: Corpus) -> None:
