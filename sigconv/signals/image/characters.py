@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.image.ink import broadened, cropped, ink_of, pieces_of, read_light_ink
-from sigconv.signals.image.picture import scaled, to_bytes
+from sigconv.signals.image.ink import as_it_is, broadened, cropped, decode, ink_of, light_ink, pieces_of
+from sigconv.signals.image.picture import Picture, scaled, to_bytes
 
 SIZE, INK = 48, 40  # pixels: of a picture, and of the longer side of the character in it
 STROKE = 0.04  # thinnest stroke, as a share of the longer side
@@ -23,7 +23,7 @@ def read_character(path: str | PathLike[str]) -> tuple[Tensor, bool]:
     paper is cropped out of its surroundings, uneven light is evened out, and strokes of a thin pen are broadened.
 
     Args:
-        path: see :func:`sigconv.signals.image.ink.read_light_ink`.
+        path: see :func:`sigconv.signals.image.ink.decode`.
 
     Returns:
         The character, uint8 (1, 48, 48), ink up to 255 on 0; and whether it was dark on light and had to be inverted.
@@ -31,15 +31,23 @@ def read_character(path: str | PathLike[str]) -> tuple[Tensor, bool]:
     Raises:
         UsageError: no such file, no picture, or no ink in it.
     """
-    picture, inverted = read_light_ink(path)
-    already = to_bytes(picture)
-    if already.shape == (SIZE, SIZE) and already.any() and np.array_equal(framed(already)[0], already):
-        return torch.from_numpy(already).unsqueeze(0), inverted
-    ink = ink_of(picture)
+    picture = decode(path)
+    character, inverted = as_it_is(picture, _is_framed) or _framed(picture, path)
+    return torch.from_numpy(character).unsqueeze(0), inverted
+
+
+def _framed(picture: Picture, path: str | PathLike[str]) -> tuple[NDArray[np.uint8], bool]:
+    light, inverted = light_ink(picture)
+    ink = ink_of(light)
     labels, area, _ = pieces_of(ink)
     if not area.any():
         raise UsageError(f"no character found in {path}; it needs to be larger, or to stand out more from its ground")
-    return torch.from_numpy(framed(to_bytes(broadened(cropped(ink, area[labels] > 0), STROKE)))), inverted
+    return framed(to_bytes(broadened(cropped(ink, area[labels] > 0), STROKE)))[0], inverted
+
+
+def _is_framed(picture: Picture) -> bool:
+    ink = to_bytes(picture)
+    return ink.shape == (SIZE, SIZE) and bool(ink.any()) and np.array_equal(framed(ink)[0], ink)
 
 
 def framed(ink: NDArray[Any]) -> NDArray[Any]:

@@ -1,14 +1,16 @@
 """Turns any picture of a digit, drawn or photographed, into one that looks like MNIST's."""
 
+from functools import partial
 from os import PathLike
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.image.ink import broadened, cropped, ink_of, pieces_of, read_light_ink
+from sigconv.signals.image.ink import as_it_is, broadened, cropped, decode, ink_of, light_ink, pieces_of
 from sigconv.signals.image.picture import Picture, scaled, to_bytes
 
 BOX = 20 / 28  # share of MNIST's field that a digit's longest side takes
@@ -34,11 +36,15 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
     Raises:
         UsageError: no such file, no picture, no digit in it, or more than one.
     """
-    picture, inverted = read_light_ink(path)
-    if picture.shape != (size, size) or not _is_normalised(picture):
-        digit = _cut_out(ink_of(picture), path)
-        picture = _normalise(broadened(digit, STROKE), size)
-    return torch.from_numpy(to_bytes(picture)).unsqueeze(0), inverted
+    picture = decode(path)
+    digit, inverted = as_it_is(picture, partial(_is_normalised, size=size)) or _normalised(picture, size, path)
+    return torch.from_numpy(digit).unsqueeze(0), inverted
+
+
+def _normalised(picture: Picture, size: int, path: str | PathLike[str]) -> tuple[NDArray[np.uint8], bool]:
+    light, inverted = light_ink(picture)
+    digit = broadened(_cut_out(ink_of(light), path), STROKE)
+    return to_bytes(_scaled_into_field(digit, size)), inverted
 
 
 def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
@@ -55,7 +61,7 @@ def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
     return cropped(ink, np.isin(labels, pieces))
 
 
-def _normalise(digit: Picture, size: int) -> Picture:
+def _scaled_into_field(digit: Picture, size: int) -> Picture:
     small = scaled(digit, BOX * size)
     height, width = small.shape
     x, y = _centre_of_mass(small)
@@ -66,8 +72,10 @@ def _normalise(digit: Picture, size: int) -> Picture:
     return field
 
 
-def _is_normalised(picture: Picture) -> bool:
-    box, middle = BOX * len(picture), len(picture) / 2
+def _is_normalised(picture: Picture, size: int) -> bool:
+    if picture.shape != (size, size):
+        return False
+    box, middle = BOX * size, size / 2
     _, _, width, height = cv2.boundingRect((picture > 0.02).astype(np.uint8))
     fills_box = box - 2 < max(width, height) < box + 1
     return bool(fills_box and np.allclose(_centre_of_mass(picture), middle, rtol=0, atol=1))

@@ -1,5 +1,6 @@
 """Ink on paper: from a file of any picture to how much of each pixel is ink."""
 
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,31 @@ LONGEST = 1024  # longest side, in pixels, of the picture in which ink is looked
 SPECK = 1 / 40  # of the longest side: pieces of ink no longer than this are dirt
 
 
-def read_light_ink(path: str | PathLike[str]) -> tuple[Picture, bool]:
-    """The picture with its ink light on a dark ground, cropped to the sheet of paper; and whether it was inverted.
+def as_it_is(picture: Picture, normalised: Callable[[Picture], bool]) -> tuple[NDArray[np.uint8], bool] | None:
+    """The picture, if it is normalised already, or else its negative, if that is; and whether it is the negative."""
+    for ink, inverted in ((picture, False), (1 - picture, True)):
+        if normalised(ink):
+            return to_bytes(ink), inverted
+    return None
 
-    Args:
-        path: a PNG, JPEG or other picture that OpenCV decodes, of any size, in grey or colour, of 8 or 16 bits,
-            its background transparent or not; light ink on a dark ground or dark ink on a light ground.
 
-    Raises UsageError: no such file, or no picture.
-    """
-    picture = sheet_alone(_decode(Path(path)))
+def light_ink(picture: Picture) -> tuple[Picture, bool]:
+    """The picture with its ink light on a dark ground, cropped to the sheet of paper; and whether it was inverted."""
+    picture = sheet_alone(picture)
     inverted = _is_dark_on_light(picture)
     return 1 - picture if inverted else picture, inverted
 
 
-def _decode(path: Path) -> Picture:
-    """The picture in grey, at most LONGEST long."""
+def decode(path: str | PathLike[str]) -> Picture:
+    """The picture in grey, at most LONGEST long.
+
+    Args:
+        path: a PNG, JPEG or other picture that OpenCV decodes, of any size, in grey or colour, of 8 or 16 bits,
+            its background transparent or not.
+
+    Raises UsageError: no such file, or no picture.
+    """
+    path = Path(path)
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None

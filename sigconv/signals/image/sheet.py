@@ -10,6 +10,7 @@ from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
 
 LEAST = 0.1  # smallest share of the picture that a sheet covers
 FRAME = 0.05  # largest share of the picture's edge that a sheet may touch
+STRAIGHT = 0.9  # how much of a sheet and of the figure between its corners both have (of a digit, under 0.87)
 INK = 0.002, 0.25  # smallest share of a sheet that is written on (a lamp or a window has less), and the largest
 EDGE = 0.015  # of the longest side: how much is trimmed off around a sheet, where it is uneven
 
@@ -55,10 +56,21 @@ def _corners(outline: Any) -> Any:
 
 
 def _is_sheet(outline: Any, mask: NDArray[Any]) -> bool:
-    corners, area = _corners(outline), cv2.contourArea(outline)
-    if len(corners) != 4 or area < LEAST * mask.size or not 0.9 < area / cv2.contourArea(corners) < 1.1:
+    if cv2.contourArea(outline) < LEAST * mask.size or not is_four_cornered(outline, mask.shape):
         return False
-    filled = cv2.fillPoly(np.zeros_like(mask), [outline], 1)
-    inside = cv2.erode(filled, np.ones((5, 5), np.uint8), borderValue=(0,)) > 0
+    inside = cv2.erode(_filled(outline, mask.shape), np.ones((5, 5), np.uint8), borderValue=(0,)) > 0
     least, most = INK
     return bool(inside.any()) and bool(least < 1 - mask[inside].mean() < most)
+
+
+def is_four_cornered(outline: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an outline in a picture of this shape is that of a figure with four corners and straight sides."""
+    corners = _corners(outline)
+    if len(corners) != 4:
+        return False
+    filled, straight = _filled(outline, shape) > 0, _filled(corners, shape) > 0
+    return bool(np.sum(filled & straight) >= STRAIGHT * np.sum(filled | straight))
+
+
+def _filled(outline: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.fillPoly(np.zeros(shape, np.uint8), [outline], 1))

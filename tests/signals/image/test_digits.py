@@ -95,6 +95,36 @@ def test_a_frame_with_nothing_in_it_is_no_sheet(tmp_path: Path) -> None:
     assert found.max() > 200
 
 
+def _nine(side: int, thickness: float) -> np.ndarray:
+    """Light ink on black, four-cornered from afar, and with a dark place in it."""
+    canvas = np.zeros((448, 448), np.uint8)
+    thick = int(16 * thickness)
+    cv2.ellipse(canvas, (208, 144), (64, 48), 0, 0, 360, 255, thick, cv2.LINE_AA)
+    cv2.line(canvas, (272, 144), (240, 384), 255, thick, cv2.LINE_AA)
+    return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("thickness", [2, 2.5, 3])
+def test_a_digit_with_a_hole_is_no_sheet(thickness: float, tmp_path: Path) -> None:
+    light, inverted = _read(tmp_path, _nine(280, thickness))
+    assert not inverted
+    assert 19 <= (light[0] > 10).any(1).sum() <= 21
+    assert light[0, 18:].max() > 200  # the tail is there
+    dark, inverted = _read(tmp_path, 255 - _nine(280, thickness))
+    assert inverted
+    assert _likeness(light, dark) > 0.98
+
+
+def test_what_is_normalised_comes_as_it_is(tmp_path: Path) -> None:
+    nine, _ = _read(tmp_path, _nine(280, 2.5))
+    again, inverted = _read(tmp_path, nine[0].numpy())
+    assert not inverted
+    assert torch.equal(again, nine)
+    negative, inverted = _read(tmp_path, 255 - nine[0].numpy())
+    assert inverted
+    assert torch.equal(negative, nine)
+
+
 @pytest.mark.parametrize("form", ["colour", "16 bits", "transparent", "large"])
 def test_every_form_of_picture(form: str, tmp_path: Path) -> None:
     expected, _ = _read(tmp_path, 255 - _seven())
