@@ -39,10 +39,10 @@ def read_character(path: str | PathLike[str]) -> tuple[Tensor, bool]:
 def _framed(picture: Picture, path: str | PathLike[str]) -> tuple[NDArray[np.uint8], bool]:
     light, inverted = light_ink(picture)
     ink = ink_of(light)
-    labels, area, _ = pieces_of(ink)
-    if not area.any():
+    pieces = pieces_of(ink)
+    if not pieces.area.any():
         raise UsageError(f"no character found in {path}; it needs to be larger, or to stand out more from its ground")
-    return framed(to_bytes(broadened(cropped(ink, area[labels] > 0), STROKE)))[0], inverted
+    return framed(to_bytes(broadened(cropped(ink, pieces.area[pieces.labels] > 0), STROKE)))[0], inverted
 
 
 def _is_framed(picture: Picture) -> bool:

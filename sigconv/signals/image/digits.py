@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.image.ink import as_it_is, broadened, cropped, decode, ink_of, light_ink, pieces_of
+from sigconv.signals.image.ink import Pieces, as_it_is, broadened, cropped, decode, ink_of, light_ink, pieces_of
 from sigconv.signals.image.picture import Picture, scaled, to_bytes
+from sigconv.signals.image.sheet import filled, is_four_cornered
 
 BOX = 20 / 28  # share of MNIST's field that a digit's longest side takes
+ALIKE = 0.6  # height of the lower of two digits beside each other, as a share of the other's, and
+ASIDE = 0.2  # how much of the narrower one may be above or below the other
+HOLLOW = 0.4  # largest share of a box that its lines take, and
+IN_A_BOX = 0.25  # smallest share of its longer side that a digit in it takes
 STROKE = 0.08  # thinnest stroke, as a share of the digit's longest side: 19 of 20 in MNIST are broader
 
 
@@ -22,8 +27,8 @@ def read_digit(path: str | PathLike[str], size: int = 28) -> tuple[Tensor, bool]
 
     As in LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", the
     ink is scaled to a box of 20/28 of the field, its proportions kept, and placed with its centre of mass in the
-    middle. Before that, a sheet of paper is cropped out of its surroundings, uneven light is evened out, dirt is
-    removed, and the strokes of a thin pen are broadened.
+    middle. Before that, a sheet of paper is cropped out of its surroundings, uneven light is evened out, dirt and a
+    printed box around the digit are removed, and the strokes of a thin pen are broadened.
 
     Args:
         path: a PNG, JPEG or other picture that OpenCV decodes, of any size, in grey or colour, of 8 or 16 bits,
@@ -48,17 +53,39 @@ def _normalised(picture: Picture, size: int, path: str | PathLike[str]) -> tuple
 
 
 def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
-    """The digit alone, cropped: the largest piece of ink and the pieces beside it, without dirt."""
-    labels, area, reach = pieces_of(ink)
+    """The digit alone, cropped: the largest piece of ink and the pieces beside it, without dirt, or a box around it."""
+    pieces = pieces_of(ink)
+    area = np.where([_is_box(pieces, number) for number in range(len(pieces.area))], 0, pieces.area)
     main = int(area.argmax())
     if not area[main]:
         raise UsageError(f"no digit found in {path}; it needs to be larger, or to stand out more from its ground")
-    distance = cv2.distanceTransform((labels != main).astype(np.uint8), cv2.DIST_L2, 5)
-    beside = np.unique(labels[distance <= reach[main] / 4])
-    pieces = beside[area[beside] > 0.01 * area[main]]
-    if np.delete(area, pieces).max() > 0.34 * area[main]:
-        raise UsageError(f"{path} shows several shapes far from each other; crop it to one digit")
-    return cropped(ink, np.isin(labels, pieces))
+    distance = cv2.distanceTransform((pieces.labels != main).astype(np.uint8), cv2.DIST_L2, 5)
+    beside = np.unique(pieces.labels[distance <= pieces.reach[main] / 4])
+    wanted = beside[area[beside] > 0.01 * area[main]]
+    if np.delete(area, wanted).max() > 0.34 * area[main] or (area[_are_like_another(pieces, main)] > 0).any():
+        raise UsageError(f"{path} shows several shapes beside each other; crop it to one digit")
+    return cropped(ink, np.isin(pieces.labels, wanted))
+
+
+def _is_box(pieces: Pieces, number: int) -> bool:
+    """Whether a piece is a line with four corners around another piece, as forms have one for each digit."""
+    if not pieces.area[number]:
+        return False
+    line = (pieces.labels == number).astype(np.uint8)
+    outlines, _ = cv2.findContours(line, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    inside = filled(outlines[0], line.shape) > 0
+    others = np.setdiff1d(pieces.labels[inside], [number])
+    holds_another = (pieces.reach[others] * (pieces.area[others] > 0)).max(initial=0) > IN_A_BOX * pieces.reach[number]
+    return holds_another and line.sum() < HOLLOW * inside.sum() and is_four_cornered(outlines[0], line.shape)
+
+
+def _are_like_another(pieces: Pieces, main: int) -> NDArray[np.bool_]:
+    """Which pieces are about as tall as `main`, and left or right of it."""
+    share = pieces.height / pieces.height[main]
+    right = pieces.left + pieces.width
+    shared = np.minimum(right, right[main]) - np.maximum(pieces.left, pieces.left[main])
+    apart = shared < ASIDE * np.minimum(pieces.width, pieces.width[main])
+    return (share > ALIKE) & (share < 1 / ALIKE) & apart
 
 
 def _scaled_into_field(digit: Picture, size: int) -> Picture:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -125,17 +125,30 @@ def ink_of(picture: Picture) -> Picture:
     return ((ink - ground) / (full - ground)).clip(0, 1)
 
 
-def pieces_of(ink: Picture) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """The connected pieces of ink: the number of each pixel's piece, and the area and longer side of each piece.
+class Pieces(NamedTuple):
+    """The connected pieces of ink: `labels` says for each pixel of which, the rest is a number for each piece.
 
     Paper, which is piece 0, and specks of dirt have the area 0.
     """
+
+    labels: NDArray[Any]
+    left: NDArray[Any]
+    width: NDArray[Any]
+    height: NDArray[Any]
+    area: NDArray[Any]
+
+    @property
+    def reach(self) -> NDArray[Any]:
+        return np.maximum(self.width, self.height)
+
+
+def pieces_of(ink: Picture) -> Pieces:
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > 0.5).astype(np.uint8))
-    _, _, width, height, area = stats.T
-    reach = np.maximum(width, height)
-    area[reach <= SPECK * max(ink.shape)] = 0
+    left, _, width, height, area = stats.T
+    pieces = Pieces(labels, left, width, height, area)
+    area[pieces.reach <= SPECK * max(ink.shape)] = 0
     area[0] = 0
-    return labels, area, reach
+    return pieces
 
 
 def cropped(ink: Picture, wanted: NDArray[np.bool_]) -> Picture:

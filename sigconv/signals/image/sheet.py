@@ -58,7 +58,7 @@ def _corners(outline: Any) -> Any:
 def _is_sheet(outline: Any, mask: NDArray[Any]) -> bool:
     if cv2.contourArea(outline) < LEAST * mask.size or not is_four_cornered(outline, mask.shape):
         return False
-    inside = cv2.erode(_filled(outline, mask.shape), np.ones((5, 5), np.uint8), borderValue=(0,)) > 0
+    inside = cv2.erode(filled(outline, mask.shape), np.ones((5, 5), np.uint8), borderValue=(0,)) > 0
     least, most = INK
     return bool(inside.any()) and bool(least < 1 - mask[inside].mean() < most)
 
@@ -68,9 +68,10 @@ def is_four_cornered(outline: Any, shape: tuple[int, ...]) -> bool:
     corners = _corners(outline)
     if len(corners) != 4:
         return False
-    filled, straight = _filled(outline, shape) > 0, _filled(corners, shape) > 0
-    return bool(np.sum(filled & straight) >= STRAIGHT * np.sum(filled | straight))
+    real, straight = filled(outline, shape) > 0, filled(corners, shape) > 0
+    return bool(np.sum(real & straight) >= STRAIGHT * np.sum(real | straight))
 
 
-def _filled(outline: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.fillPoly(np.zeros(shape, np.uint8), [outline], 1))
+def filled(outline: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A picture of this shape that is 1 within the outline, and 0 elsewhere."""
+    return np.asarray(cv2.fillPoly(np.zeros(shape, np.uint8), [outline], 1), np.uint8)

@@ -115,6 +115,35 @@ def test_a_digit_with_a_hole_is_no_sheet(thickness: float, tmp_path: Path) -> No
     assert _likeness(light, dark) > 0.98
 
 
+@pytest.mark.parametrize("gap", [10, 80])
+def test_a_number_of_two_digits_is_told_from_one(gap: int, tmp_path: Path) -> None:
+    one = np.zeros((280, 40), np.uint8)
+    one[60:240, 10:30] = 255
+    number = np.hstack([_nine(280, 2.5)[:, :200], np.zeros((280, gap), np.uint8), one, np.zeros((280, 60), np.uint8)])
+    with pytest.raises(UsageError, match="several shapes"):
+        _read(tmp_path, 255 - number)
+
+
+def test_a_digit_of_two_pieces_is_one(tmp_path: Path) -> None:
+    """A bar over a five that does not touch it, and a four whose strokes lie apart."""
+    five = _nine(280, 2.5)
+    five[20:40, 100:220] = 255
+    four = np.zeros((300, 300), np.uint8)
+    cv2.polylines(four, [np.array([[100, 60], [80, 170], [200, 170]])], False, 255, 16)
+    cv2.line(four, (190, 100), (180, 155), 255, 16)
+    for digit in (five, four):
+        _read(tmp_path, digit)
+
+
+def test_a_printed_box_is_not_part_of_its_digit(tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, 255 - _nine(280, 2.5))
+    boxed = cv2.copyMakeBorder(255 - _nine(280, 2.5), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    cv2.rectangle(boxed, (30, 30), (370, 370), 70, 4)
+    found, inverted = _read(tmp_path, boxed)
+    assert inverted
+    assert _likeness(found, expected) > 0.95
+
+
 def test_what_is_normalised_comes_as_it_is(tmp_path: Path) -> None:
     nine, _ = _read(tmp_path, _nine(280, 2.5))
     again, inverted = _read(tmp_path, nine[0].numpy())
