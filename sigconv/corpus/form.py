@@ -144,10 +144,11 @@ def write_sidecar(folder: Path, info: CorpusInfo) -> None:
 
 
 def read_sidecar(folder: Path) -> CorpusInfo:
-    """Reads the sidecar; raises UsageError if it is missing or damaged."""
+    """Reads the sidecar; raises UsageError if it is missing or damaged, or if this is the folder of a run."""
     path = folder / SIDECAR
     try:
-        return CorpusInfo(**json.loads(path.read_text("utf-8")))
+        known = json.loads(path.read_text("utf-8"))
+        info = None if "folder" in known else CorpusInfo(**known)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"There is no corpus in {folder} (no {SIDECAR}). Make one there, in a folder that is new or empty, with "
@@ -157,3 +158,6 @@ def read_sidecar(folder: Path) -> CorpusInfo:
         raise UsageError(
             f"{path} is damaged ({error}). Delete {folder} and make it again with the script of its name in data_prep."
         ) from error
+    if info is None:  # a run has a file of the same name, which says where its corpus is
+        raise UsageError(f"{folder} is the folder of a run, not of a corpus. The run's is in {known['folder']}.")
+    return info

@@ -20,9 +20,10 @@ def fit_length(signal: Tensor, length: int, rate: float | None = None) -> Tensor
 def find_stretch(signal: Tensor, length: int, rate: float | None = None) -> int:
     """Where the `length` samples of a recording (channels, time, ...) begin in which most happens.
 
-    It is taken to lie between zeros. The stretch is taken whose samples vary most about the mean of the recording (in
-    sound, the one with the most `voice_power`), and moved until its energy is in its middle, since a word shorter than
-    the stretch could lie anywhere in it. A video shorter than the stretch is centred as a whole.
+    It is taken to lie between zeros. The stretch is taken that has the most energy, and moved until this is in its
+    middle, since a word shorter than the stretch could lie anywhere in it. The energy of sound is its `voice_power`,
+    and that of a video the change from frame to frame, which a head that moves slowly has little of. A video shorter
+    than the stretch is centred as a whole.
 
     Args:
         rate: samples a second. Without one, sound is taken like video.
@@ -49,13 +50,13 @@ def _liveliest(energy: Tensor, length: int) -> int:
 
 
 def _energy(signal: Tensor, rate: float | None) -> Tensor:
-    """(time,) float64: how far each sample is from the mean of the recording, squared; all 1 where nothing varies.
+    """(time,) float64: how far each frame is from the one before, squared; all 1 where nothing changes.
 
     Of sound, which is mono, it is the `voice_power` around each sample.
     """
     values = signal.to(torch.float64)
     if rate is None:
-        energy = (values - values.mean(1, keepdim=True)).square().sum([0, *range(2, values.ndim)])
+        energy = values.diff(dim=1, prepend=values[:, :1]).square().sum([0, *range(2, values.ndim)])
     else:
         power, frame = voice_power(values[0].numpy(), rate)
         energy = torch.from_numpy(power).repeat_interleave(frame)[: signal.shape[1]]

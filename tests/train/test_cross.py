@@ -131,6 +131,12 @@ def test_it_is_a_command(ears: Ears, tmp_path: Path) -> None:
     assert json.loads(output)["tested"] == 12
 
 
+def test_a_run_is_no_corpus(run_speech: Start, tone_digits: Corpus) -> None:
+    run = run_speech("speech_spectrogram", "trainer.max_epochs=1").run.folder
+    with pytest.raises(UsageError, match=f"{run} is the folder of a run, .* is in {tone_digits.folder}"):
+        Corpus.load(run)
+
+
 @pytest.mark.parametrize("missing", ["run", "corpus"])
 def test_what_is_not_there_is_said_in_a_line(
     run_speech: Start,
