@@ -291,19 +291,18 @@ def _in_words(prediction: Prediction) -> str:
     if prediction.error is not None:
         return f"error: {prediction.error}"
     if prediction.segments is not None:
-        what = "a long recording"
-        if prediction.text is not None:
-            what = f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"
-        lines = [f"{prediction.file}: {'; '.join([what, *prediction.notes])}"]
+        lines = [f"{prediction.file}: {'; '.join(['a long recording', *prediction.notes])}"]
         return "\n".join(lines + [f"  {segment_line(segment)}" for segment in prediction.segments])
+    if prediction.text is not None:
+        text = f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"
+        return f"{prediction.file}: {'; '.join([text, *prediction.notes])}"
     likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
     asides = [f"then {', '.join(others)}"] if others else []
     return f"{prediction.file}: {likeliest}" + "".join(f"; {aside}" for aside in asides + prediction.notes)
 
 
 def segment_line(segment: Segment) -> str:
-    sureness = "" if segment.probability is None else f"{segment.probability:6.1%}  "
-    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {sureness}{segment.label}"
+    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {segment.probability:6.1%}  {segment.label}"
 
 
 if __name__ == "__main__":

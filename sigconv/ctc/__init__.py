@@ -7,7 +7,7 @@ A path assigns a token or the blank to each frame; it spells what is left once r
 removed, so a letter that occurs twice in a row needs a blank in between.
 """
 
-from sigconv.ctc.decoder import DECODERS, Decoder, TimedWord, Transcript, decoder_from, make_decoder
+from sigconv.ctc.decoder import DECODERS, Decoder, Transcript, decoder_from, make_decoder
 from sigconv.ctc.tokens import BLANK, Tokens
 
-__all__ = ["BLANK", "DECODERS", "Decoder", "TimedWord", "Tokens", "Transcript", "decoder_from", "make_decoder"]
+__all__ = ["BLANK", "DECODERS", "Decoder", "Tokens", "Transcript", "decoder_from", "make_decoder"]

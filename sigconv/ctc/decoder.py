@@ -1,4 +1,4 @@
-"""From a network's output for each frame to words and their times."""
+"""From a network's output for each frame to a sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from sigconv.ctc.beam import beam_search
 from sigconv.ctc.grammar import grammar_search
-from sigconv.ctc.graph import align
 from sigconv.ctc.greedy import greedy_search
 from sigconv.ctc.tokens import Tokens
 from sigconv.errors import UsageError
@@ -19,16 +18,9 @@ from sigconv.names import known
 DECODERS = ("greedy", "beam", "grammar")
 
 
-class TimedWord(NamedTuple):
-    """A word, and the `first` and `last` frame of the network's output that belong to it."""
-
-    word: str
-    first: int
-    last: int
-
-
 class Transcript(NamedTuple):
-    """A decoded sentence.
+    """A decoded sentence. It tells no times: CTC leaves to the network where on a path a token comes, and one that sees
+    much of a film puts it seconds away from where it is said.
 
     Attributes:
         score: natural logarithm of the probability that the network gives the text, summed over all its paths;
@@ -36,7 +28,6 @@ class Transcript(NamedTuple):
     """
 
     text: str
-    words: list[TimedWord]
     score: float
 
 
@@ -54,12 +45,7 @@ class Decoder:
     def __call__(self, log_probs: Tensor) -> Transcript:
         log_probs = log_probs.double().cpu()
         numbers = self.search(log_probs)
-        frames = align(log_probs, numbers)
-        words = [
-            TimedWord(self.tokens.decode(numbers[i] for i in places), frames[places[0]][0], frames[places[-1]][1])
-            for places in self.tokens.words(numbers)
-        ]
-        return Transcript(self.tokens.decode(numbers), words, log_probability(log_probs, numbers))
+        return Transcript(self.tokens.decode(numbers), log_probability(log_probs, numbers))
 
 
 def log_probability(log_probs: Tensor, numbers: Sequence[int]) -> float:

@@ -78,27 +78,3 @@ def best_path(log_probs: Tensor, graph: Graph) -> list[int]:
         path.append(graph.tokens[end])
         end = int(before[end, int(choice[end])])
     return path[::-1]
-
-
-def align(log_probs: Tensor, tokens: Sequence[int]) -> list[tuple[int, int]]:
-    """The first and the last frame of each of these tokens on their likeliest path (forced alignment).
-
-    Args:
-        log_probs: (all tokens, T), natural logarithms.
-    """
-    graph = Graph()
-    graph.follow(tokens)
-    return runs(best_path(log_probs, graph))
-
-
-def runs(path: Iterable[int]) -> list[tuple[int, int]]:
-    """The first and the last frame of each token that a path spells."""
-    found: list[tuple[int, int]] = []
-    previous = BLANK
-    for frame, token in enumerate(path):
-        if token == previous != BLANK:
-            found[-1] = (found[-1][0], frame)
-        elif token != BLANK:
-            found.append((frame, frame))
-        previous = token
-    return found

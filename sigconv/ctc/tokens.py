@@ -49,18 +49,6 @@ class Tokens:
         glue = " " if self.by == "words" else ""
         return " ".join(glue.join(self.names[i] for i in numbers).split())
 
-    def words(self, numbers: Sequence[int]) -> list[list[int]]:
-        """For each word, in order, the positions of its tokens in `numbers`."""
-        if self.by == "words":
-            return [[place] for place in range(len(numbers))]
-        words: list[list[int]] = [[]]
-        for place, number in enumerate(numbers):
-            if [number] == self.separator:
-                words.append([])
-            else:
-                words[-1].append(place)
-        return [word for word in words if word]
-
 
 def frames_needed(numbers: Sequence[int]) -> int:
     """The fewest frames that can spell this: one per token, and a blank between two equal ones."""

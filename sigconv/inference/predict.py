@@ -23,17 +23,17 @@ BATCH = 64  # pieces of a recording that the network takes at once
 
 @dataclass(frozen=True)
 class Segment:
-    """What the network hears or sees in a piece of a long recording, or a word of a sentence.
+    """What the network hears or sees in a piece of a long recording.
 
     Attributes:
         start, end: seconds.
-        probability: of the class; None for a word of a sentence.
+        probability: of the class.
     """
 
     start: float
     end: float
     label: str
-    probability: float | None = None
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Prediction:
             sentences.
         probability: of the label, or of the text; None if there is neither.
         top: the likeliest classes and their probabilities, the likeliest first.
-        segments: the pieces of a long recording, or the words of a sentence, in their order; None for any other file.
+        segments: the pieces of a long recording, in their order; None for any other file.
         text: the sentence that was read; None for a network that classifies.
         notes: what was done to the file beforehand, such as inverting or resampling it.
         error: why there is no answer; None if there is one.
@@ -147,12 +147,5 @@ def _transcribe(network: nn.Module, decoder: Decoder, file: str, reading: Readin
         transcript = decoder(log_probs)
     except UsageError as error:
         raise UsageError(f"{file}: {error}.") from error
-    assert reading.times is not None
-    (start, end), frames = reading.times[0], log_probs.shape[1]
-
-    def seconds(frame: int) -> float:
-        return max(0.0, start + (end - start) * frame / frames)
-
-    words = [Segment(seconds(first), seconds(last + 1), word) for word, first, last in transcript.words]
     probability = math.exp(transcript.score)
-    return Prediction(file, probability=probability, segments=words, text=transcript.text, notes=reading.notes)
+    return Prediction(file, probability=probability, text=transcript.text, notes=reading.notes)

@@ -54,13 +54,12 @@ def _fit(signal: Tensor, about: About) -> Tensor:
     return fit_length(signal, about["shape"][1], about["rate"])
 
 
-def _whole(signal: Tensor, about: About) -> tuple[Tensor, list[tuple[float, float]] | None]:
-    """Signals and times of one signal (channels, T, ...) that is not cut. A short one is padded as in training; a
-    long one is kept in full, which happens only with networks that read sentences."""
+def _whole(signal: Tensor, about: About) -> Tensor:
+    """(1, *shape): one signal (channels, T, ...) that is not cut. A short one is padded as in training; a long one is
+    kept in full, which happens only with networks that read sentences."""
     if "tokens" not in about:
-        return _fit(signal, about)[None], None
-    length = max(about["shape"][1], signal.shape[1])
-    return pad_to_length(signal, length)[None], [(0.0, length / about["rate"])]
+        return _fit(signal, about)[None]
+    return pad_to_length(signal, max(about["shape"][1], signal.shape[1]))[None]
 
 
 def cut(
@@ -89,7 +88,7 @@ def _read_sound(file: str, about: About) -> Reading:
     recording = read_recording(file, round(rate))
     sound = torch.from_numpy(recording.samples)
     if "tokens" in about or sound.shape[1] <= length:
-        return Reading(*_whole(sound, about), recording.notes)
+        return Reading(_whole(sound, about), notes=recording.notes)
     # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
     pieces = cut_pieces(recording.samples, rate, length) or slide(0, sound.shape[1], length)
     return Reading(*cut(sound, pieces, about), recording.notes)
@@ -104,7 +103,7 @@ def _read_video(file: str, about: About) -> Reading:
     frames = film.shape[1]
     notes = [*mouths.notes, f"face found in {round(mouths.quality.found * frames)} of {frames} frames"]
     if mouths.stretches is None or frames <= length:
-        return Reading(*_whole(film, about), notes, mouths.poses)
+        return Reading(_whole(film, about), notes=notes, poses=mouths.poses)
     if lost := frames - sum(end - first for first, end in mouths.stretches):
         notes.append(f"{lost / about['rate']:.1f} of {frames / about['rate']:.1f} s left out, for want of a face")
     pieces = [piece for first, end in mouths.stretches for piece in slide(first, end, length)]

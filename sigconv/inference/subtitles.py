@@ -51,11 +51,9 @@ def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> P
 
 
 def caption(prediction: Prediction, seconds: float) -> str:
-    """The subtitle at this time: the sentence up to the word that is being said, or the class of this piece, if any."""
+    """The subtitle at this time: the sentence, or the class of the clip or of this piece, if any."""
     if prediction.segments is None:
-        return prediction.label or ""
-    if prediction.text is not None:
-        return " ".join(word.label for word in prediction.segments if word.start <= seconds)
+        return prediction.text or prediction.label or ""
     piece = min(prediction.segments, key=lambda piece: abs(piece.start + piece.end - 2 * seconds))
     return piece.label if piece.start - GAP <= seconds <= piece.end + GAP else ""
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain, product
 
 import pytest
@@ -12,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sigconv.ctc import Tokens, decoder_from, make_decoder
 from sigconv.ctc.beam import beam_search
 from sigconv.ctc.grammar import grammar_search
-from sigconv.ctc.graph import align
+from sigconv.ctc.graph import Graph, best_path
 from sigconv.ctc.greedy import collapse, greedy_search
 from sigconv.ctc.tokens import frames_needed
 from sigconv.errors import UsageError
@@ -41,22 +42,22 @@ def by_text(log_probs: Tensor) -> dict[tuple[int, ...], tuple[float, float, tupl
     }
 
 
-def frames_of(path: tuple[int, ...]) -> list[tuple[int, int]]:
-    """The first and the last frame of each token, by the definition of a path."""
-    begins = [t for t, token in enumerate(path) if token and (t == 0 or path[t - 1] != token)]
-    ends = [t for t, token in enumerate(path) if token and (t + 1 == len(path) or path[t + 1] != token)]
-    return list(zip(begins, ends, strict=True))
+def graph_of(tokens: Sequence[int]) -> Graph:
+    """Of one sentence alone."""
+    graph = Graph()
+    graph.follow(tokens)
+    return graph
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_searches_find_what_trying_everything_finds(seed: int) -> None:
     log_probs = scores(4, 5, seed)
     texts = by_text(log_probs)
-    best_path = max(every_path(log_probs), key=lambda pair: pair[1])[0]
-    assert greedy_search(log_probs) == collapse(best_path)
+    likeliest = max(every_path(log_probs), key=lambda pair: pair[1])[0]
+    assert greedy_search(log_probs) == collapse(likeliest)
     assert tuple(beam_search(log_probs, width=10**4)) == max(texts, key=lambda text: texts[text][0])
     for text, (_, _, path) in texts.items():
-        assert align(log_probs, text) == frames_of(path)
+        assert tuple(best_path(log_probs, graph_of(text))) == path
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -98,7 +99,7 @@ def test_a_long_film_takes_a_byte_for_each_frame_and_state() -> None:
 
     text, frames = 50 * [2, 3], 200
     with Largest() as tensor:
-        align(scores(4, frames, 0), text)
+        best_path(scores(4, frames, 0), graph_of(text))
     states = 2 * len(text) + 2  # with a blank before and after each token, and the start
     assert tensor.size == frames * states
 
@@ -109,11 +110,10 @@ def test_a_letter_twice_needs_a_blank_between() -> None:
     for name in ("greedy", "beam"):
         read = make_decoder(name, LETTERS, {})(log_probs)
         assert read.text == "abb b"
-        assert read.words == [("abb", 0, 5), ("b", 7, 7)]
     assert make_decoder("grammar", LETTERS, {"one": ["ab", "abb"], "two": ["a", "bb", "b"]})(log_probs) == read
     assert frames_needed(LETTERS.encode("abb b")) == 6
     with pytest.raises(UsageError, match="no sentence that is allowed fits into 5 frames"):
-        align(log_probs[:, :5], LETTERS.encode("abb b"))
+        best_path(log_probs[:, :5], graph_of(LETTERS.encode("abb b")))
 
 
 def test_the_score_is_the_probability_of_the_text() -> None:
@@ -124,7 +124,7 @@ def test_the_score_is_the_probability_of_the_text() -> None:
         assert decoder(log_probs).score == pytest.approx(texts[tuple(decoder.search(log_probs))][0])
     silence = torch.tensor([[0.9], [0.1 / 3], [0.1 / 3], [0.1 / 3]]).log().expand(4, 3)
     read = make_decoder("greedy", LETTERS, {})(silence)
-    assert (read.text, read.words) == ("", [])
+    assert read.text == ""
     assert math.exp(read.score) == pytest.approx(0.9**3, rel=1e-6)
 
 

@@ -63,9 +63,7 @@ def test_it_learns_to_read(
     assert about["reader"] == {"height": 8}
     assert about["shape"] == [1, 20, 8, 8]
     read = decoder_from(about)(task.test_logits[1].log_softmax(0))
-    # Two dark frames, five of a word, and the same again; a network sees one frame to each side.
-    assert [word.word for word in read.words] == ["bin", "soon"]
-    assert 1 <= read.words[0].first <= read.words[0].last <= 7 < read.words[1].first <= read.words[1].last <= 14
+    assert read.text == "bin soon"
     assert math.exp(read.score) > 0.5
 
 
