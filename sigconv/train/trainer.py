@@ -8,9 +8,10 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning import Trainer
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
+from torch import Tensor
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
@@ -52,7 +53,7 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
     watch = Watch(_guessing(config, corpus), config.watch)
     callbacks: list[Callback] = [SeedSteps(config.seed), watch, ProgressBar(), Record()]
     if config.average is not None:
-        callbacks.append(EMAWeightAveraging(decay=config.average))
+        callbacks.append(_averaging(config.average))
     callbacks += _checkpoints(run, config.checkpoint, task.measure)
     cluster = cluster_environment(config)
     try:
@@ -69,6 +70,19 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise refused(error) from error
+
+
+def _averaging(decay: float) -> WeightAveraging:
+    """An exponential moving average of the weights. Buffers, such as statistics and counts, are the latest.
+
+    Its first steps have a smaller decay, (1 + n) / (10 + n), as of TensorFlow's ExponentialMovingAverage: else a short
+    training would end with much of its first weights.
+    """
+
+    def average(averaged: Tensor, latest: Tensor, steps: Tensor) -> Tensor:
+        return averaged.lerp(latest, 1 - ((1 + steps) / (10 + steps)).clamp(max=decay).to(averaged.dtype))
+
+    return WeightAveraging(avg_fn=average, use_buffers=False)
 
 
 def _check(config: DictConfig) -> None:

@@ -42,6 +42,14 @@ def test_it_trains_tests_and_leaves_a_folder(run_mnist: Start, digits: Corpus) -
     assert checkpoint["global_step"] == 8 * 5
 
 
+def test_the_average_of_a_short_training_is_of_what_was_learned(run_mnist: Start) -> None:
+    words = ("trainer.max_epochs=8", "optim.lr=0.02", "augment=none", "model.norm=batch")
+    run = run_mnist(*words, "average=0.999").run
+    assert run.metrics["test"]["accuracy"] > 0.9
+    counts = [int(value) for name, value in run.read_model()[0].items() if name.endswith("num_batches_tracked")]
+    assert set(counts) == {8 * 5}  # which no average is
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(run_mnist: Start) -> None:
     first, second = (run_mnist("trainer.max_epochs=1", "seed=3").run for _ in range(2))
     assert first.folder != second.folder
