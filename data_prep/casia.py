@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.characters import CHARACTERS
+from data_prep.missing_classes import tell_missing
 from data_prep.prepared import load_prepared, locate
 from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
@@ -65,7 +66,7 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
             f"{source} has no writer for {' or '.join(empty)}: bring all files of HWDB1.1, those of the test "
             'in a folder with "tst" in its name, such as HWDB1.1tst_gnt.'
         )
-    return write_corpus(folder, info, _examples(splits))
+    return tell_missing(write_corpus(folder, info, _examples(splits)))
 
 
 def _examples(splits: dict[Path, str]) -> Iterator[Example]:

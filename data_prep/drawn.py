@@ -17,6 +17,7 @@ import numpy as np
 from data_prep.lips.articulation import speak
 from data_prep.lips.mouth_drawing import Camera, Face, shoot
 from data_prep.lips.words import Cutting, Word
+from data_prep.missing_classes import tell_missing
 from data_prep.prepared import load_prepared
 from data_prep.script import command_line, write_flags
 from data_prep.splits import SPLITS, digest
@@ -86,7 +87,7 @@ def prepare(
     place = Path(folder, f"{task}_{digest(info.command)[:8]}")
     examples = (example for film in _films(clips, speakers, seed, reader) for example in cutting(*film))
     total = clips * (len(GRID_GRAMMAR) if task == "words" else 1)
-    return load_prepared(place, info) or write_corpus(place, info, examples, total)
+    return load_prepared(place, info) or tell_missing(write_corpus(place, info, examples, total))
 
 
 def _films(clips: int, speakers: int, seed: int, reader: MouthReader) -> Iterator[tuple[Example, list[Word]]]:

@@ -14,6 +14,7 @@ from data_prep.copies import Copies
 from data_prep.left_out import LeftOut, count_reasons, summary, write_list
 from data_prep.lips.clips import Clip, crop_clips, load_mouths, store_name
 from data_prep.lips.contact_sheet import MOST, Tile, draw_sheet
+from data_prep.missing_classes import tell_missing
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -75,14 +76,14 @@ def write_mouths(
     if reasons:
         typer.echo(summary("left out", reasons, corpus.folder), err=True)
     copies.tell()
-    return corpus
+    return tell_missing(corpus)
 
 
 def _examples(
     clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], found: list[Found]
 ) -> Iterator[Example]:
     """The examples of the clips that fit; adds the others to `reasons`, and how well mouths were found to `found`."""
-    there, learned = set(), set()
+    there = set()
     for clip in clips:
         if clip.source in reasons:
             continue
@@ -95,8 +96,6 @@ def _examples(
         found.append(Found(clip, mouths.quality, mouths.notes))
         for example in examples:
             there.add(example.split)
-            if example.split == "train":
-                learned.add(example.label)
             yield example
     empty = empty_splits(there)
     if empty:
@@ -104,9 +103,6 @@ def _examples(
             f"{info.name}: no clip is left for {', '.join(empty)}: there are {len(clips):,}, and of them "
             f"{len(reasons):,} are left out.\n{count_reasons(reasons)}"
         )
-    missing = [name for label, name in enumerate(info.labels) if label not in learned]
-    if missing:
-        typer.echo(f"{info.name}: there is no {', '.join(missing)} in train.", err=True)
 
 
 def _middle(mouths: Mouths) -> np.ndarray:

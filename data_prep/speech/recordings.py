@@ -8,6 +8,7 @@ import typer
 
 from data_prep.copies import Copies
 from data_prep.left_out import count_reasons, summary, write_list
+from data_prep.missing_classes import tell_missing
 from data_prep.splits import empty_splits
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
@@ -74,7 +75,7 @@ def write_recordings(
     if faults:
         typer.echo(summary("faulty recordings", faults, corpus.folder), err=True)
     copies.tell()
-    return corpus
+    return tell_missing(corpus)
 
 
 def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict[str, str]) -> Iterator[Example]:

@@ -143,8 +143,11 @@ def handwriting(tmp_path: Path) -> Path:
     return folder
 
 
-def test_casias_writers_are_split_and_framed(handwriting: Path, tmp_path: Path) -> None:
+def test_casias_writers_are_split_and_framed(
+    handwriting: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     corpus = casia.prepare(tmp_path / "casia", handwriting)
+    assert "there is no 阿, 埃, 挨, 哎, 唉, ... in test (3,753 of 3,755 classes)." in capfd.readouterr().err
     validation, test = corpus.split("validation"), corpus.split("test")
     assert set(test.speakers) == {"1241-c", "1242-c", "1243-c"}
     assert 0 < len(validation) < 12

@@ -124,7 +124,7 @@ def test_a_corpus_tells_of_quality_and_of_what_it_left_out(write, capfd, tmp_pat
     assert (corpus.folder / "left_out.csv").read_text().splitlines() == ["source,reason", "a/lost,no alignment"]
     told = capfd.readouterr().err
     assert f"1 left out, listed in {tmp_path}/corpus/left_out.csv" in told
-    assert "clips: there is no no in train" in told
+    assert "clips: there is no no in train (1 of 2 classes)" in told
     sheet = cv2.imread(str(corpus.folder / "contact_sheet.png"))
     middles = sheet[60, [84, 84 + 168, 84 + 336]].mean(axis=1)
     assert (np.diff(middles) < 0).all()  # the brightest are the worst, and come first
@@ -143,6 +143,16 @@ def test_a_split_of_which_nothing_is_left(write, tmp_path):
         write(cut)
     assert "1 too bright: b/bright" in str(error.value)
     assert not (tmp_path / "corpus").exists()
+
+
+def test_a_class_of_which_nothing_is_left_in_a_split(write, capfd):
+    write(cut=lambda clip: int(clip.speaker == "b"))
+    told = [line for line in capfd.readouterr().err.splitlines() if "there is no" in line]
+    assert told == [
+        "clips: there is no no in train (1 of 2 classes).",
+        "clips: there is no no in validation (1 of 2 classes).",
+        "clips: there is no yes in test (1 of 2 classes).",
+    ]
 
 
 def test_captions_have_the_letters_of_other_alphabets():

@@ -44,6 +44,13 @@ def test_sentences(sentences):
     assert sorted(text.split()[0] for text in train.texts) == sorted(2 * GRID_GRAMMAR["command"])  # two speakers
 
 
+def test_words_that_no_clip_of_a_split_says_are_told(tmp_path, capfd):
+    drawn.prepare(tmp_path, clips=3, speakers=3, mouth=SMALL)
+    told = capfd.readouterr().err
+    assert "there is no lay, place, set, blue, green, ... in train (45 of 51 classes)." in told
+    assert told.count("there is no") == 3
+
+
 def test_a_speaker_is_in_one_split_only(sentences):
     speakers = [set(sentences.split(name).speakers) for name in sentences.splits]
     assert [len(names) for names in speakers] == [2, 1, 1]

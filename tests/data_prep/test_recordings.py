@@ -106,6 +106,13 @@ def test_a_label_of_which_nothing_would_be_left(tmp_path, items):
     assert not (tmp_path / "corpus").exists()
 
 
+def test_a_label_that_a_split_never_had_is_told(tmp_path, items, capfd):
+    write_recordings(tmp_path / "whole", INFO, items)
+    assert "there is no" not in capfd.readouterr().err
+    write_recordings(tmp_path / "tones", INFO, [item for item in items if item.source != "high1.wav"])
+    assert "tones: there is no high in test (1 of 2 classes)." in capfd.readouterr().err
+
+
 def test_what_is_trained_on_and_tested_under_two_names_is_told(tmp_path, items, raw, capfd):
     whole = [item for item in items if item.source not in FAULTY]
     write_recordings(tmp_path / "apart", INFO, whole)
