@@ -109,7 +109,8 @@ def prepare(
         return cutting(Example(mouths.frames, take.split, clip.source, speaker=clip.speaker), take.sentence.words)
 
     clips = [take.clip for take in takes.values()]
-    return write_mouths(place, info, clips, reader, Path(folder, "mouths"), cut, left_out=left_out, workers=workers)
+    crops, cure = Path(folder, "mouths"), "take another split"
+    return write_mouths(place, info, clips, reader, crops, cut, left_out=left_out, cure=cure, workers=workers)
 
 
 def download(raw: Path, speakers: Sequence[str]) -> Path:

@@ -79,7 +79,8 @@ def prepare(
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
         yield Example(mouths.frames, splits[clip], clip.source, labels.index(clip.path.parents[1].name))
 
-    return write_mouths(place, info, list(splits), reader, Path(folder, "mouths"), cut, left_out={}, workers=workers)
+    crops, cure = Path(folder, "mouths"), "take other words"
+    return write_mouths(place, info, list(splits), reader, crops, cut, left_out={}, cure=cure, workers=workers)
 
 
 def find_root(source: Path) -> Path:

@@ -32,6 +32,8 @@ from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.lips.video import READABLE
 from sigconv.signals.speech.soundfiles import READABLE as SOUND
 
+DIVIDE = "divide the clips otherwise among folders train, validation and test"
+
 
 def prepare(
     root: str | Path,
@@ -89,7 +91,7 @@ def prepare(
         yield Example(mouths.frames, splits[source], source, labels.get(source), texts.get(source), clip.speaker)
 
     crops = place.parent / "mouths" / f"{info.name}_{digest(str(root))[:8]}"
-    return write_mouths(place, info, clips, reader, crops, cut, left_out={}, workers=workers)
+    return write_mouths(place, info, clips, reader, crops, cut, left_out={}, cure=DIVIDE, workers=workers)
 
 
 def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader, flags: str) -> CorpusInfo:

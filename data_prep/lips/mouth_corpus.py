@@ -44,6 +44,7 @@ def write_mouths(
     cut: Cut,
     *,
     left_out: Mapping[str, str],
+    cure: str,
     workers: int | None = None,
 ) -> Corpus:
     """Crops the clips, and writes the examples that `cut` makes from them as the corpus in `folder`.
@@ -54,6 +55,7 @@ def write_mouths(
     Args:
         crops: the folder where the cropped mouths are kept, for all corpora of these clips.
         left_out: source -> reason, for clips that are left out from the start.
+        cure: how else a split gets clips, where none is left, than by adding or mending some: "take another split".
         workers: processes that crop.
 
     Raises:
@@ -71,8 +73,8 @@ def write_mouths(
         cv2.imwrite(str(scratch / SHEET), draw_sheet(tiles, len(found)))
 
     copies = Copies(info.labels)
-    examples = copies.watched(_examples(clips, info, store, cut, reasons, found))
-    corpus = write_corpus(folder, info, examples, finish=finish)
+    examples = _in_all_splits(_examples(clips, store, cut, reasons, found), info.name, clips, reasons, cure)
+    corpus = write_corpus(folder, info, copies.watched(examples), finish=finish)
     if reasons:
         typer.echo(summary("left out", reasons, corpus.folder), err=True)
     copies.tell()
@@ -80,10 +82,9 @@ def write_mouths(
 
 
 def _examples(
-    clips: Sequence[Clip], info: CorpusInfo, store: Path, cut: Cut, reasons: dict[str, str], found: list[Found]
+    clips: Iterable[Clip], store: Path, cut: Cut, reasons: dict[str, str], found: list[Found]
 ) -> Iterator[Example]:
     """The examples of the clips that fit; adds the others to `reasons`, and how well mouths were found to `found`."""
-    there = set()
     for clip in clips:
         if clip.source in reasons:
             continue
@@ -94,14 +95,23 @@ def _examples(
             reasons[clip.source] = str(reason)
             continue
         found.append(Found(clip, mouths.quality, mouths.notes))
-        for example in examples:
-            there.add(example.split)
-            yield example
+        yield from examples
+
+
+def _in_all_splits(
+    examples: Iterable[Example], name: str, clips: Iterable[Clip], reasons: Mapping[str, str], cure: str
+) -> Iterator[Example]:
+    """Passes the examples on; raises UsageError at their end if a split has none."""
+    there = set()
+    for example in examples:
+        there.add(example.split)
+        yield example
     empty = empty_splits(there)
     if empty:
+        total = len(reasons.keys() | {clip.source for clip in clips})  # those left out from the start are in `reasons`
         raise UsageError(
-            f"{info.name}: no clip is left for {', '.join(empty)}: there are {len(clips):,}, and of them "
-            f"{len(reasons):,} are left out.\n{count_reasons(reasons)}"
+            f"{name}: no clip is left for {', '.join(empty)}: there are {total:,}, and of them {len(reasons):,} are "
+            f"left out. Add clips, mend these, or {cure}.\n{count_reasons(reasons)}"
         )
 
 

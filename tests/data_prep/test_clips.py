@@ -107,7 +107,8 @@ def write(tmp_path, clips):
             yield Example(mouths.frames, splits[clip.source], clip.source, cut(clip), speaker=clip.speaker)
 
         folder = tmp_path / "corpus"
-        return write_mouths(folder, info, clips, READER, tmp_path / "mouths", examples, left_out=left_out or {})
+        crops, left_out = tmp_path / "mouths", left_out or {}
+        return write_mouths(folder, info, clips, READER, crops, examples, left_out=left_out, cure="wait")
 
     return write
 
@@ -137,10 +138,9 @@ def test_a_split_of_which_nothing_is_left(write, tmp_path):
             raise LeftOut("too bright")
         return 0
 
-    with pytest.raises(
-        UsageError, match=r"no clip is left for test: there are 3, and of them 1 are left out.*"
-    ) as error:
-        write(cut)
+    told = r"no clip is left for test: there are 4, and of them 2 are left out\. Add clips, mend these, or wait\.\n"
+    with pytest.raises(UsageError, match=told) as error:
+        write(cut, left_out={"a/lost": "no alignment"})
     assert "1 too bright: b/bright" in str(error.value)
     assert not (tmp_path / "corpus").exists()
 

@@ -52,6 +52,16 @@ def test_a_source_with_other_clips_makes_another_corpus(tmp_path, source, small)
     assert (part.info.counts["test"], whole.info.counts["test"]) == (5, 6)
 
 
+def test_a_split_of_which_no_clip_is_left(tmp_path, source, small):
+    sample = tmp_path / "sample"
+    shutil.copytree(source, sample)
+    for path in sample.rglob("test/*.mp4"):
+        path.write_text("no video")
+    told = r"no clip is left for test: there are 18, and of them 6 are left out\. .*, or take other words"
+    with pytest.raises(UsageError, match=told):
+        lrw.prepare(sample, tmp_path / "lrw", workers=1)
+
+
 def test_what_cannot_be_prepared(tmp_path, source):
     with pytest.raises(UsageError, match="agreement with the BBC: see https:"):
         lrw.prepare(None, tmp_path)

@@ -101,6 +101,16 @@ def test_speakers_and_too_few_of_them(prepare):
         prepare("speakers", speaker="^([a-c])_")
 
 
+def test_a_split_of_which_no_clip_is_left(tmp_path, root, prepare):
+    for split, name in (("train", "a_0.avi"), ("validation", "b_1.avi"), ("test", "a_2.avi")):
+        (tmp_path / "said" / split).mkdir(parents=True)
+        shutil.copy(root / "yes" / name, tmp_path / "said" / split)
+        (tmp_path / "said" / split / name).with_suffix(".txt").write_text("yes")
+    (tmp_path / "said" / "test" / "a_2.avi").write_text("no video")
+    with pytest.raises(UsageError, match=r"mend these, or divide the clips otherwise among folders train, validation"):
+        prepare("corpus", tmp_path / "said", task="sentences")
+
+
 def test_sound_and_video_are_told_apart(tmp_path, root, prepare):
     with pytest.raises(UsageError, match=r"holds video and no sound: take data=video_folder.*to hear .* convert"):
         folder.prepare(root, tmp_path / "corpus")
