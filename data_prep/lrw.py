@@ -4,11 +4,14 @@ Each clip has 29 frames, 1.16 s, with the word in the middle. The BBC gives it t
 there is nothing to download here: https://www.bbc.co.uk/rd/projects/lip-reading-datasets
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from data_prep.left_out import count_reasons, first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.prepared import load_prepared
@@ -45,7 +48,8 @@ def prepare(
     """The corpus of some words, in a folder of its own in `folder`, created if it does not exist: uint8 (C, T, H, W).
 
     The splits are the official ones. The cropped mouths are kept in `folder/mouths`. A clip in which no mouth is found
-    is left out and listed in `left_out.csv`.
+    is left out and listed in `left_out.csv`. Words of which a split has no clip are told; those without clips in train
+    are left out.
 
     Args:
         source: the unpacked dataset, or its folder lipread_mp4. A different set of clips gives a different corpus.
@@ -55,8 +59,8 @@ def prepare(
         workers: processes that crop; by default one per core.
 
     Raises:
-        UsageError: there is no source, or it holds something else; there is no such word; a split would be empty; the
-            task is another; the corpus' folder holds a damaged corpus or something else.
+        UsageError: there is no source, or it holds something else; there is no such word, or nothing to learn it from;
+            a split would be empty; the task is another; the corpus' folder holds a damaged corpus or something else.
     """
     if task != "words":
         raise UsageError(f"LRW has single words only: take task=words instead of task={task}, or data=grid.")
@@ -67,17 +71,27 @@ def prepare(
         )
     reader = MouthReader(**(mouth or {}))
     root = find_root(Path(source))
-    labels = choose_words(words, sorted(path.name for path in root.iterdir() if (path / "train").is_dir()))
+    chosen = choose_words(words, list_words(root))
+    found = find_clips(root, chosen)
+    gaps = find_gaps(chosen, found)
+    unlearned = {word for word, names in gaps.items() if "train" in names}
+    labels = tuple(word for word in chosen if word not in unlearned)
+    if words is not None and unlearned:
+        raise UsageError(
+            f"There are no clips to learn {first_few(sorted(unlearned))} from, in the folder train of each in {root}: "
+            "bring them, or leave these out of the words."
+        )
     command = f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}"
     info = replace(INFO, labels=labels, rate=reader.rate, reader=asdict(reader), command=command)
-    splits = find_clips(root, labels)
+    splits = {clip: split for clip, split in found.items() if word_of(clip) not in unlearned}
     place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels, *(clip.source for clip in splits))[:8]}")
     corpus = load_prepared(place, info)
     if corpus:
         return corpus
+    _tell_gaps(root, chosen, gaps)
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
-        yield Example(mouths.frames, splits[clip], clip.source, labels.index(clip.path.parents[1].name))
+        yield Example(mouths.frames, splits[clip], clip.source, labels.index(word_of(clip)))
 
     crops, cure = Path(folder, "mouths"), "take other words"
     return write_mouths(place, info, list(splits), reader, crops, cut, left_out={}, cure=cure, workers=workers)
@@ -92,6 +106,11 @@ def find_root(source: Path) -> Path:
         f"There are no clips of LRW in {source}: it should be the unpacked dataset, or its folder lipread_mp4, with "
         "files such as ABOUT/train/ABOUT_00001.mp4."
     )
+
+
+def list_words(root: Path) -> list[str]:
+    """Of which there is a folder for some split, even if nothing is in it yet."""
+    return sorted(path.name for path in root.iterdir() if any((path / name).is_dir() for name in FOLDERS))
 
 
 def choose_words(wanted: str | Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
@@ -109,6 +128,30 @@ def find_clips(root: Path, words: Sequence[str]) -> dict[Clip, str]:
         for name, split in FOLDERS.items()
         for path in sorted((root / word / name).glob("*.mp4"))
     }
+
+
+def word_of(clip: Clip) -> str:
+    return clip.source.split("/")[0]
+
+
+def find_gaps(words: Iterable[str], clips: Iterable[Clip]) -> dict[str, list[str]]:
+    """The folders without a clip of each word that has such, as after half a download."""
+    there = {clip.source.rpartition("/")[0] for clip in clips}
+    gaps = {word: [name for name in FOLDERS if f"{word}/{name}" not in there] for word in words}
+    return {word: names for word, names in gaps.items() if names}
+
+
+def _tell_gaps(root: Path, words: Sequence[str], gaps: Mapping[str, Sequence[str]]) -> None:
+    if gaps:
+        reasons = {
+            word: f"without clips in {', '.join(names)}{', and left out' if 'train' in names else ''}"
+            for word, names in gaps.items()
+        }
+        typer.echo(
+            f"LRW: of {len(words):,} words in {root} {len(gaps):,} are incomplete. Bring the rest of them, or name "
+            f"others by words:\n{count_reasons(reasons)}",
+            err=True,
+        )
 
 
 main = command_line(prepare, mouth=MouthReader)

@@ -52,6 +52,31 @@ def test_a_source_with_other_clips_makes_another_corpus(tmp_path, source, small)
     assert (part.info.counts["test"], whole.info.counts["test"]) == (5, 6)
 
 
+def test_words_of_half_a_download_are_told(tmp_path, source, small, capfd):
+    sample = tmp_path / "sample"
+    shutil.copytree(source, sample)
+    words = sample / "lipread_mp4"
+    shutil.copytree(words / "ABOUT", words / "ABUSE")
+    shutil.rmtree(words / "ABOUT" / "test")
+    for path in (words / "ABUSE" / "val").iterdir():
+        path.unlink()
+    shutil.rmtree(words / "CHANGE" / "train")
+    (words / "__MACOSX").mkdir()
+    corpus = lrw.prepare(sample, tmp_path / "lrw", workers=1)
+    assert corpus.labels == ("ABOUT", "ABUSE", "BECAUSE")
+    assert corpus.info.counts == {"train": 6, "validation": 4, "test": 4}
+    told = capfd.readouterr().err
+    assert f"LRW: of 4 words in {words} 3 are incomplete." in told
+    assert "\n  1 without clips in test: ABOUT\n" in told
+    assert "\n  1 without clips in val: ABUSE\n" in told
+    assert "\n  1 without clips in train, and left out: CHANGE\n" in told
+    with pytest.raises(UsageError, match=r"no clips to learn CHANGE from.*: bring them, or leave these out"):
+        lrw.prepare(sample, tmp_path / "lrw", words="because,change")
+    shutil.rmtree(words / "CHANGE")
+    lrw.prepare(sample, tmp_path / "lrw", words="because", workers=1)
+    assert "incomplete" not in capfd.readouterr().err
+
+
 def test_a_split_of_which_no_clip_is_left(tmp_path, source, small):
     sample = tmp_path / "sample"
     shutil.copytree(source, sample)
