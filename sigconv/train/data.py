@@ -151,9 +151,11 @@ def encode_texts(split: Split, tokens: Tokens) -> Tensor:
         try:
             rows.append(torch.tensor(tokens.encode(text), dtype=torch.int64))
         except UsageError as error:
-            cure = ", or tokens=characters" if tokens.by == "words" else ", or write the text in those"
+            # No other data.split: corpora with that choice have a grammar, and so no unknown words.
+            cure = "Take tokens=characters" if tokens.by == "words" else "Write the text in those"
             raise UsageError(
-                f"{source}, in the {split.name} split: {error} from training. Choose another split{cure}."
+                f"{source}, in the {split.name} split: {error} from training. {cure}, or divide the clips otherwise "
+                "among folders train, validation and test, so that training has it, too."
             ) from None
     return pad_sequence(rows, batch_first=True, padding_value=-1)
 
