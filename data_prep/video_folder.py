@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from data_prep.class_folders import (
     File,
     assign_splits,
@@ -84,6 +86,7 @@ def prepare(
     splits = assign_splits(files, speakers, validation, test)
     labels = {file.source: info.labels.index(file.label) for file in files if file.label}
     texts = {file.source: read_text(text, file.path.name) for file, text in said.items() if text}
+    _tell_unlearned(info.name, texts, splits)
     clips = [Clip(file.path, file.source, speakers.get(file.source)) for file in files]
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
@@ -126,6 +129,24 @@ def find_clips(root: Path, task: str) -> dict[File, Path | None]:
             f"{first_few(without) or 'there are no clips'}."
         )
     return {file: root / texts[Path(file.source).with_suffix("")] for file in without_classes(root, clips)}
+
+
+def _tell_unlearned(name: str, texts: Mapping[str, str], splits: Mapping[str, str]) -> None:
+    """Prints the words that train lacks: before the cropping, since a recipe with tokens=words refuses them after it.
+
+    Args:
+        texts, splits: by source.
+    """
+    learned = {word for source, text in texts.items() if splits[source] == "train" for word in text.split()}
+    said = {word for text in texts.values() for word in text.split()}
+    unlearned = sorted(said - learned)
+    if unlearned:
+        typer.echo(
+            f"{name}: train lacks words that are said in validation or test: {first_few(unlearned)} "
+            f"({len(unlearned):,} of {len(said):,} words). A recipe cannot take these with tokens=words: choose "
+            f"tokens=characters, or {DIVIDE}.",
+            err=True,
+        )
 
 
 def read_text(path: Path, clip: str) -> str:

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 from films import film
-from mouth_readers import WholePicture
+from mouth_readers import Forbidden, WholePicture
 from typer.testing import CliRunner
 
 from data_prep import folder, video_folder
@@ -75,6 +75,24 @@ def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):
     (said / "a_0.txt").unlink()
     with pytest.raises(UsageError, match=r"Of 5 clips 1 have none: a_0\.avi"):
         prepare("other", said, task="sentences")
+
+
+def test_words_that_only_validation_or_test_has_are_told_before_the_cropping(
+    tmp_path, root, prepare, monkeypatch, capfd
+):
+    said = tmp_path / "said"
+    for split, text in (("train", "yes no"), ("validation", "no yes"), ("test", "yes")):
+        (said / split).mkdir(parents=True)
+        shutil.copy(root / "yes" / "a_0.avi", said / split)
+        (said / split / "a_0.txt").write_text(text)
+    prepare("known", said, task="sentences")
+    assert "train lacks" not in capfd.readouterr().err
+    (said / "test" / "a_0.txt").write_text("yes or maybe")
+    monkeypatch.setattr(video_folder, "MouthReader", partial(Forbidden, height=6, width=12))
+    with pytest.raises(AssertionError, match="is cropped again"):
+        prepare("unknown", said, task="sentences")
+    told = "said: train lacks words that are said in validation or test: maybe, or (2 of 4 words)."
+    assert told in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
