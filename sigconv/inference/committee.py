@@ -32,9 +32,11 @@ def committee(
 
     Raises UsageError if there are fewer than two runs, or if they differ in corpus or classes, or read sentences.
     """
-    of_several = {Path(run): runs_in(Path(run)) for run in runs}
-    left_out = [member for members in of_several.values() for member in members if not Run.open(member).finished]
-    folders = [member for run, members in of_several.items() for member in members or [run] if member not in left_out]
+    several = {Path(run): runs_in(Path(run)) for run in runs}
+    left_out = [member for members in several.values() for member in members if not Run.open(member).finished]
+    members_of = (members or [run] for run, members in several.items())
+    named = {member.resolve(): member for members in members_of for member in members if member not in left_out}
+    folders = list(named.values())  # each once, even if it is named by itself and as one of several
     if len(folders) < 2:
         raise UsageError(f"a committee needs two runs or more; {', '.join(map(str, runs))} gives {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)

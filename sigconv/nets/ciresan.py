@@ -21,7 +21,8 @@ def ciresan(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.Seq
     """A column: 1x29x29-20C4-MP2-40C5-MP3-150N-10N with scaled tanh, (batch, \\*input) -> logits (batch, classes).
 
     With one channel and ten classes there are 76,040 parameters and 1,908,740 connections: each map sees all maps of
-    the layer before. Smaller pictures get a border of zeros that makes them 29x29.
+    the layer before. Smaller pictures get a border of zeros that makes them 29x29; in standardised pictures, 0 is their
+    mean, and not the background. Weights are drawn as torch draws them.
 
     Raises:
         UsageError: the input is not a picture, or larger than 29x29, or there is no class.

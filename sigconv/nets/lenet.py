@@ -25,6 +25,9 @@ def lenet5(
     - S2 and S4 scale each map by a trainable weight, add a bias and squash (12 and 32 weights, here none);
     - the output is 10 radial basis functions with fixed centres, drawn as 7x12 bitmaps (no trainable weights, here
       850 in 10 linear neurons, for cross entropy).
+
+    The paper draws weights uniformly within 2.4 / (number of inputs), and its border is the background; here they are
+    drawn as torch draws them, and the border is 0, which in standardised pictures is their mean.
     """
     channels, height, width = picture("LeNet-5", input, classes)
     layers = build(f"{LAYERS}-{classes}N", (channels, height + 4, width + 4), activation=activation)

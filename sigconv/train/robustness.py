@@ -27,9 +27,9 @@ def accuracy_by_shift(network: nn.Module, data: CorpusData, shifts: Sequence[flo
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        shifts: in samples, or pixels.
+        shifts: in whole samples, or pixels.
     """
-    return {str(shift): _accuracy(network, data, partial(_moved, shift=shift)) for shift in map(round, shifts)}
+    return {str(shift): _accuracy(network, data, partial(_moved, shift=shift)) for shift in map(int, shifts)}
 
 
 def accuracy_by_deformation(network: nn.Module, data: CorpusData, strengths: Sequence[float]) -> dict[str, float]:
@@ -82,6 +82,7 @@ class Change:
         axis: label of the axis of amounts in a plot.
         measure: gives the accuracy at each amount.
         least: smallest amount allowed.
+        whole: whether amounts are whole numbers.
     """
 
     option: str
@@ -89,13 +90,16 @@ class Change:
     axis: str
     measure: Callable[[nn.Module, CorpusData, Sequence[float]], dict[str, float]]
     least: float = 0
+    whole: bool = False
 
     def in_words(self, shares: Mapping[str, float]) -> str:
         return ", ".join(f"{share:.2%} at {amount}{self.unit}" for amount, share in shares.items())
 
 
 CHANGES = {
-    "shift": Change("shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift),
+    "shift": Change(
+        "shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift, whole=True
+    ),
     "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
     "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -math.inf),
     "overload": Change("overloads", " dB", "peak above full scale, dB", accuracy_by_overload),
@@ -112,6 +116,8 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
             raise UsageError(f"{option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
         if amounts and min(amounts) < least:
             raise UsageError(f"{option}={amounts}: it must be at least {least:g}.")
+        if amounts and CHANGES[name].whole and any(amount % 1 for amount in amounts):
+            raise UsageError(f"{option}={amounts}: signals are shifted by whole samples or pixels.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
 
 

@@ -36,6 +36,7 @@ def test_it_answers_by_the_mean(run_mnist: Start, digits: Corpus) -> None:
     shutil.copytree(runs[0], folder / "2")
     (folder / "2" / "metrics.json").unlink()
     assert committee([folder]) == result | {"left_out": [str(folder / "2")]}
+    assert committee([*runs, folder / "." / "0"]) == result
     *_, left_out, last = CliRunner().invoke(app, ["committee", str(folder)]).stdout.splitlines()
     assert left_out == f"{folder / '2'}  not finished"
     assert last.startswith("all 2 together ")

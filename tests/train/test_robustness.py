@@ -110,3 +110,5 @@ def test_amounts_are_lists_of_numbers() -> None:
     assert wanted_changes({"snr": [-5]}) == {"noise": [-5]}
     with pytest.raises(UsageError, match=r"shifts=\[2, -1\]: it must be at least 0"):
         wanted_changes({"shifts": [2, -1]})
+    with pytest.raises(UsageError, match=r"shifts=\[1, 1.5\]: signals are shifted by whole samples"):
+        wanted_changes({"shifts": [1, 1.5]})
