@@ -70,8 +70,8 @@ def lecun1989(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.S
 
     H1: 12 maps of 8x8 units, kernel 5, stride 2. H2: 12 maps of 4x4, kernel 5, stride 2, each of which sees 8 of H1's.
     Both have a bias for each unit: weights are shared, biases are not. H3: 30 units. All apply 1.7159 tanh(2x/3).
-    Weights are drawn uniformly within 2.4 / (number of inputs), as in the paper; the biases of H1 and H2 are 0 at first,
-    and the others are drawn as torch draws them.
+    Weights are drawn uniformly within 2.4 / (number of inputs), as in the paper; the biases of H1 and H2 are 0 at
+    first, and the others are drawn as torch draws them.
 
     Pictures of another size than the paper's 16x16 are resized first. Convolutions pad with zeros here, and in the
     paper with -1, its background. The last layer gives logits, for cross entropy; the paper has tanh and squared error.
