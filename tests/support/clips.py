@@ -51,3 +51,25 @@ def lay_on_side(path: Path) -> None:
     start = data.index(b"tkhd") + 44  # ISO 14496-12: the matrix of the track's header
     data[start : start + 36] = np.array([0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
     path.write_bytes(data)
+
+
+def hide_start(path: Path, seconds: float) -> None:
+    """Tells in an mp4 file to begin so much later, as telephones do when they trim a clip: no frame is removed."""
+    data = bytearray(path.read_bytes())
+    (movie,), (media,) = (struct.unpack_from(">I", data, data.index(box) + 16) for box in (b"mvhd", b"mdhd"))
+    edit = data.index(b"elst") + 12  # ISO 14496-12: how long, in ticks of the movie, and from when, in the media's
+    (length,) = struct.unpack_from(">I", data, edit)
+    struct.pack_into(">II", data, edit, length - round(seconds * movie), round(seconds * media))
+    path.write_bytes(data)
+
+
+def put_index_first(path: Path) -> None:
+    """Moves what an mp4 file tells of its frames before them, as for streaming."""
+    data = path.read_bytes()
+    frames, index = data.index(b"mdat") - 4, data.index(b"moov") - 4
+    moved = bytearray(data[index:])
+    at = moved.index(b"stco") + 8
+    (count,) = struct.unpack_from(">I", moved, at)
+    for place in range(at + 4, at + 4 + 4 * count, 4):
+        struct.pack_into(">I", moved, place, struct.unpack_from(">I", moved, place)[0] + len(moved))
+    path.write_bytes(data[:frames] + moved + data[frames:index])

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ READABLE = (
     *(".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".divx"),
 )
 
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads this at each video
 TOLERANCE = 0.1  # some containers estimate how many frames they have
 VARIABLE = 0.2  # relative change of the time between frames, more than rounding to milliseconds in a container causes
 ROUNDED = 0.01  # relative change of the mean rate that such rounding may cause
@@ -111,17 +113,11 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
         raise BadVideo(path, "missing", "there is no such file") from None
     except OSError as error:
         raise BadVideo(path, "unreadable", error.strerror or str(error)) from error
-    capture, stamps = _open(path), []
-    while capture.grab():
-        stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-    due, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    stamps, due, rate = _stamps(path)
     if not stamps:
         raise BadVideo(path, "no frames", "none can be decoded; convert it again")
-    # Where the file stores no number of frames, it is the length of the file times a nominal rate: of a variable rate,
-    # there may be fewer frames, but all of the time.
-    if max(len(stamps), (stamps[-1] - stamps[0]) * rate + 1) < (1 - TOLERANCE) * due:
-        longer = "unless only its sound is longer than its picture: then ffmpeg's -shortest cuts that off"
-        raise BadVideo(path, "truncated", f"{len(stamps)} of {due:g} frames are there, {longer}")
+    if _lasting(stamps, rate) < (1 - TOLERANCE) * due:
+        _check_hidden(path, stamps, rate)
     if len(stamps) == 1:
         raise BadVideo(path, "not a video", "it is a single picture")
     times = np.array(stamps)
@@ -131,6 +127,46 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
     if not 0 < rate < math.inf:
         raise BadVideo(path, "unreadable", "it tells neither time stamps nor a frame rate; convert it to mp4")
     return np.arange(len(times)) / rate, rate
+
+
+def _stamps(path: Path) -> tuple[list[float], float, float]:
+    """When each frame is shown, in seconds; how many frames the container tells of, and how many a second."""
+    capture, stamps = _open(path), []
+    while capture.grab():
+        stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    return stamps, capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+
+
+def _lasting(stamps: list[float], rate: float) -> float:
+    """For how many frames the file lasts.
+
+    Where it stores no number of frames, OpenCV takes its length times a nominal rate: of a variable rate, there may be
+    fewer frames, but all of the time.
+    """
+    return max(len(stamps), (stamps[-1] - stamps[0]) * rate + 1)
+
+
+def _check_hidden(path: Path, stamps: list[float], rate: float) -> None:
+    """BadVideo unless what seems to be missing is in the file, hidden: a telephone trims a clip by an edit list."""
+    with _edits_ignored():
+        every, due, full_rate = _stamps(path)
+    # By what is shown, of which much may be missing where it is little of the whole.
+    if due - _lasting(every, full_rate) > TOLERANCE * _lasting(stamps, rate):
+        longer = "unless only its sound is longer than its picture: then ffmpeg's -shortest cuts that off"
+        raise BadVideo(path, "truncated", f"{len(every)} of {due:g} frames are there, {longer}")
+
+
+@contextmanager
+def _edits_ignored() -> Iterator[None]:
+    before = os.environ.get(OPTIONS)
+    os.environ[OPTIONS] = "ignore_editlist;1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OPTIONS]
+        else:
+            os.environ[OPTIONS] = before
 
 
 def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Frames at the rate that is asked for, from files of any rate, good or bad."""
 
+import os
 import pickle
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from clips import lay_on_side, numbered, numbers, set_times, write_clip
+from clips import hide_start, lay_on_side, numbered, numbers, put_index_first, set_times, write_clip
 
 from sigconv.signals.lips.video import BadVideo, Video
 
@@ -63,6 +64,36 @@ def test_fewer_frames_than_the_nominal_rate_gives_are_not_truncated(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: 3 * len(whole) // 4])
     with pytest.raises(BadVideo, match=r"truncated; 1\d of 25 frames are there, unless only its sound is longer"):
+        Video(path, 25)
+
+
+@pytest.mark.parametrize("options", [None, "threads;1"])
+def test_a_trimmed_clip_is_whole_without_the_frames_it_hides(tmp_path, monkeypatch, options):
+    variable = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+    monkeypatch.delenv(variable, raising=False)
+    if options:
+        monkeypatch.setenv(variable, options)
+    path = write_clip(tmp_path / "clip.mp4", numbered(40), 25, "mp4v")
+    put_index_first(path)
+    hide_start(path, 0.6)
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT) == 40
+    video = Video(path, 25)
+    assert np.abs(np.array(numbers(video)) - np.arange(15, 40)).max() <= 1
+    assert (video.seconds, video.notes) == (pytest.approx(1), [])
+    assert os.environ.get(variable) == options
+
+
+@pytest.mark.parametrize(("hidden", "share"), [(0, 0.6), (0.6, 0.75), (1.2, 0.96)])
+def test_a_trimmed_clip_may_be_cut_short_too(tmp_path, hidden, share):
+    """What is missing counts by what is shown, however much is hidden."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), np.uint8)
+    path = write_clip(tmp_path / "clip.mp4", noise, 25, "mp4v")
+    put_index_first(path)
+    hide_start(path, hidden)
+    Video(path, 25)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(BadVideo, match=r"truncated; \d\d of 40 frames are there"):
         Video(path, 25)
 
 
