@@ -29,7 +29,7 @@ BLACK, YELLOW = (0, 0, 0), (0, 220, 255)  # blue, green, red
 def subtitle(run: str | Path, files: Sequence[str | Path], out: str | Path) -> Prediction:
     """Predicts one clip, and writes a copy of it to `out` with a frame around the mouth and the words as subtitles.
 
-    The copy has the clip's size and frame rate, and no sound.
+    The copy has the clip's size (with pixels made square) and frame rate, and no sound.
 
     Raises UsageError for anything but one clip and a new .mp4 file, or a run that was not trained on videos. A clip
     that cannot be read gives a `Prediction` with an error, and no file.

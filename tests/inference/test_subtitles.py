@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import Result
-from clips import set_times, write_clip
+from clips import set_pixel_shape, set_times, write_clip
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -186,6 +186,18 @@ def test_the_copy_has_the_mouth_framed_and_the_words_below(clip: Path, monkeypat
     assert not changed[:, :38].any()
     assert not changed[:, 52:68, 58:102].any()  # the mouth itself
     assert changed[:, 85:].any(2).any(1).all()  # the sentence
+
+
+@pytest.mark.usefixtures("_faces")
+def test_a_copy_has_the_proportions_of_the_clip_as_players_show_it(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(monkeypatch, WORDS)
+    set_pixel_shape(clip, 4, 3)
+    answer = subtitle("run", [clip], clip.with_name("out.mp4"))
+    assert "pixels made square (4:3)" in answer.notes
+    copy = cv2.VideoCapture(str(clip.with_name("out.mp4")))
+    assert copy.get(cv2.CAP_PROP_SAR_NUM) == copy.get(cv2.CAP_PROP_SAR_DEN)
+    height, width = copy.read()[1].shape[:2]
+    assert (height, width) == (120, pytest.approx(160 * 4 / 3, abs=1.5))  # the codec wants even sizes
 
 
 @pytest.mark.usefixtures("_faces")

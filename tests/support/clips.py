@@ -53,6 +53,18 @@ def lay_on_side(path: Path) -> None:
     path.write_bytes(data)
 
 
+def set_pixel_shape(path: Path, width: int, height: int) -> None:
+    """Tells in an mp4 file, written with mp4v, that a pixel is not square. Its index must come last."""
+    data = bytearray(path.read_bytes())
+    shape = struct.pack(">I4sII", 16, b"pasp", width, height)
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"):  # ISO 14496-12: each within the last
+        start = data.index(box, data.index(b"moov")) - 4
+        (size,) = struct.unpack_from(">I", data, start)
+        struct.pack_into(">I", data, start, size + len(shape))
+    data[start + size : start + size] = shape
+    path.write_bytes(data)
+
+
 def hide_start(path: Path, seconds: float) -> None:
     """Tells in an mp4 file to begin so much later, as telephones do when they trim a clip: no frame is removed."""
     data = bytearray(path.read_bytes())

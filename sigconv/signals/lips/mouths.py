@@ -32,7 +32,7 @@ class Mouths:
 
     Args:
         frames: uint8 (C, T, height, width); C is 1 in grey, 3 for red, green, blue.
-        poses: float64 (T, 4): where the mouth is in the frames of the file, after smoothing; columns as in `Pose`.
+        poses: float64 (T, 4): where the mouth is in the frames of `Video`, after smoothing; columns as in `Pose`.
         quality: how well the mouth was found.
         notes: what was done to the frames of the file; for people.
         stretches: first and end of each stretch of frames that has the mouth, if only windows are of use; else None.

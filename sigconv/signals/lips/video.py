@@ -4,7 +4,9 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,6 +26,8 @@ OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads this at each video
 TOLERANCE = 0.1  # some containers estimate how many frames they have
 VARIABLE = 0.2  # relative change of the time between frames, more than rounding to milliseconds in a container causes
 ROUNDED = 0.01  # relative change of the mean rate that such rounding may cause
+SQUARE = 0.01  # relative difference of a pixel's sides that rounding the size of the picture may cause
+OBLONG = 4  # times as long as wide, at most; the most in use is 2.9, of video CDs in 16:9
 
 
 class BadVideo(UsageError):  # noqa: N818 (it is the video that is bad)
@@ -46,7 +50,8 @@ class Video:
 
     Each is the file's frame that is nearest in time, by the file's own time stamps, so a variable frame rate does no
     harm; if these are missing or do not increase, by its frame rate. A video taken with the camera on its side is
-    turned upright. Frames are decoded on demand, and again for each iteration: a long video does not fill the memory.
+    turned upright, and one of pixels that are not square, as camcorders and DVDs have them, is stretched so that they
+    are. Frames are decoded on demand, and again for each iteration: a long video does not fill the memory.
 
     Args:
         path: a file of any container and codec that OpenCV reads: mp4, mpg, mov, avi, mkv, webm and more.
@@ -63,7 +68,8 @@ class Video:
 
     def __init__(self, path: str | Path, rate: float | None = None) -> None:
         self.path = Path(path)
-        times, self.source_rate = _times(self.path)
+        found = _search(self.path)
+        times, self.source_rate = _times(self.path, found)
         self.rate = rate = self.source_rate if rate is None else rate
         self.seconds = (times[-1] - times[0]) + 1 / self.source_rate
         wanted = times[0] + np.arange(max(1, round(self.seconds * rate))) / rate
@@ -74,6 +80,9 @@ class Video:
         steps = np.diff(times)
         if len(steps) and np.abs(steps / np.median(steps) - 1).max() > VARIABLE:
             self.notes.append("variable frame rate")
+        self._pixel = pixel = found.pixel
+        if pixel != 1:
+            self.notes.append(f"pixels made square ({pixel.numerator}:{pixel.denominator})")
 
     def __len__(self) -> int:
         return len(self._chosen)
@@ -88,6 +97,7 @@ class Video:
                 there, frame = capture.retrieve()
                 if not there:
                     raise BadVideo(self.path, "unreadable", f"frame {at + 1} cannot be decoded; convert it again")
+                frame = _squared(frame, self._pixel)
             yield frame
 
 
@@ -103,8 +113,41 @@ def _open(path: Path) -> cv2.VideoCapture:
     return capture
 
 
-def _times(path: Path) -> tuple[np.ndarray, float]:
-    """The time at which each frame is shown, in seconds, float64 (frames,); and the frames per second."""
+def _squared(frame: Picture, pixel: Fraction) -> Picture:
+    """The frame stretched, so that no detail is lost, in the one direction or the other."""
+    if pixel == 1:
+        return frame
+    height, width = frame.shape[:2]
+    return cv2.resize(frame, (round(width * max(pixel, 1)), round(height * max(1 / pixel, 1))))
+
+
+class _Found(NamedTuple):
+    """What there is in a file.
+
+    Args:
+        stamps: when each frame is shown, in seconds.
+        due: how many frames the container tells of.
+        rate: how many of them a second.
+        pixel: its width by its height, of the upright picture.
+    """
+
+    stamps: list[float]
+    due: float
+    rate: float
+    pixel: Fraction
+
+    @property
+    def lasting(self) -> float:
+        """For how many frames the file lasts.
+
+        Where it stores no number of frames, OpenCV takes its length times a nominal rate: of a variable rate, there
+        may be fewer frames, but all of the time.
+        """
+        return max(len(self.stamps), (self.stamps[-1] - self.stamps[0]) * self.rate + 1)
+
+
+def _search(path: Path) -> _Found:
+    """All there is; BadVideo if that is no video, or not all of it."""
     try:
         with open(path, "rb") as raw:
             if not raw.read(1):
@@ -113,47 +156,40 @@ def _times(path: Path) -> tuple[np.ndarray, float]:
         raise BadVideo(path, "missing", "there is no such file") from None
     except OSError as error:
         raise BadVideo(path, "unreadable", error.strerror or str(error)) from error
-    stamps, due, rate = _stamps(path)
-    if not stamps:
+    found = _grabbed(path)
+    if not found.stamps:
         raise BadVideo(path, "no frames", "none can be decoded; convert it again")
-    if _lasting(stamps, rate) < (1 - TOLERANCE) * due:
-        _check_hidden(path, stamps, rate)
-    if len(stamps) == 1:
+    if found.lasting < (1 - TOLERANCE) * found.due:
+        _check_hidden(path, found)
+    if len(found.stamps) == 1:
         raise BadVideo(path, "not a video", "it is a single picture")
-    times = np.array(stamps)
-    if np.isfinite(times).all() and (np.diff(times) > 0).all():
-        mean = (len(times) - 1) / (times[-1] - times[0])
-        return times, rate if math.isclose(rate, mean, rel_tol=ROUNDED) else mean
-    if not 0 < rate < math.inf:
-        raise BadVideo(path, "unreadable", "it tells neither time stamps nor a frame rate; convert it to mp4")
-    return np.arange(len(times)) / rate, rate
+    return found
 
 
-def _stamps(path: Path) -> tuple[list[float], float, float]:
-    """When each frame is shown, in seconds; how many frames the container tells of, and how many a second."""
+def _grabbed(path: Path) -> _Found:
     capture, stamps = _open(path), []
     while capture.grab():
         stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-    return stamps, capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    due, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    return _Found(stamps, due, rate, _pixel(capture))
 
 
-def _lasting(stamps: list[float], rate: float) -> float:
-    """For how many frames the file lasts.
+def _pixel(capture: cv2.VideoCapture) -> Fraction:
+    wide, high = (round(capture.get(side)) for side in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if min(wide, high) <= 0 or max(wide, high) > OBLONG * min(wide, high) or math.isclose(wide, high, rel_tol=SQUARE):
+        return Fraction(1)  # also if the file does not tell, or tells what cannot be
+    on_side = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90
+    return Fraction(high, wide) if on_side else Fraction(wide, high)
 
-    Where it stores no number of frames, OpenCV takes its length times a nominal rate: of a variable rate, there may be
-    fewer frames, but all of the time.
-    """
-    return max(len(stamps), (stamps[-1] - stamps[0]) * rate + 1)
 
-
-def _check_hidden(path: Path, stamps: list[float], rate: float) -> None:
+def _check_hidden(path: Path, shown: _Found) -> None:
     """BadVideo unless what seems to be missing is in the file, hidden: a telephone trims a clip by an edit list."""
     with _edits_ignored():
-        every, due, full_rate = _stamps(path)
+        every = _grabbed(path)
     # By what is shown, of which much may be missing where it is little of the whole.
-    if due - _lasting(every, full_rate) > TOLERANCE * _lasting(stamps, rate):
+    if every.due - every.lasting > TOLERANCE * shown.lasting:
         longer = "unless only its sound is longer than its picture: then ffmpeg's -shortest cuts that off"
-        raise BadVideo(path, "truncated", f"{len(every)} of {due:g} frames are there, {longer}")
+        raise BadVideo(path, "truncated", f"{len(every.stamps)} of {every.due:g} frames are there, {longer}")
 
 
 @contextmanager
@@ -167,6 +203,17 @@ def _edits_ignored() -> Iterator[None]:
             del os.environ[OPTIONS]
         else:
             os.environ[OPTIONS] = before
+
+
+def _times(path: Path, found: _Found) -> tuple[np.ndarray, float]:
+    """The time at which each frame is shown, in seconds, float64 (frames,); and the frames per second."""
+    times, rate = np.array(found.stamps), found.rate
+    if np.isfinite(times).all() and (np.diff(times) > 0).all():
+        mean = (len(times) - 1) / (times[-1] - times[0])
+        return times, rate if math.isclose(rate, mean, rel_tol=ROUNDED) else mean
+    if not 0 < rate < math.inf:
+        raise BadVideo(path, "unreadable", "it tells neither time stamps nor a frame rate; convert it to mp4")
+    return np.arange(len(times)) / rate, rate
 
 
 def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:

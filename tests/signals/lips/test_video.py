@@ -7,9 +7,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import hide_start, lay_on_side, numbered, numbers, put_index_first, set_times, write_clip
+from clips import hide_start, lay_on_side, numbered, numbers, put_index_first, set_pixel_shape, set_times, write_clip
 
 from sigconv.signals.lips.video import BadVideo, Video
+
+
+def altered(told: dict[int, float]) -> type:
+    """`cv2.VideoCapture` as it is, but for what it tells of these properties."""
+
+    class Altered:
+        def __init__(self, path: str) -> None:
+            self.inner = real(path)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+        def get(self, what: int) -> float:
+            return told.get(what, self.inner.get(what))
+
+    real = cv2.VideoCapture
+    return Altered
 
 
 @pytest.mark.parametrize(("source", "rate"), [(25, 25), (30, 25), (50, 25), (15, 25), (24, 30)])
@@ -98,19 +115,8 @@ def test_a_trimmed_clip_may_be_cut_short_too(tmp_path, hidden, share):
 
 
 def test_time_stamps_that_do_not_grow(tmp_path, monkeypatch):
-    class Stuck:
-        def __init__(self, path: str) -> None:
-            self.inner = real(path)
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.inner, name)
-
-        def get(self, what: int) -> float:
-            return 0.0 if what == cv2.CAP_PROP_POS_MSEC else self.inner.get(what)
-
-    real = cv2.VideoCapture
     path = write_clip(tmp_path / "clip.avi", numbered(20), 50)
-    monkeypatch.setattr(cv2, "VideoCapture", Stuck)
+    monkeypatch.setattr(cv2, "VideoCapture", altered({cv2.CAP_PROP_POS_MSEC: 0.0}))
     assert numbers(Video(path, 25)) == list(range(0, 20, 2))
 
 
@@ -119,6 +125,41 @@ def test_upright(tmp_path):
     assert next(iter(Video(path, 25))).shape == (48, 64, 3)
     lay_on_side(path)
     assert next(iter(Video(path, 25))).shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "size", "told"),
+    [
+        ((4, 3), (85, 48), "4:3"),
+        ((128, 90), (91, 48), "64:45"),
+        ((1, 2), (64, 96), "1:2"),
+        ((1280, 1279), (64, 48), None),  # to round the width of a picture is common
+        ((0, 1), (64, 48), None),
+        ((5, 0), (64, 48), None),
+        ((60_000, 1), (64, 48), None),
+    ],
+)
+def test_pixels_are_made_square(tmp_path, pixel, size, told):
+    """What is a disc in the stored picture becomes as oblong as its pixels are."""
+    frame = cv2.ellipse(np.zeros((48, 64, 3), np.uint8), (32, 24), (10, 10), 0, 0, 360, (255,) * 3, -1)
+    path = write_clip(tmp_path / "clip.mp4", [frame] * 5, codec="mp4v")
+    set_pixel_shape(path, *pixel)
+    video = Video(path, 25)
+    assert {frame.shape for frame in video} == {(size[1], size[0], 3)}
+    assert video.notes == ([f"pixels made square ({told})"] if told else [])
+    seen = next(iter(video))[..., 0] > 128
+    across, along = np.ptp(np.flatnonzero(seen.any(0))) + 1, np.ptp(np.flatnonzero(seen.any(1))) + 1
+    assert across / along == pytest.approx(pixel[0] / pixel[1] if told else 1, rel=0.1)
+    lay_on_side(path)
+    assert {frame.shape for frame in Video(path, 25)} == {(*size, 3)}
+
+
+@pytest.mark.parametrize("sides", [(-4.0, 3.0), (4.0, -3.0), (-1.0, -1.0)])
+def test_pixels_of_no_known_shape_are_square(tmp_path, monkeypatch, sides):
+    told = dict(zip((cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN), sides, strict=True))
+    monkeypatch.setattr(cv2, "VideoCapture", altered(told))
+    video = Video(write_clip(tmp_path / "clip.avi", numbered(5)), 25)
+    assert (next(iter(video)).shape, video.notes) == ((48, 64, 3), [])
 
 
 def test_bad_files_say_why(tmp_path, capfd):
