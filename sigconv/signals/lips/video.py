@@ -109,7 +109,8 @@ def _open(path: Path) -> cv2.VideoCapture:
     finally:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
-        raise BadVideo(path, "not a video", "its content is damaged, or of no kind known here; convert it to mp4")
+        why = "it may hold sound only, or be damaged, or of no kind known here"
+        raise BadVideo(path, "not a video", f"{why}; if a player shows its pictures, encode it again as H.264")
     return capture
 
 

@@ -187,6 +187,14 @@ def test_bad_files_say_why(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_file_of_sound_only_is_told_of(tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", numbered(5), codec="mp4v")
+    path.write_bytes(path.read_bytes().replace(b"vide", b"soun"))  # the kind of its only track
+    with pytest.raises(BadVideo, match=r"not a video; it may hold sound only, .* again as H.264") as caught:
+        Video(path, 25)
+    assert "convert it to mp4" not in str(caught.value)
+
+
 def test_error_can_be_sent_to_another_process():
     error = pickle.loads(pickle.dumps(BadVideo(Path("a.mp4"), "truncated", "3 of 9 frames are there")))
     assert (error.path, error.reason) == (Path("a.mp4"), "truncated")
