@@ -26,6 +26,8 @@ OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads this at each video
 TOLERANCE = 0.1  # some containers estimate how many frames they have
 VARIABLE = 0.2  # relative change of the time between frames, more than rounding to milliseconds in a container causes
 ROUNDED = 0.01  # relative change of the mean rate that such rounding may cause
+PAUSE = 1.0  # seconds from picture to picture, more than a camera takes even in the dark
+LEAP = 600.0  # likewise, more than there is reason for in a recording of speech: the time stamps are wrong
 SQUARE = 0.01  # relative difference of a pixel's sides that rounding the size of the picture may cause
 OBLONG = 4  # times as long as wide, at most; the most in use is 2.9, of video CDs in 16:9
 
@@ -49,9 +51,9 @@ class Video:
     """The frames of a file, uint8 (H, W, 3) in OpenCV's order BGR, at `rate` frames a second.
 
     Each is the file's frame that is nearest in time, by the file's own time stamps, so a variable frame rate does no
-    harm; if these are missing or do not increase, by its frame rate. A video taken with the camera on its side is
-    turned upright, and one of pixels that are not square, as camcorders and DVDs have them, is stretched so that they
-    are. Frames are decoded on demand, and again for each iteration: a long video does not fill the memory.
+    harm; if these are missing or do not increase, by its frame rate. Long gaps are noted. A video taken with the camera
+    on its side is turned upright, and one of pixels that are not square, as camcorders and DVDs have them, is stretched
+    so that they are. Frames are decoded on demand, and again for each iteration: a long video does not fill the memory.
 
     Args:
         path: a file of any container and codec that OpenCV reads: mp4, mpg, mov, avi, mkv, webm and more.
@@ -63,7 +65,8 @@ class Video:
         notes: what was done to its frames; for people.
 
     Raises:
-        BadVideo: the file is missing, unreadable, empty, not a video, truncated or without frames.
+        BadVideo: the file is missing, unreadable (also for time stamps that leap by more than 10 minutes), empty, not a
+            video, truncated or without frames.
     """
 
     def __init__(self, path: str | Path, rate: float | None = None) -> None:
@@ -77,9 +80,7 @@ class Video:
         self.notes = []
         if not np.array_equal(self._chosen, np.arange(len(times))):
             self.notes.append(f"resampled from {self.source_rate:.4g} to {rate:g} frames/s")
-        steps = np.diff(times)
-        if len(steps) and np.abs(steps / np.median(steps) - 1).max() > VARIABLE:
-            self.notes.append("variable frame rate")
+        self.notes += _uneven(times)
         self._pixel = pixel = found.pixel
         if pixel != 1:
             self.notes.append(f"pixels made square ({pixel.numerator}:{pixel.denominator})")
@@ -209,12 +210,39 @@ def _edits_ignored() -> Iterator[None]:
 def _times(path: Path, found: _Found) -> tuple[np.ndarray, float]:
     """The time at which each frame is shown, in seconds, float64 (frames,); and the frames per second."""
     times, rate = np.array(found.stamps), found.rate
-    if np.isfinite(times).all() and (np.diff(times) > 0).all():
+    steps = np.diff(times)
+    if np.isfinite(times).all() and (steps > 0).all():
+        _check_leaps(path, times, steps)
         mean = (len(times) - 1) / (times[-1] - times[0])
         return times, rate if math.isclose(rate, mean, rel_tol=ROUNDED) else mean
     if not 0 < rate < math.inf:
         raise BadVideo(path, "unreadable", "it tells neither time stamps nor a frame rate; convert it to mp4")
     return np.arange(len(times)) / rate, rate
+
+
+def _check_leaps(path: Path, times: np.ndarray, steps: np.ndarray) -> None:
+    """BadVideo for a length that would fill the memory with one picture."""
+    if steps.max() > LEAP:
+        last = times[steps.argmax()] - times[0]
+        why = f"its time stamps leap by {steps.max():.4g} s after {last:.4g} s"
+        anew = f"if they are wrong, ffmpeg's -r {1 / np.median(steps):.4g} before -i sets them anew; else cut it there"
+        raise BadVideo(path, "unreadable", f"{why}; {anew}")
+
+
+def _uneven(times: np.ndarray) -> list[str]:
+    """What is to be noted of time stamps that do not increase evenly."""
+    steps = np.diff(times)
+    longer = steps / np.median(steps) - 1
+    if np.abs(longer).max() <= VARIABLE:
+        return []
+    notes = ["variable frame rate"]
+    gaps = np.flatnonzero((steps > PAUSE) & (longer > VARIABLE))
+    if len(gaps):
+        longest = gaps[steps[gaps].argmax()]
+        first, end = times[longest : longest + 2] - times[0]
+        others = ", nor in shorter gaps" if len(gaps) > 1 else ""
+        notes.append(f"no pictures from {first:.1f} to {end:.1f} s{others}: the nearest ones are repeated")
+    return notes
 
 
 def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from clips import hide_start, lay_on_side, numbered, numbers, put_index_first, s
 from sigconv.signals.lips.video import BadVideo, Video
 
 
-def altered(told: dict[int, float]) -> type:
+def altered(told: dict[int, Callable[[float], float]]) -> type:
     """`cv2.VideoCapture` as it is, but for what it tells of these properties."""
 
     class Altered:
@@ -23,7 +24,8 @@ def altered(told: dict[int, float]) -> type:
             return getattr(self.inner, name)
 
         def get(self, what: int) -> float:
-            return told.get(what, self.inner.get(what))
+            value = self.inner.get(what)
+            return told[what](value) if what in told else value
 
     real = cv2.VideoCapture
     return Altered
@@ -67,6 +69,36 @@ def test_variable_frame_rate(tmp_path):
     video = Video(path, 25)
     assert numbers(video) == [0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 9]
     assert "variable frame rate" in video.notes
+
+
+@pytest.mark.parametrize(
+    ("gaps", "told"),
+    [
+        ({10: 20_000}, "no pictures from 0.4 to 20.4 s: the nearest ones are repeated"),
+        ({5: 2_000, 10: 20_000}, "no pictures from 2.4 to 22.4 s, nor in shorter gaps: the nearest ones are repeated"),
+        ({10: 800}, None),
+    ],
+)
+def test_a_gap_is_told_of(tmp_path, gaps, told):
+    path = write_clip(tmp_path / "clip.mkv", numbered(20), 25)
+    set_times(path, [40 * i + 80 + sum(gap for at, gap in gaps.items() if i > at) for i in range(20)])
+    assert Video(path, 25).notes[1:] == ["variable frame rate", *([told] if told else [])]
+
+
+def test_pictures_that_are_all_far_apart_have_no_gap(tmp_path):
+    path = write_clip(tmp_path / "clip.mkv", numbered(10), 25)
+    set_times(path, [2_000 * i for i in range(10)])
+    assert Video(path).notes == []
+
+
+def test_time_stamps_that_leap_by_hours_do_not_fill_the_memory(tmp_path, monkeypatch):
+    def leaping(milliseconds: float) -> float:
+        return milliseconds + 7.2e6 * (milliseconds > 390)
+
+    path = write_clip(tmp_path / "clip.avi", numbered(20), 25)
+    monkeypatch.setattr(cv2, "VideoCapture", altered({cv2.CAP_PROP_POS_MSEC: leaping}))
+    with pytest.raises(BadVideo, match=r"unreadable; its time stamps leap by 7200 s after 0.36 s; .* -r 25 before -i"):
+        Video(path, 25)
 
 
 def test_fewer_frames_than_the_nominal_rate_gives_are_not_truncated(tmp_path):
@@ -116,7 +148,7 @@ def test_a_trimmed_clip_may_be_cut_short_too(tmp_path, hidden, share):
 
 def test_time_stamps_that_do_not_grow(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "clip.avi", numbered(20), 50)
-    monkeypatch.setattr(cv2, "VideoCapture", altered({cv2.CAP_PROP_POS_MSEC: 0.0}))
+    monkeypatch.setattr(cv2, "VideoCapture", altered({cv2.CAP_PROP_POS_MSEC: lambda _: 0.0}))
     assert numbers(Video(path, 25)) == list(range(0, 20, 2))
 
 
@@ -154,9 +186,9 @@ def test_pixels_are_made_square(tmp_path, pixel, size, told):
     assert {frame.shape for frame in Video(path, 25)} == {(*size, 3)}
 
 
-@pytest.mark.parametrize("sides", [(-4.0, 3.0), (4.0, -3.0), (-1.0, -1.0)])
-def test_pixels_of_no_known_shape_are_square(tmp_path, monkeypatch, sides):
-    told = dict(zip((cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN), sides, strict=True))
+@pytest.mark.parametrize(("wide", "high"), [(-4.0, 3.0), (4.0, -3.0), (-1.0, -1.0)])
+def test_pixels_of_no_known_shape_are_square(tmp_path, monkeypatch, wide, high):
+    told = {cv2.CAP_PROP_SAR_NUM: lambda _: wide, cv2.CAP_PROP_SAR_DEN: lambda _: high}
     monkeypatch.setattr(cv2, "VideoCapture", altered(told))
     video = Video(write_clip(tmp_path / "clip.avi", numbered(5)), 25)
     assert (next(iter(video)).shape, video.notes) == ((48, 64, 3), [])
