@@ -63,7 +63,7 @@ def _cut_out(ink: Picture, path: str | PathLike[str]) -> Picture:
     beside = np.unique(pieces.labels[distance <= pieces.reach[main] / 4])
     wanted = beside[area[beside] > 0.01 * area[main]]
     if np.delete(area, wanted).max() > 0.34 * area[main] or (area[_are_like_another(pieces, main)] > 0).any():
-        raise UsageError(f"{path} shows several shapes beside each other; crop it to one digit and some ground around it")
+        raise UsageError(f"{path} shows several shapes beside each other; crop it to one digit and a margin around it")
     return cropped(ink, np.isin(pieces.labels, wanted))
 
 
