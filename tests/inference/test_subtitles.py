@@ -132,6 +132,20 @@ def test_a_long_clip_is_read_where_it_has_a_face(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("_faces")
+def test_a_clip_as_long_as_those_in_training_is_answered_as_in_the_test(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    trained(monkeypatch, WORDS | {"longest": 50})
+    monkeypatch.setattr(predicting, "probabilities", lambda network, x: seen.append(x) or network(x).softmax(1))
+    (answer,) = predict("run", [clip])
+    assert answer.segments is None
+    (window,) = (x.float().mean((0, 1, 3, 4)) for x in seen)
+    assert len(window) == 10
+    assert window.min() < 100 < window.max()  # where it turns light
+
+
+@pytest.mark.usefixtures("_faces")
 def test_a_clip_of_the_length_of_a_word_has_one_answer(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained(monkeypatch, WORDS | {"shape": [1, 50, 4, 8]})
     (answer,) = predict("run", [clip])
