@@ -64,9 +64,9 @@ class Prediction:
 def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction]:
     """Yields the answer for each file lazily; a file that cannot be read gives a `Prediction` with an error.
 
-    A recording longer than those that the network was trained on is cut at its pauses; one without pauses, or a video,
-    is cut by a sliding window, which leaves out where a video has no face. A video is long if all clips were shorter. A network that reads sentences takes each
-    file as a whole, and uses the decoder that the run was tested with.
+    A recording longer than the network's input is cut at its pauses; one without pauses, or a video longer than all
+    of the training, is cut by a sliding window, which leaves out where a video has no face. A network that reads
+    sentences takes each file as a whole, and uses the decoder that the run was tested with.
 
     Raises UsageError if `run` is not a finished run's folder, or was trained on signals that files cannot give.
     """
