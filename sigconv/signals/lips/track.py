@@ -91,7 +91,8 @@ def _stretches(raw: np.ndarray, rate: float, path: Path, least: int) -> list[tup
             path,
             "no face",
             f"one was found in {found.sum()} of {len(found)} frames, and in none of {longest} together "
-            f"({longest / rate:.2g} s); {LEAST:.0%} are needed, and gaps of {GAP:g} s at most; if the face is small, crop the video to it",
+            f"({longest / rate:.2g} s); {LEAST:.0%} are needed, and gaps of {GAP:g} s at most; if the face is small, "
+            "crop the video to it",
         )
     return stretches
 
