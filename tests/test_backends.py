@@ -9,17 +9,17 @@ import torch
 from sigconv import backends
 from sigconv.blocks import Linear
 
-# Frees and asks for 32 MB ten times; says how often pages had to be mapped, without and with it. What the process keeps
-# has its final size behind ten or so of these.
+# Frees and asks for 32 MB four times; says how often pages had to be mapped, without and with it. What the process
+# keeps has its final size behind ten or so of these.
 PROGRAM = """
 import resource, torch
 from sigconv.backends import keep_freed_memory
 
 def faults():
-    for _ in range(20):
+    for _ in range(12):
         torch.ones(1 << 23)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
+    for _ in range(4):
         torch.ones(1 << 23)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
