@@ -118,11 +118,20 @@ def ink_of(picture: Picture) -> Picture:
     if mask.min() == mask.max():
         return np.zeros_like(ink)
     outside = ink[mask == 0]
-    ground, full = np.median(outside), np.median(ink[mask == 1])
+    ground, full = np.median(outside), _tone_of_pen(ink[mask == 1])
     grain = 1.5 * np.median(abs(outside - ground))  # the standard deviation of the paper's noise
     if full - ground < max(0.05, 6 * grain):
         return np.zeros_like(ink)
     return ((ink - ground) / (full - ground)).clip(0, 1)
+
+
+def _tone_of_pen(ink: NDArray[Any]) -> float:
+    """The tone of what is written, among (N,) pixels of ink. The lines of squared paper are pale, and may be most."""
+    _, strong = cv2.threshold(to_bytes(ink[None]), 0, 1, cv2.THRESH_OTSU)
+    pen, lines = ink[strong[0] == 1], ink[strong[0] == 0]
+    if len(lines) > 2 * len(pen) > 0 and np.median(pen) > 2 * np.median(lines):
+        return float(np.median(pen))
+    return float(np.median(ink))
 
 
 class Pieces(NamedTuple):

@@ -115,6 +115,19 @@ def test_a_digit_with_a_hole_is_no_sheet(thickness: float, tmp_path: Path) -> No
     assert _likeness(light, dark) > 0.98
 
 
+@pytest.mark.parametrize("gap", [20, 40])
+def test_a_thin_pen_on_squared_paper(gap: int, tmp_path: Path) -> None:
+    ink = np.zeros((600, 600), np.float32)
+    ink[150:450, 150:450] = _seven(300, 4) / 255
+    expected, _ = _read(tmp_path, (235 * (1 - 0.8 * ink)).astype(np.uint8))
+    paper = np.full((600, 600), 235, np.float32)
+    for line in range(gap // 2, 600, gap):
+        paper[line : line + 2] = paper[:, line : line + 2] = 170
+    found, inverted = _read(tmp_path, (paper * (1 - 0.8 * ink)).astype(np.uint8))
+    assert inverted
+    assert _likeness(found, expected) > 0.9
+
+
 @pytest.mark.parametrize("gap", [10, 80])
 def test_a_number_of_two_digits_is_told_from_one(gap: int, tmp_path: Path) -> None:
     one = np.zeros((280, 40), np.uint8)
