@@ -1,6 +1,8 @@
 """Ink on paper: from a file of any picture to how much of each pixel is ink."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +10,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from sigconv.errors import UsageError
 from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
@@ -55,7 +59,7 @@ def decode(path: str | PathLike[str]) -> Picture:
             "(a telephone that takes HEIC can export JPEG)"
         )
     if picture.ndim == 3 and picture.shape[2] == 4:
-        grey = _on_paper(picture)
+        grey = _upright(_on_paper(picture), data)
     else:  # decoded once more, because only this mode turns a photo upright by its EXIF data
         upright = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
         assert upright is not None
@@ -70,6 +74,14 @@ def _on_paper(bgra: NDArray[Any]) -> Picture:
     tone = np.median(grey[opaque]) if opaque.any() else np.float32(0)
     paper = tone if opaque.mean() > 0.5 else np.float32(tone < 0.5)
     return grey * alpha + paper * (1 - alpha)
+
+
+def _upright(grey: Picture, data: NDArray[np.uint8]) -> Picture:
+    """Grey, turned as the EXIF data in the picture's file say."""
+    turned = Image.fromarray(grey)
+    with suppress(UnidentifiedImageError):  # of a kind that OpenCV alone knows
+        turned.getexif()[Base.Orientation] = Image.open(BytesIO(data.tobytes())).getexif().get(Base.Orientation, 1)
+    return np.asarray(ImageOps.exif_transpose(turned))
 
 
 def _unit(values: NDArray[Any]) -> Picture:

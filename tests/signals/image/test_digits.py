@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from PIL.ExifTags import Base
 
 from sigconv.errors import UsageError
 from sigconv.signals.image.digits import read_digit
@@ -113,6 +115,18 @@ def test_a_digit_with_a_hole_is_no_sheet(thickness: float, tmp_path: Path) -> No
     dark, inverted = _read(tmp_path, 255 - _nine(280, thickness))
     assert inverted
     assert _likeness(light, dark) > 0.98
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_picture_taken_on_its_side_is_turned_upright(mode: str, tmp_path: Path) -> None:
+    expected, _ = _read(tmp_path, 255 - _seven())
+    lying = Image.fromarray(np.rot90(255 - _seven()).copy()).convert(mode)
+    exif = lying.getexif()
+    exif[Base.Orientation] = 6  # to be turned by a quarter, clockwise
+    lying.save(tmp_path / "lying.png", exif=exif)
+    found, inverted = read_digit(tmp_path / "lying.png")
+    assert inverted
+    assert _likeness(found, expected) > 0.98
 
 
 @pytest.mark.parametrize("gap", [20, 40])
