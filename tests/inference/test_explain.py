@@ -54,18 +54,19 @@ def test_pictures(run_mnist: Start) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["speech_spectrogram", "speech_waveform"])
-def test_sound(run_speech: Start, recipe: str) -> None:
+def test_sound(run_speech: Start, recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = recipe == "speech_waveform"
     answer = run_speech(recipe, ONE_EPOCH)
     page = explained(answer)
-    if raw:  # a layer with a stride has a slash in its name
-        explained(answer, "--layer", "1_4C80/8")
-        assert (answer.run.folder / "explain_1_4C80-8.html").exists()
     assert ("Filters on raw samples" in titles(page)) == raw
     peaks = page.count('<div class="peak">')
     assert peaks / 2 < page.count("<audio") <= peaks  # what is too short to be heard has no player
     assert ('class="waves"' in page) == raw
     assert page.count('class="wave"') == raw * (1 + 1 + HIDDEN)  # a gradient, an input, and what must not be hidden
+    if raw:  # a layer with a stride has a slash in its name
+        monkeypatch.setattr("sigconv.inference.explain._sections", lambda *_: [])
+        explained(answer, "--layer", "1_4C80/8")
+        assert (answer.run.folder / "explain_1_4C80-8.html").exists()
 
 
 @pytest.mark.parametrize(("activation", "pictures"), [(nn.Tanh, 2), (nn.ReLU, 3)])
