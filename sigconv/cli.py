@@ -291,14 +291,14 @@ def _in_words(prediction: Prediction) -> str:
     if prediction.error is not None:
         return f"error: {prediction.error}"
     if prediction.segments is not None:
-        lines = [f"{prediction.file}: {'; '.join(['a long recording', *prediction.notes])}"]
-        return "\n".join(lines + [f"  {segment_line(segment)}" for segment in prediction.segments])
-    if prediction.text is not None:
-        text = f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"
-        return f"{prediction.file}: {'; '.join([text, *prediction.notes])}"
-    likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
-    asides = [f"then {', '.join(others)}"] if others else []
-    return f"{prediction.file}: {likeliest}" + "".join(f"; {aside}" for aside in asides + prediction.notes)
+        answer = ["a long recording"]
+    elif prediction.text is not None:
+        answer = [f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"]
+    else:
+        likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
+        answer = [likeliest, f"then {', '.join(others)}"] if others else [likeliest]
+    lines = [f"{prediction.file}: {'; '.join([*answer, *prediction.notes])}"]
+    return "\n".join([*lines, *(f"  {segment_line(segment)}" for segment in prediction.segments or ())])
 
 
 def segment_line(segment: Segment) -> str:

@@ -4,7 +4,6 @@ import errno
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,13 +16,14 @@ from sigconv.backends import make_the_most_of_this_machine
 from sigconv.errors import UsageError, complain
 from sigconv.train.cluster import be_first_if_alone, is_first_process
 from sigconv.train.console import quiet_lightning, say
+from sigconv.train.launch import Recipe
 from sigconv.train.run import Run, run_folder
 
 OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors of a disk that is full or not writable."""
 
 
-def attempt(main: Callable[[DictConfig, Run], None], name: str, config: DictConfig) -> bool:
+def attempt(main: Recipe, name: str, config: DictConfig) -> bool:
     """Whether the recipe `name`, main(config, run), succeeded with this config.
 
     If it is the only run and fails, it does not return, but ends the process; so does an interruption.

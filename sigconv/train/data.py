@@ -23,16 +23,17 @@ UNKNOWN = torch.iinfo(torch.int64).min
 
 
 class Fit(NamedTuple):
-    """Brings signals to a common length: of each, the stretch from `begin` of it on."""
+    """Brings signals to a common length: of each, the stretch from `begin` of it and the length on."""
 
     length: int
-    begin: Callable[[Tensor], int]
+    begin: Callable[[Tensor, int], int]
 
     def __call__(self, signal: Tensor) -> Tensor:
-        return cut(signal, self.begin(signal), self.length)
+        return cut(signal, self.begin(signal, self.length), self.length)
 
 
-def first_sample(signal: Tensor) -> int:
+def first_sample(signal: Tensor, length: int) -> int:
+    assert signal.shape[1] <= length
     return 0
 
 
@@ -134,7 +135,7 @@ class DiskDataset(Dataset[Batch]):
         if self.fit is None:
             return signal
         if self.begins[place] == UNKNOWN:
-            self.begins[place] = self.fit.begin(signal)
+            self.begins[place] = self.fit.begin(signal, self.fit.length)
         return cut(signal, int(self.begins[place]), self.fit.length)
 
 
@@ -282,7 +283,7 @@ class CorpusData(LightningDataModule):
             return None
         if self.tokens is not None:
             return Fit(self.length, first_sample)
-        return Fit(self.length, partial(find_stretch, length=self.length, rate=self.corpus.info.rate))
+        return Fit(self.length, partial(find_stretch, rate=self.corpus.info.rate))
 
     def _bytes(self, split: Split) -> int:
         shapes = split.shapes

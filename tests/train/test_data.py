@@ -144,7 +144,7 @@ def test_signals_of_several_lengths_become_one(tone_digits: Corpus, length: int)
 
 def test_where_a_word_begins_is_looked_for_once(tone_digits: Corpus) -> None:
     split, found = tone_digits.split("train"), []
-    dataset = DiskDataset(split, split.labels, Fit(900, lambda signal: found.append(signal) or 40))
+    dataset = DiskDataset(split, split.labels, Fit(900, lambda signal, length: found.append(signal) or 40))
     loader = DataLoader(dataset, batch_sampler=BatchOrder(len(split), 8), collate_fn=lambda batch: batch, num_workers=1)
     for batch in loader:  # in another process
         assert torch.equal(batch.signal[0], cut(split[batch.place[0]], 40, 900))

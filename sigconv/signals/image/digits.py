@@ -76,7 +76,7 @@ def _is_box(pieces: Pieces, number: int) -> bool:
     inside = filled(outlines[0], line.shape) > 0
     others = np.setdiff1d(pieces.labels[inside], [number])
     holds_another = (pieces.reach[others] * (pieces.area[others] > 0)).max(initial=0) > IN_A_BOX * pieces.reach[number]
-    return holds_another and line.sum() < HOLLOW * inside.sum() and is_four_cornered(outlines[0], line.shape)
+    return holds_another and pieces.area[number] < HOLLOW * inside.sum() and is_four_cornered(outlines[0], line.shape)
 
 
 def _are_like_another(pieces: Pieces, main: int) -> NDArray[np.bool_]:
