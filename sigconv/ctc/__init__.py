@@ -8,6 +8,7 @@ removed, so a letter that occurs twice in a row needs a blank in between.
 """
 
 from sigconv.ctc.decoder import DECODERS, Decoder, Transcript, decoder_from, make_decoder
+from sigconv.ctc.padding import end_after
 from sigconv.ctc.tokens import BLANK, Tokens
 
-__all__ = ["BLANK", "DECODERS", "Decoder", "Tokens", "Transcript", "decoder_from", "make_decoder"]
+__all__ = ["BLANK", "DECODERS", "Decoder", "Tokens", "Transcript", "decoder_from", "end_after", "make_decoder"]

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sigconv.ctc import Decoder, decoder_from
+from sigconv.ctc import Decoder, decoder_from, end_after
 from sigconv.errors import UsageError
 from sigconv.inference.readers import READERS, About, Reading, check_readable
+from sigconv.signals.length import pad_to_length
 from sigconv.train.instantiate import instantiate_own
 from sigconv.train.network import build_network
 from sigconv.train.run import Run
@@ -116,7 +117,7 @@ def read_and_answer(
     try:
         reading = READERS[about["kind"]](file, about)
         if decoder is not None:
-            return _transcribe(network, decoder, file, reading), reading
+            return _transcribe(network, about, decoder, file, reading), reading
         return _classify(network, about["labels"], file, reading), reading
     except UsageError as error:
         return Prediction(file, error=str(error)), None
@@ -141,10 +142,14 @@ def segments(likely: Tensor, times: Iterable[tuple[float, float]], labels: list[
 
 
 @torch.inference_mode()
-def _transcribe(network: nn.Module, decoder: Decoder, file: str, reading: Reading) -> Prediction:
-    log_probs = network(reading.signals)[0].log_softmax(0)  # (tokens, frames)
+def _transcribe(network: nn.Module, about: About, decoder: Decoder, file: str, reading: Reading) -> Prediction:
+    """A short signal is padded as in training, and a long one taken as it is."""
+    (signal,) = reading.signals
+    frames = signal.shape[1]
+    padded = pad_to_length(signal, max(frames, about["shape"][1]))
+    logits = end_after(network(padded[None]), torch.tensor([frames]), padded.shape[1])
     try:
-        transcript = decoder(log_probs)
+        transcript = decoder(logits[0].log_softmax(0))
     except UsageError as error:
         raise UsageError(f"{file}: {error}.") from error
     probability = math.exp(transcript.score)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sigconv.errors import UsageError
-from sigconv.signals.length import Piece, fit_length, pad_to_length, slide
+from sigconv.signals.length import Piece, fit_length, slide
 from sigconv.words import by_x
 
 DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
@@ -55,11 +55,8 @@ def _fit(signal: Tensor, about: About) -> Tensor:
 
 
 def _whole(signal: Tensor, about: About) -> Tensor:
-    """(1, *shape): one signal (channels, T, ...) that is not cut. A short one is padded as in training; a long one is
-    kept in full, which happens only with networks that read sentences."""
-    if "tokens" not in about:
-        return _fit(signal, about)[None]
-    return pad_to_length(signal, max(about["shape"][1], signal.shape[1]))[None]
+    """(1, *shape): one signal (channels, T, ...) as in training; in full for a network that reads sentences."""
+    return signal[None] if "tokens" in about else _fit(signal, about)[None]
 
 
 def cut(

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from sigconv.corpus import Corpus
 from sigconv.ctc import Tokens
+from sigconv.ctc.padding import frames_of
 from sigconv.ctc.tokens import frames_needed
 from sigconv.errors import UsageError
 from sigconv.train.classification import Classification
-from sigconv.train.data import CorpusData
+from sigconv.train.data import CorpusData, lengths_of
 from sigconv.train.instantiate import instantiate
 from sigconv.train.network import build_network, output_shape
 from sigconv.train.task import Task
@@ -116,16 +117,21 @@ def build_task(config: DictConfig, data: CorpusData) -> Task:
 
 
 def _check_frames(data: CorpusData, frames: int) -> None:
-    """Raises UsageError if a text needs more frames than the network outputs."""
+    """Raises UsageError if a text needs more frames than the network outputs while it is said."""
     assert data.tokens is not None
+    assert data.corpus.info.rate is not None
     for name in data.corpus.splits:
         split = data.corpus.split(name)
-        for source, text in zip(split.sources, data.labels(split).tolist(), strict=True):
+        lengths = lengths_of(split)
+        given = frames_of(lengths, data.example.shape[1], frames)
+        texts = data.labels(split).tolist()
+        for source, text, length, most in zip(split.sources, texts, lengths.tolist(), given.tolist(), strict=True):
             needed = frames_needed([number for number in text if number >= 0])
-            if needed > frames:
+            if needed > most:
                 raise UsageError(
-                    f"{source}: its text needs {needed} frames at least, and the network gives {frames}: choose one "
-                    "that shortens time less, or tokens=words."
+                    f"{source}: its text needs {needed} frames at least, and the network gives {most} in its "
+                    f"{length / data.corpus.info.rate:.3g} s: choose one that shortens time less, or tokens=words; or "
+                    "is it the text of another clip?"
                 )
 
 

@@ -38,14 +38,16 @@ def first_sample(signal: Tensor, length: int) -> int:
 
 
 class Batch(NamedTuple):
-    """`signal` (B, *shape) in the corpus' dtype, `label` (B,) int64, `place` (B,) int64: index in the split.
+    """`signal` (B, *shape) in the corpus' dtype, `label`, `place` and `length` (B,) int64.
 
+    `place` is the index in the split, and `length` the samples or frames of a signal before it is padded or cropped.
     For a corpus with texts, `label` is (B, L): the numbers of their tokens, padded with -1 to the split's longest text.
     """
 
     signal: Tensor
     label: Tensor
     place: Tensor
+    length: Tensor
 
 
 def derive_seed(*parts: int) -> int:
@@ -101,8 +103,8 @@ class BatchOrder:
 class MemoryLoader:
     """Batches from a split that is on the device as a whole: no workers, no transfers, no Python code per example."""
 
-    def __init__(self, signals: Tensor, labels: Tensor, order: BatchOrder) -> None:
-        self.signals, self.labels = signals, labels
+    def __init__(self, signals: Tensor, labels: Tensor, lengths: Tensor, order: BatchOrder) -> None:
+        self.signals, self.labels, self.lengths = signals, labels, lengths
         self.batch_sampler = order
 
     def __len__(self) -> int:
@@ -111,7 +113,7 @@ class MemoryLoader:
     def __iter__(self) -> Iterator[Batch]:
         for index in self.batch_sampler:
             index = index.to(self.signals.device, non_blocking=True)
-            yield Batch(self.signals[index], self.labels[index], index)
+            yield Batch(self.signals[index], self.labels[index], index, self.lengths[index])
 
 
 class DiskDataset(Dataset[Batch]):
@@ -121,14 +123,15 @@ class DiskDataset(Dataset[Batch]):
     """
 
     def __init__(self, split: Split, labels: Tensor, fit: Fit | None) -> None:
-        self.split, self.labels, self.fit = split, labels, fit
+        self.split, self.labels, self.lengths, self.fit = split, labels, lengths_of(split), fit
         self.begins = torch.full((len(split),), UNKNOWN).share_memory_()
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitems__(self, index: Tensor) -> Batch:
-        return Batch(torch.stack([self._signal(i) for i in index.tolist()]), self.labels[index], index)
+        signals = torch.stack([self._signal(i) for i in index.tolist()])
+        return Batch(signals, self.labels[index], index, self.lengths[index])
 
     def _signal(self, place: int) -> Tensor:
         signal = self.split[place]
@@ -143,6 +146,11 @@ def stack(split: Split, index: Tensor, fit: Fit | None) -> Tensor:
     """(B, *shape): the signals of the split at `index`, each brought to the common length by `fit`."""
     signals = [split[i] for i in index.tolist()]
     return torch.stack([fit(signal) for signal in signals] if fit else signals)
+
+
+def lengths_of(split: Split) -> Tensor:
+    """(N,) int64: the samples or frames of each signal."""
+    return split.shapes[:, 1].contiguous()
 
 
 def encode_texts(split: Split, tokens: Tokens) -> Tensor:
@@ -218,7 +226,7 @@ class CorpusData(LightningDataModule):
         if self.length is None or self.tokens is not None:
             return 0
         return sum(
-            int((split.shapes[:, 1] > self.length).sum()) for split in map(self.corpus.split, self.corpus.splits)
+            int((lengths_of(split) > self.length).sum()) for split in map(self.corpus.split, self.corpus.splits)
         )
 
     def labels(self, split: Split) -> Tensor:
@@ -255,7 +263,8 @@ class CorpusData(LightningDataModule):
         )
         if self.in_memory is True or (self.in_memory == "auto" and self._bytes(split) <= IN_MEMORY_BYTES):
             device = self.trainer.strategy.root_device
-            return MemoryLoader(split.signals(self._fit).to(device), self.labels(split).to(device), order)
+            parts = split.signals(self._fit), self.labels(split), lengths_of(split)
+            return MemoryLoader(*(part.to(device) for part in parts), order)
         return DataLoader(
             DiskDataset(split, self.labels(split), self._fit),
             batch_sampler=order,  # type: ignore[arg-type]

@@ -92,6 +92,10 @@ class Task(LightningModule, ABC):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss that is logged: the mean over a batch."""
 
+    def heard(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The logits without what is answered to padding."""
+        return logits
+
     def objective(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss that is minimised."""
         return self.loss(logits, targets)
@@ -138,15 +142,15 @@ class Task(LightningModule, ABC):
         if "features" in self.augment:
             inputs = self.augment["features"](inputs)
         inputs, targets = self.mix(inputs, batch.label)
-        logits = self.model(_channels_last(inputs))
+        logits = self.heard(self.model(_channels_last(inputs)), batch)
         self._count("train", logits.detach(), targets)
         return self.objective(logits, targets)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._count("validation", self(batch.signal), batch.label)
+        self._count("validation", self.heard(self(batch.signal), batch), batch.label)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        logits = self(batch.signal)
+        logits = self.heard(self(batch.signal), batch)
         self._count("test", logits, batch.label)
         self.outputs.update(logits, batch.place)
 

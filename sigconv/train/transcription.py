@@ -11,8 +11,9 @@ from torchaudio.functional import edit_distance
 from torchmetrics.text import WordErrorRate
 
 from sigconv.corpus import Corpus
-from sigconv.ctc import BLANK, DECODERS, Tokens, make_decoder
+from sigconv.ctc import BLANK, DECODERS, Tokens, end_after, make_decoder
 from sigconv.ctc.greedy import collapse
+from sigconv.train.data import Batch
 from sigconv.train.measures import WORD_ERRORS, bootstrap_interval, shares
 from sigconv.train.task import Task
 
@@ -58,6 +59,9 @@ class Transcription(Task):
         read = [self.tokens.decode(collapse(path)) for path in logits.argmax(1).tolist()]
         said = [self.tokens.decode(number for number in text if number >= 0) for text in targets.tolist()]
         return read, said
+
+    def heard(self, logits: Tensor, batch: Batch) -> Tensor:
+        return end_after(logits, batch.length, batch.signal.shape[2])
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_probs = logits.float().log_softmax(1).permute(2, 0, 1)

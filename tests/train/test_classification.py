@@ -31,7 +31,7 @@ def test_two_examples_are_mixed_into_one() -> None:
     task.configure_optimizers = lambda: None
     shares = set()
     for step in range(20):
-        batch = Batch(torch.eye(8), torch.arange(8), torch.arange(8))
+        batch = Batch(torch.eye(8), *[torch.arange(8)] * 3)
         loss = task.training_step(batch, step)
         mixed = network.seen
         assert torch.allclose(mixed.sum(1), torch.ones(8))
@@ -48,7 +48,7 @@ def test_two_examples_are_mixed_into_one() -> None:
 def test_nothing_is_mixed_unless_it_is_asked_for() -> None:
     network = Kept()
     task = Classification(network, features=nn.Identity(), classes=4)
-    loss = task.training_step(Batch(torch.eye(4), torch.arange(4), torch.arange(4)), 0)
+    loss = task.training_step(Batch(torch.eye(4), *[torch.arange(4)] * 3), 0)
     assert network.seen.equal(torch.eye(4))
     assert torch.allclose(loss, F.cross_entropy(torch.eye(4), torch.arange(4)))
     with pytest.raises(UsageError, match="mixup=-1: it is 0, or the alpha of a Beta distribution"):
