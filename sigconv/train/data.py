@@ -225,9 +225,7 @@ class CorpusData(LightningDataModule):
         """The number of signals, over all splits, that are cropped to `length`."""
         if self.length is None or self.tokens is not None:
             return 0
-        return sum(
-            int((lengths_of(split) > self.length).sum()) for split in map(self.corpus.split, self.corpus.splits)
-        )
+        return sum(int((lengths_of(split) > self.length).sum()) for split in map(self.corpus.split, self.corpus.splits))
 
     def labels(self, split: Split) -> Tensor:
         """The labels of all examples of a split, in the form that a `Batch` has."""
