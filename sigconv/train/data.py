@@ -103,8 +103,8 @@ class BatchOrder:
 class MemoryLoader:
     """Batches from a split that is on the device as a whole: no workers, no transfers, no Python code per example."""
 
-    def __init__(self, signals: Tensor, labels: Tensor, lengths: Tensor, order: BatchOrder) -> None:
-        self.signals, self.labels, self.lengths = signals, labels, lengths
+    def __init__(self, split: Batch, order: BatchOrder) -> None:
+        self.split = split
         self.batch_sampler = order
 
     def __len__(self) -> int:
@@ -112,8 +112,8 @@ class MemoryLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         for index in self.batch_sampler:
-            index = index.to(self.signals.device, non_blocking=True)
-            yield Batch(self.signals[index], self.labels[index], index, self.lengths[index])
+            index = index.to(self.split.signal.device, non_blocking=True)
+            yield Batch(*(part[index] for part in self.split))
 
 
 class DiskDataset(Dataset[Batch]):
@@ -261,8 +261,9 @@ class CorpusData(LightningDataModule):
         )
         if self.in_memory is True or (self.in_memory == "auto" and self._bytes(split) <= IN_MEMORY_BYTES):
             device = self.trainer.strategy.root_device
-            parts = split.signals(self._fit), self.labels(split), lengths_of(split)
-            return MemoryLoader(*(part.to(device) for part in parts), order)
+            places = torch.arange(len(split))
+            whole = Batch(split.signals(self._fit), self.labels(split), places, lengths_of(split))
+            return MemoryLoader(Batch(*(part.to(device) for part in whole)), order)
         return DataLoader(
             DiskDataset(split, self.labels(split), self._fit),
             batch_sampler=order,  # type: ignore[arg-type]
