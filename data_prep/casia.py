@@ -18,6 +18,8 @@ from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 from sigconv.signals.image.characters import framed
+from sigconv.signals.image.ink import in_full_tone
+from sigconv.signals.image.picture import to_bytes
 
 VALIDATION = 0.05  # of the training writers
 _HEAD = struct.Struct("<I2sHH")  # bytes of the record, the character's code, width, height; then the pixels, paper 255
@@ -75,7 +77,8 @@ def _examples(splits: dict[Path, str]) -> Iterator[Example]:
         for i, (character, ink) in enumerate(read_gnt(file)):
             if character in number:
                 source = f"{file.parent.name}/{file.name}/{i}"
-                yield Example(framed(ink), split, source, label=number[character], speaker=file.stem)
+                toned = to_bytes(in_full_tone(ink.astype(np.float32) / 255))  # as `read_character` makes them
+                yield Example(framed(toned), split, source, label=number[character], speaker=file.stem)
 
 
 def _split(file: Path) -> str:

@@ -126,21 +126,33 @@ def ink_of(picture: Picture) -> Picture:
     paper = cv2.resize(paper[margin:-margin, margin:-margin], picture.shape[::-1])
     smooth = cv2.GaussianBlur(picture, (0, 0), max(picture.shape) / 500)
     ink = ((smooth - paper) / np.maximum(1 - paper, 1e-3)).clip(0, 1)
-    _, mask = cv2.threshold(to_bytes(ink), 0, 1, cv2.THRESH_OTSU)
-    if mask.min() == mask.max():
+    written = _darker_part(ink)
+    if not written.any():
         return np.zeros_like(ink)
-    outside = ink[mask == 0]
-    ground, full = np.median(outside), _tone_of_pen(ink[mask == 1])
+    outside = ink[~written]
+    ground, full = np.median(outside), _tone_of_pen(ink[written])
     grain = 1.5 * np.median(abs(outside - ground))  # the standard deviation of the paper's noise
     if full - ground < max(0.05, 6 * grain):
         return np.zeros_like(ink)
     return ((ink - ground) / (full - ground)).clip(0, 1)
 
 
+def in_full_tone(ink: Picture) -> Picture:
+    """Scanned ink, 0..1 on paper of 0, as dark as if the pen were black."""
+    written = _darker_part(ink)
+    return (ink / _tone_of_pen(ink[written])).clip(0, 1) if written.any() else ink
+
+
+def _darker_part(ink: Picture) -> NDArray[np.bool_]:
+    """The ink's pixels, parted from the paper's by Otsu's threshold; none if all are alike."""
+    darker = cv2.threshold(to_bytes(ink), 0, 1, cv2.THRESH_OTSU)[1] == 1
+    return darker & ~darker.all()
+
+
 def _tone_of_pen(ink: NDArray[Any]) -> float:
     """The tone of what is written, among (N,) pixels of ink. The lines of squared paper are pale, and may be most."""
-    _, strong = cv2.threshold(to_bytes(ink[None]), 0, 1, cv2.THRESH_OTSU)
-    pen, lines = ink[strong[0] == 1], ink[strong[0] == 0]
+    strong = _darker_part(ink[None])[0]
+    pen, lines = ink[strong], ink[~strong]
     if len(lines) > 2 * len(pen) > 0 and np.median(pen) > 2 * np.median(lines):
         return float(np.median(pen))
     return float(np.median(ink))
