@@ -3,7 +3,7 @@
 Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR 2012.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,7 @@ def committee(
 
     Raises UsageError if there are fewer than two runs, or if they differ in corpus or classes, or read sentences.
     """
-    several = {Path(run): runs_in(Path(run)) for run in runs}
-    left_out = [member for members in several.values() for member in members if not Run.open(member).finished]
-    members_of = (members or [run] for run, members in several.items())
-    named = {member.resolve(): member for members in members_of for member in members if member not in left_out}
-    folders = list(named.values())  # each once, even if it is named by itself and as one of several
+    folders, left_out = _runs_of(map(Path, runs))
     if len(folders) < 2:
         raise UsageError(f"a committee needs two runs or more; {', '.join(map(str, runs))} gives {len(folders)}.")
     opened = Run.open(folders[0]).corpus(corpus)
@@ -59,6 +55,18 @@ def committee(
         "members": members,
         "left_out": [str(folder) for folder in left_out],
     }
+
+
+def _runs_of(named: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The runs that are named, by themselves or as those of a folder, each once; and those of folders that are not
+    finished."""
+    folders, left_out = {}, []
+    for path in named:
+        runs = runs_in(path)
+        finished = [run for run in runs if Run.open(run).finished] if runs else [path]
+        folders |= {run.resolve(): run for run in finished if run.resolve() not in folders}
+        left_out += [run for run in runs if run not in finished]
+    return list(folders.values()), left_out
 
 
 def _answers(folder: Path, corpus: Corpus) -> Tensor:

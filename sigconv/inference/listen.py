@@ -10,7 +10,7 @@ from torch import nn
 
 from sigconv.errors import UsageError
 from sigconv.inference.predict import Segment, load, probabilities, segments
-from sigconv.inference.readers import About, cut
+from sigconv.inference.readers import About, fit_pieces
 from sigconv.signals.speech.recording import find_offset
 from sigconv.signals.speech.stretches import PAUSE, cut_pieces
 
@@ -57,7 +57,7 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
         ]
         if pieces:
             said = begins + pieces[-1].end
-            signals, times = cut(torch.from_numpy(centred)[None], pieces, about, begins)
+            signals, times = fit_pieces(torch.from_numpy(centred)[None], pieces, about, begins)
             yield from segments(probabilities(network, signals), times, about["labels"])
 
 

@@ -59,7 +59,7 @@ def _whole(signal: Tensor, about: About) -> Tensor:
     return signal[None] if "tokens" in about else _fit(signal, about)[None]
 
 
-def cut(
+def fit_pieces(
     signal: Tensor, pieces: Sequence[Piece], about: About, begins: int = 0
 ) -> tuple[Tensor, list[tuple[float, float]]]:
     """Signals (N, *shape) and times, in seconds, of the pieces of a long signal that begins at this place."""
@@ -88,7 +88,7 @@ def _read_sound(file: str, about: About) -> Reading:
         return Reading(_whole(sound, about), notes=recording.notes)
     # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
     pieces = cut_pieces(recording.samples, rate, length) or slide(0, sound.shape[1], length)
-    return Reading(*cut(sound, pieces, about), recording.notes)
+    return Reading(*fit_pieces(sound, pieces, about), recording.notes)
 
 
 def _read_video(file: str, about: About) -> Reading:
@@ -105,7 +105,7 @@ def _read_video(file: str, about: About) -> Reading:
     if lost := frames - sum(end - first for first, end in mouths.stretches):
         notes.append(f"{lost / about['rate']:.1f} of {frames / about['rate']:.1f} s left out, for want of a face")
     pieces = [piece for first, end in mouths.stretches for piece in slide(first, end, length)]
-    return Reading(*cut(film, pieces, about), notes, mouths.poses)
+    return Reading(*fit_pieces(film, pieces, about), notes, mouths.poses)
 
 
 # For each kind of corpus, what reads a file into signals for its networks.
