@@ -100,10 +100,12 @@ def like(x: Tensor, other: Tensor) -> Tensor:
 
 
 def mean(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """The mean of x (batch, channel, \\*size) over axes after the channels, which become 1.
+    """The mean of x (batch, channel, \\*size) over axes after the channels, which become 1; x if there are none.
 
     It is taken in memory order, which is faster than torch's mean and gives x's gradient the same layout.
     """
+    if not axes:
+        return x  # where torch's mean would be over all of them
     if not is_channels_last(x):
         return x.mean(tuple(axes), keepdim=True)
     return x.movedim(1, -1).mean([axis - 1 for axis in axes], keepdim=True).movedim(-1, 1)

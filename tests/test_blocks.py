@@ -208,6 +208,11 @@ def test_fold_needs_as_many_axes(ndim):
         Fold(ndim)(torch.randn(2, 1, 4, 5))
 
 
+def test_values_without_places_are_their_own_mean():
+    x = torch.randn(4, 3)
+    assert torch.equal(GlobalAvgPool()(x), x)
+
+
 @pytest.mark.parametrize("ndim", RANKS)
 def test_global_average_and_statistics(ndim):
     x = signal(ndim)

@@ -75,6 +75,21 @@ def test_pooling_behind_the_block_is_joined_too(norm: str | None, pool: MaxPool)
         assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@NORMS
+@pytest.mark.parametrize("activation", ["relu", None])
+@pytest.mark.parametrize("pool", [None, 2])
+@pytest.mark.parametrize("shape", [(2, 3, 34, 34), (3, 34, 34)])
+def test_pooling_behind_any_block_is_what_it_is_by_itself(
+    norm: str | None, activation: str | None, pool: int | None, shape: tuple[int, ...]
+) -> None:
+    """Whether or not the block has all parts, a pool of its own, or a batch."""
+    norm = "layer" if norm and len(shape) == 3 else norm
+    block = ConvBlock(3, 4, 3, ndim=2, norm=norm, activation=activation, pool=pool)
+    x = torch.randn(shape)
+    behind = MaxPool(2, ndim=2)
+    assert_close(chain(block=block, pool=behind)(x), behind(block(x)))
+
+
 @pytest.mark.parametrize("first", [False, True])
 def test_only_winners_products_are_taken(first: bool) -> None:
     block = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=None, pool=2)

@@ -6,7 +6,7 @@ from sigconv.blocks.conv import ConvBlock, factorised, separable
 from sigconv.blocks.inception import Inception, basic
 from sigconv.blocks.linear import Linear
 from sigconv.blocks.local import LocallyConnected
-from sigconv.blocks.norm import NORMS, BatchNorm, SubSpectralNorm, make_norm
+from sigconv.blocks.norm import NORMS, BatchNorm, SubSpectralNorm, check_causal, make_norm
 from sigconv.blocks.shape import Flatten, Fold, GlobalAvgPool, Preferred, StatisticsPooling
 from sigconv.blocks.squeeze import SqueezeExcitation
 from sigconv.blocks.temporal import tcn, temporal_block
@@ -33,6 +33,7 @@ __all__ = [
     "SubSpectralNorm",
     "basic",
     "chain",
+    "check_causal",
     "factorised",
     "make_activation",
     "make_norm",

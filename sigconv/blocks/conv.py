@@ -92,10 +92,14 @@ class ConvBlock(nn.Module):
 
     def pooled(self, x: Tensor, pool: MaxPool) -> Tensor:
         """``pool(self(x))``, fused where possible."""
-        known = self._modules.keys() < PARTS and isinstance(self.conv, Conv) and has_forward_of(ConvBlock, self)
-        if not known or are_observed(self, pool, *self._modules.values()):
-            return pool(self(x))
-        return pooled(self, pool, x)
+        if self._absorbs(pool) and x.ndim == self.conv.window.ndim + 2:
+            return pooled(self, pool, x)
+        return pool(self(x))
+
+    def _absorbs(self, pool: MaxPool) -> bool:
+        """Whether ``pool`` after the block can be computed as its own."""
+        known = self._modules.keys() <= PARTS - {"pool"} and isinstance(self.conv, Conv)
+        return known and has_forward_of(ConvBlock, self) and not are_observed(self, pool, *self._modules.values())
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         for part in self.children():

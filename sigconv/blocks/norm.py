@@ -104,6 +104,12 @@ NORMS: Mapping[str, Callable[[int], nn.Module | None]] = {
 }
 
 
+def check_causal(norm: str | None, causal: bool) -> None:
+    """Raises UsageError for a norm that looks ahead in time, where nothing is to do so."""
+    if causal and norm == "layer":
+        raise UsageError("norm=layer takes means over all of time, and so looks ahead; where causal, take norm=batch")
+
+
 def make_norm(name: str | None, channels: int) -> nn.Module | None:
     """One of :data:`NORMS`; None for none."""
     return named("norm", name, NORMS)(channels)

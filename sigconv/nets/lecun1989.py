@@ -57,7 +57,8 @@ class Resize(nn.Module):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, (self.side, self.side), mode="bilinear", antialias=True)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # torch resizes no half precision on a CPU
+        return F.interpolate(wide, (self.side, self.side), mode="bilinear", antialias=True).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"side={self.side}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sigconv.blocks import ConvBlock, Flatten, Fold, PerFrame, chain
+from sigconv.blocks import ConvBlock, Flatten, Fold, PerFrame, chain, check_causal
 from sigconv.errors import UsageError
 from sigconv.nets import video
 from sigconv.nets.shapes import folded
@@ -60,8 +60,9 @@ def lipnet(
         dropout: share of the maps that is dropped in training, after each convolution.
 
     Raises:
-        UsageError: the input is not a video, or too small to be pooled three times.
+        UsageError: the input is not a video, or too small to be pooled three times; or the norm is not causal.
     """
+    check_causal(norm, causal)
     channels, _, *size = shape = folded("LipNet", input, classes, ndim=3)
     size = [-(-n // 2) // 2 ** len(LAYERS) for n in size]
     if not all(size):

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sigconv.blocks import ConvBlock, Flatten, Fold, Linear, LocallyConnected, chain, make_activation, make_norm
+from sigconv.blocks import (
+    ConvBlock,
+    Flatten,
+    Fold,
+    Linear,
+    LocallyConnected,
+    chain,
+    check_causal,
+    make_activation,
+    make_norm,
+)
 from sigconv.errors import UsageError
 from sigconv.layers import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool
 from sigconv.notation.architecture import Architecture, Stage
@@ -52,6 +62,7 @@ def build(
     """
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it is the share of numbers to drop, at least 0 and less than 1")
+    check_causal(norm, causal)
     architecture = parse(layers, input, classes=classes, ndim=ndim)
     stages = architecture.stages(padding_of(padding, architecture.ndim, causal=causal))
     last = stages[-1]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from networks import check_training, outputs, weights
 from torch.nn import functional as F
+from torch.testing import assert_close
 
 import sigconv
 from sigconv.blocks import Inception, SqueezeExcitation
@@ -51,6 +52,11 @@ def test_counts_of_ciresan():
 def test_last_layer_of_the_chinese_characters():
     counted = describe("1x48x48-100C3-MP2-200C2-MP2-300C2-MP2-400C2-MP2-500N-3755N")
     assert counted.layers[-1].weights == 1_881_255
+
+
+def test_lecun_1989_in_half_precision():
+    net, x = lecun1989("1x28x28").eval(), torch.rand(2, 1, 28, 28)
+    assert_close(net.bfloat16()(x.bfloat16()).float(), net.float()(x), atol=0.05, rtol=0.05)
 
 
 @pytest.mark.parametrize("make", [lecun1989, ciresan])

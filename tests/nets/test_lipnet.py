@@ -1,10 +1,12 @@
 """LipNet: the paper's count, and what it computes written out with torch's own functions."""
 
+import pytest
 import torch
 from networks import weights
 from torch import nn
 from torch.nn import functional as F
 
+from sigconv.errors import UsageError
 from sigconv.nets.lipnet import lipnet
 
 
@@ -25,6 +27,11 @@ def test_is_three_convolutions_and_two_recurrent_layers_of_torch():
     gru.load_state_dict(net.gru.state_dict())
     y = gru(y.movedim(2, 1).flatten(2))[0]
     torch.testing.assert_close(net(x), F.linear(y, net.output.weight, net.output.bias).movedim(2, 1))
+
+
+def test_a_norm_over_time_is_not_causal():
+    with pytest.raises(UsageError, match="where causal, take norm=batch"):
+        lipnet((1, 5, 16, 16), 7, norm="layer", causal=True)
 
 
 def test_a_causal_network_has_one_direction():

@@ -227,6 +227,11 @@ def test_causal_is_the_padding_of_the_first_axis(padding):
     assert not torch.equal(y[:, :, 4:], z[:, :, 4:])
 
 
+def test_a_norm_over_time_is_not_causal():
+    with pytest.raises(UsageError, match=r"norm=layer takes means over all of time.* where causal, take norm=batch"):
+        build("4C3-5N", "1x9x8x8", norm="layer", causal=True)
+
+
 def test_causal_sound_has_one_axis():
     assert build("1x40x30-8C5-GAP-3N", ndim=1, causal=True)[1].conv.window.padding == ((4, 0),)
     assert build("1x30-8C5-3N", padding=(1, 2), causal=True)[0].conv.window.padding == ((4, 0),)
