@@ -213,16 +213,19 @@ def per_axis(value: PerAxis, ndim: int, least: int, what: str, owner: object) ->
 
 
 def _parse_padding(padding: Padding, extents: Sizes, owner: object) -> tuple[tuple[int, int], ...]:
-    ndim = len(extents)
-    if isinstance(padding, str) or not isinstance(padding, Sequence):
-        axes: Sequence[AxisPadding] = (padding,) * ndim
-    elif len(padding) in (1, ndim) and not (ndim == 1 and len(padding) == 2):
-        axes = tuple(padding) * (ndim // len(padding))
-    elif len(padding) == 2:
-        axes = (tuple(padding),) * ndim  # type: ignore[assignment]
-    else:
-        raise UsageError(f"{owner}: padding has {len(padding)} entries {padding!r} for {ndim} spatial axes")
+    axes = _by_axis(padding, len(extents), owner)
     return tuple(_axis_padding(p, e, axis, owner) for axis, (p, e) in enumerate(zip(axes, extents, strict=True)))
+
+
+def _by_axis(padding: Padding, ndim: int, owner: object) -> tuple[AxisPadding, ...]:
+    """``padding`` as an entry for each axis, whatever is in them."""
+    if isinstance(padding, str) or not isinstance(padding, Sequence):
+        return (padding,) * ndim
+    if len(padding) in (1, ndim) and not (ndim == 1 and len(padding) == 2):
+        return tuple(padding) * (ndim // len(padding))
+    if len(padding) == 2:
+        return (tuple(padding),) * ndim  # type: ignore[return-value]
+    raise UsageError(f"{owner}: padding has {len(padding)} entries {padding!r} for {ndim} spatial axes")
 
 
 def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -> tuple[int, int]:
@@ -239,10 +242,7 @@ def _axis_padding(padding: AxisPadding, extent: int, axis: int, owner: object) -
     return int(pair[0]), int(pair[1])
 
 
-def padding_of(padding: Padding, ndim: int, *, causal: bool) -> Padding:
-    """The padding of ``ndim`` axes: as given, but "causal" along the first axis if ``causal``."""
-    if not causal:
-        return padding
-    if isinstance(padding, int | str) or len(padding) != ndim:
-        return ("causal", *[padding] * (ndim - 1))  # type: ignore[return-value]
-    return ("causal", *padding[1:])
+def padding_of(padding: Padding, ndim: int, *, causal: bool) -> tuple[AxisPadding, ...]:
+    """The padding of each of ``ndim`` axes: as given, but "causal" along the first if ``causal``."""
+    first, *others = _by_axis(padding, ndim, "network")
+    return ("causal" if causal else first, *others)

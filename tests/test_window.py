@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from geometries import Drawn, drawn_windows
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from sigconv.errors import UsageError
 from sigconv.notation.receptive_field import ReceptiveField
-from sigconv.window import Window
+from sigconv.window import Window, padding_of
 
 
 def _starts(window: Window, axis: int, n: int) -> list[int]:
@@ -90,6 +91,9 @@ def test_padding_may_be_said_in_many_ways() -> None:
     assert padding((1,), (3,)) == ((1, 1),)
     assert padding((1, 2), (3, 3)) == ((1, 1), (2, 2))
     assert padding(("causal", "same", (0, 1))) == ((2, 0), (2, 2), (0, 1))
+    for value in (1, np.int64(1), [1], (1,), "same", ["same"], (1, 2), (1, 2, 0), ("same", [0, 1], 1)):
+        assert padding(padding_of(value, 3, causal=False)) == padding(value)
+        assert padding(padding_of(value, 3, causal=True)) == ((2, 0), *padding(value)[1:])
 
 
 @pytest.mark.parametrize(

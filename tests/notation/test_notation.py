@@ -115,7 +115,11 @@ def test_two_inputs_must_agree():
         ({"norm": "bach"}, "Did you mean batch"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"padding": "sam"}, "layer 1, 20C4: padding 'sam'"),
-        ({"padding": ("same",) * 3}, "layer 1, 20C4: padding has 3 entries"),
+        ({"padding": ("same",) * 3}, "network: padding has 3 entries"),
+        (
+            {"padding": 1.5, "causal": True},
+            "layer 1, 20C4: padding 1.5 on spatial axis 1 is not a number, pair or word",
+        ),
     ],
 )
 def test_wrong_options_are_named(options, message):
