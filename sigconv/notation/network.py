@@ -58,13 +58,15 @@ def build(
             does not look ahead where its windows span one sample of time.
 
     Raises:
-        UsageError: the string cannot be read or does not fit; the message names the layer and both numbers.
+        UsageError: the string cannot be read or does not fit; the message names the layer and both numbers. Or the norm
+            is not causal, but the padding of the first axis is.
     """
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it is the share of numbers to drop, at least 0 and less than 1")
-    check_causal(norm, causal)
     architecture = parse(layers, input, classes=classes, ndim=ndim)
-    stages = architecture.stages(padding_of(padding, architecture.ndim, causal=causal))
+    paddings = padding_of(padding, architecture.ndim, causal=causal)
+    stages = architecture.stages(paddings)
+    check_causal(norm, paddings[0] == "causal")
     last = stages[-1]
     if classes is not None and last.gives != (classes,):
         raise UsageError(f"{last}, gives {by_x(last.gives)} but there are {classes} classes; end in {classes}N")

@@ -231,9 +231,10 @@ def test_causal_is_the_padding_of_the_first_axis(padding):
     assert not torch.equal(y[:, :, 4:], z[:, :, 4:])
 
 
-def test_a_norm_over_time_is_not_causal():
+@pytest.mark.parametrize("options", [{"causal": True}, {"padding": "causal"}, {"padding": ("causal", "same", "same")}])
+def test_a_norm_over_time_is_not_causal(options):
     with pytest.raises(UsageError, match=r"norm=layer takes means over all of time.* where causal, take norm=batch"):
-        build("4C3-5N", "1x9x8x8", norm="layer", causal=True)
+        build("4C3-5N", "1x9x8x8", norm="layer", **options)
 
 
 def test_causal_sound_has_one_axis():
