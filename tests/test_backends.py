@@ -68,5 +68,11 @@ def test_neurons_by_onednn_are_torchs(bias: bool, monkeypatch: pytest.MonkeyPatc
         torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-4)
 
 
+def test_neurons_by_onednn_refuse_other_features_as_torch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \(4x20 and 10x5\)"):
+        Linear(10, 5)(torch.randn(4, 20))
+
+
 def test_only_recipes_turn_switches_on() -> None:
     assert backends.linear_by_onednn is False

@@ -22,7 +22,8 @@ class Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         operands = [input, self.weight] + ([] if self.bias is None else [self.bias])
         by_onednn = backends.linear_by_onednn and all(t.dtype == torch.float32 and t.is_cpu for t in operands)
-        if not by_onednn or is_autocast(input) or not is_plain(operands):
+        # What does not fit is torch's to refuse.
+        if not by_onednn or input.shape[-1:] != (self.in_features,) or is_autocast(input) or not is_plain(operands):
             return super().forward(input)
         rows = input.reshape(-1, self.in_features)
         return _Linear.call(rows, self.weight, self.bias).reshape(*input.shape[:-1], self.out_features)
