@@ -50,13 +50,18 @@ class ByTable(nn.Module):
 
 
 class Resize(nn.Module):
-    """Pictures resized, (batch, channels, \\*size) -> (batch, channels, side, side): bilinear, with antialiasing."""
+    """Pictures resized, (batch, channels, \\*size) -> (batch, channels, side, side): bilinear, with antialiasing.
+
+    Those that have this size are left as they are.
+    """
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] == (self.side, self.side):
+            return x
         wide = x.to(torch.promote_types(x.dtype, torch.float32))  # torch resizes no half precision on a CPU
         return F.interpolate(wide, (self.side, self.side), mode="bilinear", antialias=True).to(x.dtype)
 
@@ -80,11 +85,11 @@ def lecun1989(input: str | Sequence[int] = "1x28x28", classes: int = 10) -> nn.S
     Raises:
         UsageError: the input is not a picture, or there is no class.
     """
-    channels, *size = picture("LeCun 1989", input, classes)
+    channels, *_ = picture("LeCun 1989", input, classes)
     ndim, first, second = 2, (MAPS, 8, 8), (MAPS, 4, 4)
     table = [row for row in TABLE for _ in range(MAPS // len(TABLE))]
     network = chain(
-        resize=None if size == [SIZE, SIZE] else Resize(SIZE),
+        resize=Resize(SIZE),
         h1=chain(
             conv=Conv(channels, MAPS, KERNEL, 2, padding="same", bias=False, ndim=ndim),
             bias=PlaceBias(first),

@@ -59,6 +59,14 @@ def test_lecun_1989_in_half_precision():
     assert_close(net.bfloat16()(x.bfloat16()).float(), net.float()(x), atol=0.05, rtol=0.05)
 
 
+def test_lecun_1989_resizes_pictures_whatever_it_was_built_for():
+    small, large = lecun1989("1x16x16"), lecun1989("1x28x28")
+    large.load_state_dict(small.state_dict())
+    for size in (16, 28):
+        x = torch.rand(2, 1, size, size)
+        assert torch.equal(small(x), large(x))
+
+
 @pytest.mark.parametrize("make", [lecun1989, ciresan])
 def test_digit_networks_learn(make):
     torch.manual_seed(0)
