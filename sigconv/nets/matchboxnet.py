@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from sigconv.blocks import ConvBlock, Fold, GlobalAvgPool, Residual, chain, separable
+from sigconv.blocks import BatchNorm, ConvBlock, Fold, GlobalAvgPool, Residual, chain, separable
 from sigconv.errors import UsageError
 from sigconv.nets.shapes import folded
 from sigconv.window import Padding
@@ -45,7 +45,7 @@ def matchboxnet(
         f"block{number + 1}": _block(width if number else OUTER, width, 13 + 2 * number, repeats, padding, dropout)
         for number in range(blocks)
     }
-    return chain(
+    network = chain(
         fold=Fold(1),
         prologue=_dropped(separable(bands, OUTER, (11,), padding=padding), dropout),
         **body,
@@ -54,6 +54,10 @@ def matchboxnet(
         pool=GlobalAvgPool(),
         output=nn.Linear(OUTER, classes),
     )
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            module.eps = 1e-3  # NeMo's
+    return network
 
 
 def _block(inputs: int, outputs: int, kernel: int, repeats: int, padding: Padding, dropout: float) -> nn.Sequential:

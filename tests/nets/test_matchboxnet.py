@@ -5,6 +5,7 @@ import torch
 from networks import field, outputs, weights
 from torch.nn import functional as F
 
+from sigconv.blocks import BatchNorm
 from sigconv.nets.matchboxnet import matchboxnet
 
 SHAPE = (1, 64, 128)
@@ -28,6 +29,11 @@ def test_kernels_are_11_then_13_15_17_then_29_dilated():
     net = matchboxnet(shape, 3, width=4)
     spans = [field(net, shape, name)[1] for name in ("prologue", "block1", "block2", "block3", "epilogue")]
     assert spans == [11, 23, 37, 53, 109]
+
+
+def test_normalisation_is_that_of_nemo():
+    net = matchboxnet(SHAPE, 3, repeats=2, width=4)
+    assert {module.eps for module in net.modules() if isinstance(module, BatchNorm)} == {1e-3}
 
 
 def test_block_is_that_of_the_paper():
