@@ -441,9 +441,11 @@ def test_the_dilation_of_a_tcn_doubles_with_each_level():
     assert isinstance(net.level2.shortcut, nn.Identity)
 
 
-def test_temporal_block_shares_its_maps_out():
+def test_wrong_options_of_temporal_networks_are_named():
     with pytest.raises(UsageError, match=r"8 maps cannot be shared out equally among 3 .* kernel size in \(3, 5, 7\)"):
         temporal_block(2, 8, (3, 5, 7))
+    with pytest.raises(UsageError, match="levels is 0; it must be at least 1"):
+        tcn(3, 6, levels=0)
 
 
 @pytest.mark.parametrize(

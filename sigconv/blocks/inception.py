@@ -55,7 +55,7 @@ class Inception(nn.Module):
 def basic(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, ndim: int) -> nn.Sequential:
     """Convolution, batch normalisation and ReLU, with the names and settings of torchvision's BasicConv2d."""
     return chain(
-        conv=Conv(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False, ndim=ndim),
+        conv=Conv(in_channels, out_channels, kernel_size, stride, padding="same", bias=False, ndim=ndim),
         bn=BatchNorm(out_channels, eps=1e-3),
         relu=nn.ReLU(inplace=True),
     )

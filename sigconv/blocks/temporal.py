@@ -28,7 +28,12 @@ def tcn(
     recurrent networks for sequence modeling", 2018, who use weight normalisation instead of batch normalisation; with
     several, the multi-scale MS-TCN of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal convolutional
     networks", ICASSP 2020, with 3, 5 and 7, four levels and a width of 768.
+
+    Raises:
+        UsageError: there is no level, or the maps cannot be divided equally among the kernel sizes.
     """
+    if levels < 1:
+        raise UsageError(f"tcn: levels is {levels}; it must be at least 1")
     received = [in_channels, *[width] * (levels - 1)]
     return chain(
         **{

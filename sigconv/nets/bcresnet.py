@@ -75,6 +75,8 @@ def bcresnet(
     unit = int(8 * scale)
     if unit < 1:
         raise UsageError(f"BC-ResNet: scale is {scale:g}; it must be at least 0.125, which is one map")
+    if sub_bands < 1:
+        raise UsageError(f"BC-ResNet: sub_bands is {sub_bands}; it must be at least 1")
     height = _last_height(bands, sub_bands)
     maps = 2 * unit
     head = ConvBlock(channels, maps, (5, 5), stride=(2, 1), padding="same")
@@ -100,9 +102,9 @@ def _last_height(bands: int, sub_bands: int) -> int:
     """How many frequencies are left in the last stage; UsageError if those of a stage do not fit ``sub_bands``."""
     height = -(-bands // 2)
     heights = [height := -(-height // stride) for _, _, stride in STAGES]
-    if sub_bands < 1 or any(height % sub_bands for height in heights):
+    if any(height % sub_bands for height in heights):
         raise UsageError(
             f"BC-ResNet: {bands} bands become {', '.join(map(str, heights))}, which cannot be cut into {sub_bands} "
-            f"equal sub-bands; take a multiple of {8 * max(sub_bands, 1)} bands, or other sub_bands"
+            f"equal sub-bands; take a multiple of {8 * sub_bands} bands, or other sub_bands"
         )
     return heights[-1]

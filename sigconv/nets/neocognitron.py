@@ -83,7 +83,7 @@ class SCells(nn.Module):
         The most active cell of each column (of all planes, at neighbouring places) is a candidate; in each plane the
         most active candidate wins, and all cells of the plane become what it becomes.
         """
-        for signal in u.split(1):
+        for signal in u.unsqueeze(1):
             answers, activity = self._answers(signal, self.learning_selectivity), self._activity(signal)
             for plane, place in self._winners(answers):
                 seen = self._seen(signal, place)
@@ -156,7 +156,7 @@ class Neocognitron(nn.Module):
         ndim: how many axes to convolve over, the last ones; those before are folded into the channels. All if None.
 
     Raises:
-        UsageError: there are not two selectivities for each stage, or no lessons.
+        UsageError: there are not two selectivities for each stage, or a number is not more than 0.
     """
 
     seen: Tensor
@@ -179,8 +179,16 @@ class Neocognitron(nn.Module):
                 f"the neocognitron: planes {tuple(planes)}, selectivity {tuple(selectivity)} and learning_selectivity "
                 f"{tuple(learning_selectivity)} must have a number for each stage"
             )
-        if lessons < 1:
-            raise UsageError(f"the neocognitron: lessons is {lessons}; it must be at least 1")
+        smallest = {
+            "planes": min(planes),
+            "kernel_size": kernel_size,
+            "selectivity": min(selectivity),
+            "learning_selectivity": min(learning_selectivity),
+            "lessons": lessons,
+        }
+        for name, number in smallest.items():
+            if number <= 0:
+                raise UsageError(f"the neocognitron: {name} is {number}; it must be more than 0")
         self.fold = Fold(len(size))
         self.lessons = lessons
         self.s, self.c = nn.ModuleList(), nn.ModuleList()

@@ -216,7 +216,11 @@ def _conv(in_channels: int, out_channels: int, kernel_size: int, stride: PerAxis
 
 
 def _weighed(channels: int, squeeze: int | None, ndim: int) -> SqueezeExcitation | None:
-    return None if squeeze is None else SqueezeExcitation(channels, channels // squeeze, ndim=ndim)
+    if squeeze is None:
+        return None
+    if squeeze < 1:
+        raise UsageError(f"ResNet: squeeze is {squeeze}; it must be at least 1, or None to weigh no maps")
+    return SqueezeExcitation(channels, channels // squeeze, ndim=ndim)
 
 
 def projection(in_channels: int, out_channels: int, stride: Sequence[int], ndim: int) -> nn.Sequential | None:

@@ -105,7 +105,7 @@ def test_the_large_ones_along_any_number_of_axes(make, options, least, ndim):
     [
         lambda ndim: ByTable([[0, 1], [1, 2], [2, 0]], 3, 2, ndim),
         lambda ndim: PlaceBias((3, *[4] * ndim)),
-        lambda ndim: Inception(3, 1, 1, 1, 1, 1, 1, ndim=ndim),
+        lambda ndim: Inception(3, 1, 1, 1, 1, 1, 1, wide_kernel=4, ndim=ndim),
         lambda ndim: SqueezeExcitation(3, 2, ndim=ndim),
         lambda ndim: PreActivation(3, 2, 2, squeeze=2, ndim=ndim),
         lambda ndim: Bottleneck(3, 1, squeeze=2, ndim=ndim),

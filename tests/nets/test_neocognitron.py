@@ -110,8 +110,27 @@ def test_it_goes_on_learning_where_it_was_saved():
 def test_stages_must_be_told_alike():
     with pytest.raises(UsageError, match=r"planes \(4, 5, 6\).*a number for each stage"):
         Neocognitron("1x16x16", 3, (4, 5, 6))
-    with pytest.raises(UsageError, match="lessons is 0"):
-        Neocognitron("1x16x16", 3, (4, 5), lessons=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("planes", (0, 4)),
+        ("kernel_size", 0),
+        ("selectivity", (2.0, -1.0)),
+        ("learning_selectivity", (0.0, 4.0)),
+        ("lessons", 0),
+    ],
+)
+def test_numbers_must_be_positive(name, value):
+    with pytest.raises(UsageError, match=rf"the neocognitron: {name} is \S+; it must be more than 0"):
+        Neocognitron("1x16x16", 3, **{"planes": (4, 5), name: value})
+
+
+def test_nothing_is_learned_from_no_signals():
+    net = Neocognitron("1x16x16", 3, (4, 5))
+    assert net(torch.rand(0, 1, 16, 16)).shape == (0, 3)
+    assert int(net.seen) == 0
 
 
 def test_no_more_is_learned_than_there_are_lessons():

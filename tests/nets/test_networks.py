@@ -101,9 +101,11 @@ def test_networks_on_spectrograms_refuse_waveforms(make):
             {"sub_bands": 3},
             "40 bands become 20, 10, 5, 5, which cannot be cut into 3 .* multiple of 24 bands",
         ),
+        (bcresnet, {"sub_bands": 0}, "sub_bands is 0; it must be at least 1"),
         (matchboxnet, {"repeats": 0}, "repeats is 0"),
         (matchboxnet, {"padding": "valid"}, "padding is 'valid'; .* 'same' or 'causal'"),
         (ResNet, {"blocks": ()}, "give every stage one block or more"),
+        (ResNet, {"squeeze": 0}, "squeeze is 0; it must be at least 1, or None"),
         (ResNet, {"ndim": 3}, "convolves over 3 axes; the input 1x40x31"),
     ],
 )
