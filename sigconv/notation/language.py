@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from sigconv.blocks import Fold
 from sigconv.errors import UsageError
@@ -14,7 +15,9 @@ from sigconv.words import by_x
 
 EXAMPLE = "1x28x28-20C4-MP2-40C5-MP3-150N-10N"
 
-_PRINTED = str.maketrans({0x2013: "-", 0x2212: "-", 0xD7: "x"})  # papers have long dashes and real crosses
+# As papers print them: dashes of every length, minus and multiplication signs.
+_PRINTED = {**dict.fromkeys(range(0x2010, 0x2016), "-"), 0x2212: "-", 0xD7: "x"}
+MOST_DIGITS = 9  # what Python and torch say of larger numbers is hard to read
 _SIZES = "[0-9]+(?:x[0-9]+)*"
 _LAYER = re.compile(f"(?P<maps>[0-9]+)?(?P<kind>[a-wyz]+)(?P<kernel>{_SIZES})?(?:/(?P<stride>{_SIZES}))?")
 
@@ -59,6 +62,8 @@ def parse(
     Raises:
         UsageError: naming the layer, what is wrong with it and how it is written.
     """
+    if not isinstance(classes, Integral | None):
+        raise UsageError(f"classes is {classes!r}; it must be a whole number")
     first, *rest = tokens = [token.strip() for token in str(layers).translate(_PRINTED).split("-")]
     begins_with_input = re.fullmatch("[0-9x]+", first, re.IGNORECASE) is not None
     shape = _agreed(first if begins_with_input else None, input, first, ndim)
@@ -91,7 +96,7 @@ def _parse_layer(token: str, owner: str, ndim: int) -> Layer:
     has_stray_stride = match["stride"] and not match["kernel"]
     if (bool(match["maps"]), bool(match["kernel"])) != (form.has_maps, form.has_window) or has_stray_stride:
         raise UsageError(f"{owner}, is not a layer: {form.what} is written {form.example}")
-    maps = int(match["maps"]) if form.has_maps else None
+    maps = _number(match["maps"]) if form.has_maps else None
     if maps == 0:
         raise UsageError(f"{owner}: 0 {'neurons' if kind == 'N' else 'maps'}; there must be at least 1")
     if not form.has_window:
@@ -129,7 +134,8 @@ def _agreed(written: str | None, given: str | Sequence[int] | None, first: str, 
 def parse_input(value: str | Sequence[int]) -> Sizes:
     """(1, 28, 28) from "1x28x28", or from itself. Raises UsageError where it is not channels x sizes."""
     text = by_x(value) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
-    if re.fullmatch(f"[0-9]+x{_SIZES}", text.strip().lower()) and all(shape := _numbers(text)):
+    plain = text.translate(_PRINTED).strip().lower()
+    if re.fullmatch(f"[0-9]+x{_SIZES}", plain) and all(shape := _numbers(plain)):
         return shape
     raise UsageError(
         f"the input {text!r} must be channels x sizes, a size of 1 or more for each axis: 1x28x28 is a picture, "
@@ -138,4 +144,12 @@ def parse_input(value: str | Sequence[int]) -> Sizes:
 
 
 def _numbers(text: str) -> Sizes:
-    return tuple(map(int, text.lower().split("x")))
+    return tuple(map(_number, text.split("x")))
+
+
+def _number(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise UsageError(
+            f"the number {digits:.20} has {len(digits)} digits; in layers and inputs there are at most {MOST_DIGITS}"
+        )
+    return int(digits)

@@ -41,7 +41,7 @@ def test_reads_sizes_and_strides_of_each_axis():
     ("written", "meant"),
     [
         (" 1x28x28 - 20c4 - mp2 - gap - 10n ", "1x28x28-20C4-MP2-GAP-10N"),
-        ("1\u00d728\u00d728\u201320C4\u2212MP2-10N", "1x28x28-20C4-MP2-10N"),
+        ("1\u00d728\u00d728\u201320C4\u2212MP2\u201410N\u201010N\u201110N", "1x28x28-20C4-MP2-10N-10N-10N"),
         ("1X28X28-20C4x4/1-MP2x2/2-10N", "1x28x28-20C4-MP2-10N"),
         ("1x16000-64C80/4-MP4/1", "1x16000-64C80/4-MP4/1"),
     ],
@@ -57,7 +57,7 @@ def test_printing_and_reading_are_inverse(architecture):
     assert parse(architecture, architecture.input) == architecture
 
 
-@pytest.mark.parametrize("given", ["1x28x28", (1, 28, 28), [1, 28, 28], torch.Size([1, 28, 28])])
+@pytest.mark.parametrize("given", ["1x28x28", "1\u00d728\u00d728", (1, 28, 28), [1, 28, 28], torch.Size([1, 28, 28])])
 def test_input_may_stand_apart(given):
     assert parse("20C4-10N", given) == parse("1x28x28-20C4-10N", given) == parse("1x28x28-20C4-10N")
 
@@ -89,6 +89,8 @@ WRONG = {
     "1x28x28-4C4x4x4": r"layer 1, '4C4x4x4': kernel has 3 entries \(4, 4, 4\) for 2 spatial axes",
     "1x28x28-10N-4C4": r"layer 2, 4C4, receives a vector from layer 1, 10N",
     "1x28x28-GAP-GAP": r"layer 2, GAP, receives a vector from layer 1, GAP",
+    f"1x28x28-{'9' * 5000}N": r"the number 9{20} has 5000 digits; in layers and inputs there are at most 9",
+    "1x28x28-3C1000000000": r"the number 1000000000 has 10 digits",
     "1x28x28": r"no layers in '1x28x28'; an example",
     "20C4-10N": r"begins with '20C4', which is not an input; begin with one, as in .*, or give it apart",
     "": r"begins with '', which is not an input",
@@ -111,6 +113,7 @@ def test_two_inputs_must_agree():
     ("options", "message"),
     [
         ({"classes": 35}, "layer 2, 10N, gives 10 but there are 35 classes; end in 35N"),
+        ({"classes": "10"}, "classes is '10'; it must be a whole number"),
         ({"activation": "rely"}, "Did you mean relu"),
         ({"norm": "bach"}, "Did you mean batch"),
         ({"dropout": 1.0}, "dropout is 1.0"),
