@@ -82,6 +82,8 @@ class PreActivation(nn.Module):
     """:class:`BasicBlock` with normalisation and ReLU before each convolution, and nothing after the sum.
 
     So the signal goes through the whole network unchanged, except for what blocks add. He et al., ECCV 2016, figure 4e.
+    Their network's first block is an exception, to whose shortcut the normalised and rectified signal goes; here it is
+    none, and adds to what the convolution before it gives.
     """
 
     expansion: ClassVar[int] = 1
