@@ -145,6 +145,18 @@ def test_every_network_takes_all_features(features: str) -> None:
     assert refused == expected.get(features, [])
 
 
+@pytest.mark.parametrize("model", ["lipnet", "lipresnet_small", "r2plus1d"])
+def test_lips_can_be_read_without_future_frames(model: str) -> None:
+    given = ("model.causal=true", "features=standardise", "features.mean=0.5", "features.std=0.25")  # the README's
+    config = composed("task=sentences", f"model={model}", *given, "data.seconds=0.4", recipe="lips")
+    features, network, batch = build(config)
+    changed = batch.clone()
+    changed[:, :, 6:] = 0
+    before, after = (network.eval()(features(videos)) for videos in (batch, changed))
+    torch.testing.assert_close(before[..., :6], after[..., :6])
+    assert not torch.allclose(before[..., 6:], after[..., 6:])
+
+
 @pytest.mark.parametrize("option", OPTIONS["trainer"])
 def test_every_trainer_is_made(option: str) -> None:
     config = composed(f"trainer={option}", "trainer.accelerator=cpu", "trainer.devices=1")
