@@ -1,6 +1,8 @@
 """Verification holds for what is right and fails for what is planted wrong."""
 
 import copy
+import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -156,8 +158,9 @@ def test_own_layer_with_its_parameters_and_oracle() -> None:
     )
 
 
-def test_own_module_is_left_as_it_is() -> None:
-    model = nn.Sequential(sigconv.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Tanh())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_own_module_is_left_as_it_is(dtype: torch.dtype) -> None:
+    model = nn.Sequential(sigconv.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Tanh()).to(dtype)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert sigconv.verify(model, torch.randn(4, 2, 6))
     for name, value in model.state_dict().items():
@@ -202,6 +205,12 @@ def test_a_wrong_gradient_beside_large_ones_or_of_small_numbers_is_caught(scale:
     result = sigconv.verify(lambda *operands: _Wrong.apply(*operands), *inputs)
     assert not result
     assert "derivatives by input 2" in str(result)
+
+
+class _WrongAtZero(_WrongSquare):
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return 2 * g * ctx.saved_tensors[0] + g
 
 
 def test_a_gradient_that_is_zero_but_for_rounding_is_right() -> None:
@@ -256,7 +265,7 @@ def test_what_is_wrong_is_said_with_its_place_and_its_size() -> None:
     found = sigconv.verify(_OneWrong.apply, 1 + torch.rand(3, 4))
     (failure,) = found.failures()
     assert "in _OneWrong, derivatives by input 0 at [1, 2], where the backward pass gives" in failure
-    assert 1e-4 < found.rows[0].proofs[0].error < 1e-1
+    assert 1e-4 < found.rows[0].proofs[1].error < 1e-1
 
 
 class _Squared(torch.autograd.Function):
@@ -327,8 +336,137 @@ def test_a_backward_pass_that_has_none_itself_is_proved_by_first_derivatives() -
     assert "derivatives second" in found.failures()[0]
 
 
+class _Undefined(_WrongSquare):
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return g * torch.nan
+
+
 def test_gradients_that_are_not_finite_are_wrong() -> None:
-    assert "not finite" in sigconv.verify(torch.sqrt, torch.tensor([0.0, 4.0])).failures()[0]
+    assert "derivatives by input 0, which are not finite" in str(sigconv.verify(_Undefined.apply, torch.randn(3)))
+
+
+class _OneOfMany(_WrongSquare):
+    """The square, with a tenth too little at one of many places of its gradient."""
+
+    place = 0
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        right = 2 * g * ctx.saved_tensors[0]
+        right.view(-1)[_OneOfMany.place] *= 0.9
+        return right
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_single_mistake_among_many_numbers_is_caught(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_OneOfMany, "place", place)
+    assert not sigconv.verify(_OneOfMany.apply, 1 + torch.rand(1, 1, 40, 40))
+
+
+class _BiasForgotten(_Wrong):
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return *_Wrong.backward(ctx, g)[:2], None
+
+
+def test_a_missing_gradient_is_said_with_both_numbers() -> None:
+    found = sigconv.verify(_BiasForgotten.apply, torch.randn(30, 20), torch.randn(20, 4), torch.randn(4))
+    assert re.search(r"by input 2 at \[\d\], where the backward pass gives 0 and differences -?\d", str(found))
+
+
+class _InPlace(torch.autograd.Function):
+    """ReLU that sets to 0 what comes in."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        g[ctx.saved_tensors[0] < 0] = 0
+        return g
+
+
+class _Consumed(torch.autograd.Function):
+    """tanh that multiplies what it kept by what comes in, where it is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.slope = 1 - x.tanh().square()
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.slope *= g
+        return ctx.slope
+
+
+class _Forgetful(nn.Module):
+    """Multiplies by a weight, and keeps its input for the backward pass as if there was only one call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _Product.apply(self, x, self.weight)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, layer: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.layer, layer.x, layer.w = layer, x.detach().numpy(), w.detach().numpy()
+        return torch.from_numpy(layer.x * layer.w)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        errors = g.detach().numpy()
+        return None, torch.from_numpy(errors * ctx.layer.w), torch.from_numpy((errors * ctx.layer.x).sum(0))
+
+
+class _Sole(_WrongSquare):
+    """x * y, whose gradient by y is wrong if x needs none."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x, y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        x, y = ctx.saved_tensors
+        return g * y, g * (x if ctx.needs_input_grad[0] else y)
+
+
+@pytest.mark.parametrize(
+    ("target", "inputs", "answer"),
+    [
+        (_InPlace.apply, 1, "_InPlace, whose backward pass changes the gradient that it is given"),
+        (_Consumed.apply, 1, "_Consumed, when its backward pass is called again"),
+        (_Forgetful(), 1, "_Forgetful, when it is called with other numbers before its backward pass"),
+        (_Sole.apply, 2, "_Sole, when only input 1 needs a gradient"),
+    ],
+)
+def test_a_backward_pass_that_is_right_only_once_is_wrong(target: Any, inputs: int, answer: str) -> None:
+    failures = sigconv.verify(target, *(torch.randn(4, 3) for _ in range(inputs))).failures()
+    assert "calls: an error of" in failures[0]
+    assert answer in failures[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "x"),
+    [
+        (torch.log, torch.full((3,), 1e-4)),
+        (torch.reciprocal, torch.full((3,), 3e-4)),
+        (lambda x: x / x.norm(), 1e-4 * torch.arange(1, 6)),
+        (nn.LayerNorm(6, bias=False), 1e3 + torch.arange(18).reshape(3, 6).sin()),
+    ],
+    ids=["log", "reciprocal", "direction", "far from 0"],
+)
+def test_a_function_that_changes_fast_is_proved_over_shorter_steps(target: Any, x: Tensor) -> None:
+    assert sigconv.verify(target, x)
 
 
 def test_a_layer_may_work_in_place() -> None:
@@ -353,13 +491,18 @@ def test_nothing_is_drawn_from_the_callers_generator() -> None:
     [
         (lambda x: x, torch.arange(3), "no floating-point"),
         (nn.Dropout(0.5), torch.randn(50), r"Dropout gives something else at each call; .*\.eval\(\)"),
-        (nn.LSTM(3, 2), torch.randn(4, 3), "LSTM gives a tuple, not a tensor; .* at a time"),
+        (nn.LSTM(3, 2), torch.randn(4, 3), r"LSTM gives a tuple, not a tensor; .* whose forward returns self.layer"),
+        (_Slope, torch.randn(3), r"give _Slope\.apply"),
         (lambda x: x.argmax(), torch.randn(3), r"torch\.int64\) has no gradient"),
         (lambda x: x.detach() * 2, torch.randn(3), "has no gradient"),
         (lambda x: 2 * x.float(), torch.randn(3), r"gives torch\.float32 for float64"),
         (lambda x: 2 * x.bfloat16(), torch.randn(3), r"gives torch\.bfloat16 for float64"),
         (lambda x: _Slope.apply(x, -1) + 1e9, torch.randn(3), "by input 0 is lost in the rounding of its output"),
-        (torch.sqrt, -torch.ones(3), "sqrt gives NaN or infinity"),
+        (lambda x: _Slope.apply(x, 0) + 1e9, torch.randn(3), "by input 0 is lost in the rounding of its output"),
+        (lambda x: x.float().tanh().double(), torch.randn(3), "rounds more coarsely than float64"),
+        (torch.sqrt, torch.tensor([0.0, 4.0]), "sqrt gives NaN or infinity within 2e-08 of input 0"),
+        (torch.sin, 1e6 * torch.randn(3), "sin changes so fast with input 0"),
+        (torch.sqrt, -torch.ones(3), "sqrt gives NaN or infinity for these inputs"),
         (torch.fft.fft, torch.randn(4), r"complex numbers; prove torch\.view_as_real"),
         (torch.abs, torch.randn(4, dtype=torch.complex64), "input 0 of abs is complex"),
         (torch.abs, torch.zeros(0, 3), "input 0 of abs is empty"),
@@ -372,6 +515,23 @@ def test_what_differences_tell_nothing_of_is_an_error(target: Any, x: Any, answe
         sigconv.verify(target, x)
 
 
+def test_an_oracle_has_the_same_parameters_and_shapes_and_gets_the_buffers() -> None:
+    x = torch.randn(1, 2, 4, 4)
+    with pytest.raises(sigconv.UsageError, match=r"of PReLU are weight, and those of the target bias, weight; .*names"):
+        sigconv.verify(nn.Conv2d(2, 3, 3), x, oracle=nn.PReLU())
+    with pytest.raises(sigconv.UsageError, match=r"gives \(1, 3, 4, 4\), and Conv2d \(1, 3, 2, 2\); an oracle"):
+        sigconv.verify(nn.Conv2d(2, 3, 3, padding=1), x, oracle=nn.Conv2d(2, 3, 3))
+    norm = nn.BatchNorm1d(3)
+    norm(5 + torch.randn(9, 3))
+    assert sigconv.verify(norm.eval(), torch.randn(4, 3), oracle=nn.BatchNorm1d(3).eval())
+
+
+def test_where_an_oracle_differs_is_said() -> None:
+    around = nn.Conv1d(2, 3, 3, padding=1, padding_mode="circular")
+    found = sigconv.verify(nn.Conv1d(2, 3, 3, padding=1), torch.randn(1, 2, 4), oracle=around)
+    assert re.search("in Conv1d, whose (output|gradient by (input 0|weight)) differs", found.failures()[0])
+
+
 def test_an_oracle_of_a_module_is_a_module() -> None:
     with pytest.raises(sigconv.UsageError, match="oracle of a module"):
         sigconv.verify(sigconv.Conv1d(1, 1, 1), torch.randn(1, 1, 2), oracle=torch.relu)
@@ -380,7 +540,7 @@ def test_an_oracle_of_a_module_is_a_module() -> None:
 def test_as_data() -> None:
     data = sigconv.verify(torch.tanh, torch.randn(3)).to_dict()
     assert data["holds"] is True
-    assert data["rows"][0]["proofs"][0]["name"] == "differences"
+    assert [proof["name"] for proof in data["rows"][0]["proofs"]] == ["calls", "differences"]
 
 
 @pytest.mark.parametrize(
@@ -397,5 +557,12 @@ def test_where_there_is_no_derivative_none_is_called_wrong(target: Callable[...,
         sigconv.verify(target, x)
 
 
+@pytest.mark.parametrize(("option", "value"), [("step", 0), ("step", math.inf), ("tolerance", math.nan)])
+def test_steps_and_tolerances_are_above_0(option: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"{option} is {value}; it is a number above 0"):
+        sigconv.verify(torch.tanh, torch.randn(3), **{option: value})
+
+
 def test_a_wrong_one_is_not_taken_for_none() -> None:
+    assert not sigconv.verify(_WrongAtZero.apply, torch.zeros(3))
     assert not sigconv.verify(_OneWrong.apply, torch.randn(3, 4))

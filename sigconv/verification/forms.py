@@ -10,6 +10,9 @@ from torch import Tensor
 
 Function = Callable[..., Tensor]
 
+TINY = 1e-6
+"""Gradients below this share of the largest may be nothing but the rounding of a zero."""
+
 
 def output_and_gradients(
     function: Function, inputs: Sequence[Tensor], scale: int = 1, absolute: bool = False
@@ -22,10 +25,22 @@ def output_and_gradients(
     return [y.detach(), *gradients]
 
 
+def gradient_of(along: Function, x: Tensor, g: Tensor) -> Tensor:
+    """The gradient by x of the linear form g of a function of x; zeros if x has no influence."""
+    leaf = x.detach().clone().requires_grad_()
+    y = along(leaf)
+    return torch.autograd.grad(y, leaf, g, materialize_grads=True)[0] if y.requires_grad else torch.zeros_like(x)
+
+
 def cotangent(y: Tensor) -> Tensor:
     """-1, 0 and 1 in a fixed, irregular order, so that other implementations can be given the same."""
     places = torch.arange(y.numel(), device=y.device)
     return ((places * 7919 + places // 3) % 3 - 1).to(y.dtype).reshape(y.shape)
+
+
+def drawn_like(x: Tensor) -> Tensor:
+    """Random numbers of sizes from 0.5 to 1.5, none so small as to hide an error that it is multiplied by."""
+    return (torch.rand_like(x) + 0.5) * (2 * torch.randint_like(x, 2) - 1)
 
 
 def whole(shape: Sequence[int], device: torch.device) -> Tensor:
@@ -41,6 +56,12 @@ def dot(a: Tensor, b: Tensor) -> float:
 def largest(x: Tensor) -> float:
     """The largest absolute value; 0 if x is empty."""
     return x.abs().max().item() if x.numel() else 0.0
+
+
+def sizes_of(tensors: Sequence[Tensor]) -> list[float]:
+    """What an error of each is relative to: its own largest number, unless that is tiny compared to the others."""
+    sizes = [largest(x) for x in tensors]
+    return [max(size, TINY * max(sizes)) or 1.0 for size in sizes]
 
 
 def largest_difference(a: Tensor, b: Tensor) -> float:

@@ -11,15 +11,14 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.verification import proofs
-from sigconv.verification.differences import (
-    difference_errors,
-    kinked,
-    lost_in_rounding,
-    second_derivatives_agree,
-    why_not_twice,
-)
+from sigconv.verification.calls import errors_of_calls
+from sigconv.verification.differences import Backward, Error, first_errors, second_errors, why_not_twice
 from sigconv.verification.forms import Function, largest, largest_difference
+from sigconv.verification.obstacles import lost_in_rounding, obstacle
 from sigconv.verification.report import Row, Verification
+
+PARTS = (1, 8, 64)
+"""Differences of a function that changes fast agree with its derivatives only over a part of the step."""
 
 SHORT = 1e-6
 """A step over which a smooth function is almost straight."""
@@ -41,25 +40,33 @@ def verify(
     >>> assert sigconv.verify(layer, torch.randn(1, 2, 5, 5), oracle=torch.nn.Conv2d(2, 3, 3))
 
     First derivatives are compared with finite differences, and so are second ones where the backward pass can itself be
-    differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so and covers only the first.
+    differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so and covers only the first. The
+    gradients must also be the same if the backward pass is called again or after other calls, or for one input alone.
 
     Args:
         target: a module, whose parameters are proved too, or a function; it takes tensors and returns one tensor. It
             may change its inputs in place.
         inputs: its arguments. Keep them small: each number in them is varied. They and the parameters are used in
             float64; the module itself is left as it is.
-        oracle: another implementation with equal outputs and gradients; a module gets the target's parameters.
+        oracle: another implementation with equal outputs and gradients; a module gets the target's parameters and
+            buffers.
         step: of the finite differences, times the largest number of an input where that is above 1. Where the target
-            is linear in each operand a step of 1 is exact.
+            changes too fast for it, it is divided by 8, and by 64. Where the target is linear in each operand a step of
+            1 is exact.
         tolerance: the relative error that step and rounding explain.
 
     Raises:
         UsageError: there is nothing to differentiate, or differences say nothing: the output is not a float64 tensor
-            that depends on the inputs, is not finite, differs at each call, or is so large that its rounding hides the
-            derivatives; there is no derivative, as of a maximum of equal numbers or ReLU at 0; or the oracle does not
-            have the target's parameters.
+            that depends on the inputs, is not finite, differs at each call, changes too fast, or is so large that its
+            rounding hides the derivatives; there is no derivative, as of a maximum of equal numbers or ReLU at 0; or
+            the oracle does not have the target's parameters or its output's shape.
     """
     name = _name(target)
+    if isinstance(target, type) and issubclass(target, torch.autograd.Function):
+        raise UsageError(f"verify: {name} is called by its apply; give {name}.apply")
+    for what, number in (("step", step), ("tolerance", tolerance)):
+        if not 0 < number < math.inf:
+            raise UsageError(f"verify: {what} is {number}; it is a number above 0")
     parameters = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
     varied = _varied(name, inputs, parameters)
     names, tensors = list(varied), list(varied.values())
@@ -67,39 +74,70 @@ def verify(
     # The seed fixes the random directions. Randomness in the target itself is found by calling it twice.
     with torch.enable_grad(), torch.random.fork_rng(_gpus(tensors)):
         torch.manual_seed(0)
-        _check_output(name, function, tensors)
+        y = _check_output(name, function, tensors)
         unit_function, units = _by_units(function, tensors)
         if (lost := lost_in_rounding(unit_function, units, step, names)) is not None:
             raise UsageError(
                 f"verify: the gradient of {name} by {lost} is lost in the rounding of its output, so differences tell "
                 "nothing of it: take smaller numbers, take a constant off the output, or give a larger step"
             )
-        errors = difference_errors(unit_function, units, step, tolerance, names)
-        notes = []
-        if (why := why_not_twice(function, tensors)) is not None:
-            notes.append(f"First derivatives alone: the backward pass of {name} cannot be differentiated ({why}).")
-        elif not second_derivatives_agree(unit_function, units, step, tolerance):
-            errors["second, by differences of the first"] = math.inf
-        if max(errors.values()) > tolerance:
-            _check_smooth(name, unit_function, units, min(step, SHORT), names)
-        worst = proofs.worst_of("differences", tolerance, {f"{name}, derivatives {w}": e for w, e in errors.items()})
-        assert worst is not None
-        found = [worst]
+        why = why_not_twice(function, tensors)
+        found = {
+            "calls": errors_of_calls(function, tensors, names),
+            "differences": _of_differences(name, unit_function, units, step, tolerance, names, twice=why is None),
+        }
         if oracle is not None:
-            other = _as_function(oracle, inputs, list(parameters))
-            _check_output(_name(oracle), other, tensors)
-            found.append(proofs.Proof("autograd", proofs.disagreement(function, other, tensors), tolerance, name))
-    return Verification((Row(name, "its own", "float64", str(tensors[0].device), tuple(found), tuple(notes)),))
+            given = dict(target.named_buffers()) if isinstance(target, nn.Module) else {}
+            other = _as_function(oracle, inputs, list(parameters), given)
+            expected = _check_output(_name(oracle), other, tensors)
+            if y.shape != expected.shape:
+                shapes = f"{name} gives {tuple(y.shape)}, and {_name(oracle)} {tuple(expected.shape)}"
+                raise UsageError(f"verify: {shapes}; an oracle gives the same")
+            what = ["output", *(f"gradient by {operand}" for operand in names)]
+            errors = proofs.disagreements(function, other, tensors)
+            found["autograd"] = {f"whose {part} differs": error for part, error in zip(what, errors, strict=True)}
+    rows = [
+        proofs.worst_of(proof, tolerance, {f"{name}, {w}": e for w, e in each.items()}) for proof, each in found.items()
+    ]
+    notes = [f"The derivatives are those by {', '.join(names)}."]
+    if why is not None:
+        notes.append(f"First derivatives alone: the backward pass of {name} cannot be differentiated ({why}).")
+    return Verification((Row(name, "its own", "float64", str(y.device), tuple(filter(None, rows)), tuple(notes)),))
 
 
-def _check_smooth(name: str, function: Function, tensors: Sequence[Tensor], step: float, names: Sequence[str]) -> None:
-    """Raise UsageError if it is no wrong derivative that is found, but none."""
-    where = kinked(function, tensors, step, names)
-    if where is not None:
-        raise UsageError(
-            f"verify: {name} has no derivative by {where} at these numbers, but two slopes, as a maximum of equal "
-            "numbers and ReLU at 0 have; take others, such as torch.randn gives"
-        )
+def _of_differences(
+    name: str,
+    function: Function,
+    tensors: Sequence[Tensor],
+    step: float,
+    tolerance: float,
+    names: Sequence[str],
+    twice: bool,
+) -> dict[str, float]:
+    """The error of each derivative, by the step over which it is smallest; a wrong one is told as it is by ``step``.
+
+    Raise UsageError if it is not the derivatives that are wrong.
+    """
+    steps = [step / part for part in PARTS]
+    backward = Backward.of(function, tensors, names) if twice else None
+    found: dict[str, list[Error]] = {}
+    for part in steps:
+        errors = first_errors(function, tensors, part, tolerance, names)
+        if backward:
+            errors |= second_errors(backward, part, tolerance)
+        for what, error in errors.items():
+            found.setdefault(what, []).append(error)
+        wrong = [what for what, tried in found.items() if not any(error.size <= tolerance for error in tried)]
+        if not wrong:
+            break
+    else:
+        in_first = any(not what.startswith("second") for what in wrong)
+        proved = backward if backward and not in_first else (function, tensors, names)
+        why = obstacle(*proved, [min(part, SHORT) for part in steps], tolerance)
+        if why is not None:
+            raise UsageError(f"verify: {name} {why}")
+    told = {what: tried[0] if what in wrong else min(tried) for what, tried in found.items()}
+    return {f"derivatives {what}{error.where}": error.size for what, error in told.items()}
 
 
 def _name(target: nn.Module | Callable[..., Tensor]) -> str:
@@ -126,11 +164,11 @@ def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor
     return varied
 
 
-def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> None:
-    """Raise UsageError if differences of the function's output would prove nothing."""
+def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> Tensor:
+    """The function's output; raise UsageError if differences of it would prove nothing."""
     y, again = (function(*(x.clone().requires_grad_() for x in tensors)) for _ in range(2))
     if not isinstance(y, Tensor):
-        cure = "prove one of its tensors at a time, as in lambda *x: layer(*x)[0]"
+        cure = "prove one of its tensors at a time, by a module whose forward returns self.layer(x)[0]"
         raise UsageError(f"verify: {name} gives a {type(y).__name__}, not a tensor; {cure}")
     if y.is_complex():
         raise UsageError(f"verify: {name} gives complex numbers; prove torch.view_as_real of them")
@@ -150,6 +188,7 @@ def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> N
         raise UsageError(f"verify: {name} gives NaN or infinity for these inputs; take others")
     if largest_difference(y, again) > ANOTHER * largest(y):
         raise UsageError(f"verify: {name} gives something else at each call; is there dropout? .eval() turns it off")
+    return y.detach()
 
 
 def _by_units(function: Function, tensors: Sequence[Tensor]) -> tuple[Function, list[Tensor]]:
@@ -162,14 +201,27 @@ def _by_units(function: Function, tensors: Sequence[Tensor]) -> tuple[Function, 
     return of_units, [x / scale for scale, x in zip(scales, tensors, strict=True)]
 
 
+def _copied(buffer: Tensor, given: Tensor) -> Tensor:
+    """A copy, in float64 if it is not of whole numbers, of what is given or, if that has another shape, the buffer."""
+    chosen = given if given.shape == buffer.shape else buffer
+    return chosen.clone().double() if chosen.is_floating_point() else chosen.clone()
+
+
 def _gpus(tensors: Sequence[Tensor]) -> list[torch.device]:
     return list({x.device for x in tensors if x.is_cuda})
 
 
 def _as_function(
-    target: nn.Module | Callable[..., Tensor], inputs: Sequence[Tensor], parameters: Sequence[str]
+    target: nn.Module | Callable[..., Tensor],
+    inputs: Sequence[Tensor],
+    parameters: Sequence[str],
+    given: Mapping[str, Tensor] | None = None,
 ) -> Callable[..., Tensor]:
-    """``target`` as a function of its floating-point inputs and then its parameters, of these names."""
+    """``target`` as a function of its floating-point inputs and then its parameters, of these names.
+
+    Args:
+        given: buffers in place of its own, where they have its names and shapes.
+    """
     varied = [place for place, x in enumerate(inputs) if x.is_floating_point()]
     if not isinstance(target, nn.Module):
         if parameters:
@@ -177,9 +229,13 @@ def _as_function(
         module, buffers = None, {}
     else:
         module = target
-        buffers = {n: b.double() if b.is_floating_point() else b.clone() for n, b in target.named_buffers()}
-        if {name for name, _ in target.named_parameters()} != set(parameters):
-            raise UsageError(f"verify: the parameters of {type(target).__name__} are not those of the target")
+        own = {name for name, _ in target.named_parameters()}
+        if own != set(parameters):
+            raise UsageError(
+                f"verify: the parameters of {type(target).__name__} are {', '.join(sorted(own)) or 'none'}, and those "
+                f"of the target {', '.join(sorted(parameters)) or 'none'}; an oracle needs the same names"
+            )
+        buffers = {name: _copied(b, (given or {}).get(name, b)) for name, b in target.named_buffers()}
 
     def function(*tensors: Tensor) -> Tensor:
         arguments = list(inputs)

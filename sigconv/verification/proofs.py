@@ -5,7 +5,10 @@ exact        On inputs of -1, 0 and 1 every sum is exact in every dtype, so each
 identity     <g, f(x)> = <gradient of x, x> wherever f is linear in x; for a convolution this is
              <g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>. Max pooling is linear once the winners
              are known. The error is relative to the same form of the absolute values, which bounds its rounding.
-differences  First and second derivatives against finite differences, by torch's gradcheck and gradgradcheck.
+calls        Gradients do not depend on how often the backward pass is called, on what its layer was called with
+             meanwhile, or on which inputs need them; and the gradient that comes in is left as it is.
+differences  First derivatives against finite differences by each number or, if there are many, along random directions;
+             second derivatives, those of the backward pass, along random directions.
 autograd     Output and gradients against those of torch's own operators and their autograd, computed in float64.
 winners      With ties, NaN and infinities the same samples win as in torch, and each output has exactly one winner.
 """
@@ -22,20 +25,21 @@ from torch import Tensor
 from sigconv import functional as ours
 from sigconv import planner
 from sigconv.verification.cases import BATCH, CHANNELS, MAX_POOL_WINDOWS, RANKS, SIZE, Case
-from sigconv.verification.differences import TINY, difference_errors, second_derivatives_agree
+from sigconv.verification.differences import Backward, first_errors, second_errors
 from sigconv.verification.forms import (
     Function,
     cotangent,
     dot,
-    largest,
     largest_difference,
     output_and_gradients,
+    sizes_of,
     whole,
 )
 
 MEANING = {
     "exact": "equal to the definition on whole numbers, whose sums are exact",
     "identity": "<g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>, or pooling's like it",
+    "calls": "the same gradients if the backward pass is called again, after other calls, or for one input alone",
     "differences": "first and second derivatives against finite differences",
     "autograd": "output and gradients against those of another implementation, by torch's autograd",
     "winners": "ties, NaN, and one winner for each window",
@@ -106,23 +110,21 @@ def autograd(cases: Sequence[Case], dtype: torch.dtype, device: torch.device) ->
         # The same sums of absolute values: rounding is proportional to these, however much of a sum cancels.
         absolutes = output_and_gradients(case.torch_function, [x.double().abs() for x in inputs], absolute=True)
         scales = [x.max().item() for x in absolutes]
-        errors[case.name] = disagreement(case.function, case.torch_function, inputs, scales)
+        errors[case.name] = max(disagreements(case.function, case.torch_function, inputs, scales))
     return worst_of("autograd", 4 * torch.finfo(dtype).eps, errors)
 
 
-def disagreement(
+def disagreements(
     function: Function, oracle: Function, inputs: Sequence[Tensor], scales: Sequence[float] | None = None
-) -> float:
-    """The largest difference of outputs and gradients from the oracle's, which computes in float64.
+) -> list[float]:
+    """The largest difference of the output, and of each gradient, from the oracle's, which computes in float64.
 
-    Each is relative to its scale or, without scales, to its own largest number, unless that is tiny compared to others.
+    Each is relative to its scale or, without scales, to its own size, as by `sizes_of`.
     """
     found = output_and_gradients(function, inputs)
     expected = output_and_gradients(oracle, [x.double() for x in inputs])
-    if scales is None:
-        sizes = [largest(e) for e in expected]
-        scales = [max(size, TINY * max(sizes)) or 1.0 for size in sizes]
-    return max(largest_difference(f, e) / scale for f, e, scale in zip(found, expected, scales, strict=True))
+    pairs = zip(found, expected, scales or sizes_of(expected), strict=True)
+    return [largest_difference(f, e) / scale for f, e, scale in pairs]
 
 
 def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
@@ -134,9 +136,10 @@ def differences(cases: Sequence[Case], device: torch.device) -> Proof | None:
             for n, shape, beside in zip(sizes, case.shapes, case.beside, strict=False)
         ]
         step, bound = (STEP, 1e-12) if case.polynomial else (SMALL_STEP, 1e-6)
-        found = difference_errors(case.function, inputs, step, bound, [f"operand {n}" for n in range(len(inputs))])
-        found["second"] = 0.0 if second_derivatives_agree(case.function, inputs, step, bound) else math.inf
-        errors |= {f"{case.name}, {what}": error * (1e-12 / bound) for what, error in found.items()}
+        names = [f"operand {n}" for n in range(len(inputs))]
+        found = first_errors(case.function, inputs, step, bound, names)
+        found |= second_errors(Backward.of(case.function, inputs, names), step, bound)
+        errors |= {f"{case.name}, {what}{e.where}": e.size * (1e-12 / bound) for what, e in found.items()}
     return worst_of("differences", 1e-12, errors)
 
 
