@@ -65,7 +65,7 @@ def describe(
     """Count a network's weights and connections, its work and what each place sees."""
     from sigconv.notation.describe import describe as count
 
-    padded = int(padding) if padding.isdecimal() else padding
+    padded = int(padding) if padding.removeprefix("-").isdecimal() else padding
     description = count(architecture, padding=padded, input_rate=input_rate, time_axis=time_axis)
     typer.echo(json.dumps(description.as_dict(), indent=2) if as_json else str(description))
 

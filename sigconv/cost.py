@@ -77,7 +77,7 @@ def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch:
         samples: samples in an epoch.
 
     Raises:
-        UsageError: the string cannot be read, or a number is less than 1.
+        UsageError: the string cannot be read, a number is less than 1, or memory does not suffice.
     """
     for name, number in (("samples", samples), ("epochs", epochs), ("batch", batch)):
         if number < 1:
@@ -85,7 +85,12 @@ def cost(architecture: str | Architecture, samples: int, epochs: int = 1, batch:
     parsed = parse(architecture)
     counts = describe(parsed)
     devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
-    measured = tuple(_measure(parsed, batch, torch.device(device)) for device in devices)
+    try:
+        measured = tuple(_measure(parsed, batch, torch.device(device)) for device in devices)
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        raise UsageError(f"cost: memory does not suffice for {batch:,} samples at a time; take fewer") from error
     return Cost(str(parsed), counts.weights, counts.multiply_adds, samples, epochs, batch, measured)
 
 

@@ -50,6 +50,11 @@ def test_the_command_prints_it_or_gives_data() -> None:
     assert json.loads(data)["epochs"] == 2
 
 
+def test_a_batch_that_memory_does_not_hold_is_refused() -> None:
+    with pytest.raises(UsageError, match="memory does not suffice for 1,000,000,000,000 samples at a time"):
+        cost.cost("1x28x28-10N", samples=10, batch=10**12)
+
+
 def test_numbers_less_than_one_are_refused() -> None:
     with pytest.raises(UsageError, match="samples is 0; it must be at least 1"):
         cost.cost(TINY, 0)

@@ -32,19 +32,19 @@ def strongest(network: nn.Module, layer: str, batches: Iterable[Tensor], top: in
 
     Args:
         network: in evaluation mode.
-        batches: inputs (batch, channels, \\*size), at least one; numbered consecutively across batches.
+        batches: inputs (batch, channels, \\*size), at least one; numbered consecutively across batches, which may
+            differ in size.
 
     Raises:
         UsageError: there is no such layer.
     """
-    values, places, size = [], [], torch.Size()
+    values, places = [], []
     for x in batches:
         y = activity(network, layer, x)
-        size = y.shape[2:]
         value, place = y.flatten(2).max(2)
         values.append(value)
-        places.append(place)
-    all_values, all_places = torch.cat(values), torch.cat(places)
+        places.append(torch.stack(torch.unravel_index(place, y.shape[2:]), -1))
+    all_values = torch.cat(values)
     value, example = all_values.topk(min(top, len(all_values)), dim=0)
-    place = torch.stack(torch.unravel_index(all_places.gather(0, example), size), -1)
+    place = torch.cat(places).take_along_dim(example.unsqueeze(-1), 0)
     return Peaks(value.t(), example.t(), place.transpose(0, 1))

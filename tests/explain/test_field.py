@@ -99,6 +99,11 @@ def test_the_effective_field_is_where_the_gradient_is() -> None:
     assert sees == [(4, 13)]
 
 
+def test_a_network_may_begin_by_changing_its_input_in_place() -> None:
+    network = chain(relu=torch.nn.ReLU(inplace=True), conv=sigconv.Conv1d(1, 1, 3, padding=1))
+    assert effective_field(network, "conv", torch.ones(1, 1, 9)).nonzero().flatten().tolist() == [3, 4, 5]
+
+
 def test_the_extent_leaves_out_tails() -> None:
     strength = torch.ones(4, 100)
     strength[:, :40] = strength[:, 60:] = 1e-6

@@ -38,6 +38,9 @@ def test_the_strongest_inputs_and_places() -> None:
     assert peaks.place.tolist()[0] == [[0, 1], [2, 3]]
     assert peaks.value[1, 0] == 2
     assert peaks.example[1, 0] == 4
+    other = torch.zeros(1, 1, 2, 9)
+    other[0, 0, 1, 7] = 6
+    assert strongest(chain(conv=conv), "conv", [x, other], 2).place.tolist()[0] == [[0, 1], [1, 7]]
     assert strongest(chain(conv=conv), "conv", [x[:1]], 4).value.shape == (2, 1)  # as many as there are
 
 

@@ -84,6 +84,13 @@ def test_without_relu_all_rules_are_the_gradient(ndim: int) -> None:
         torch.testing.assert_close(projection(network, "b", x, 1, place, rule), expected)
 
 
+def test_a_network_may_begin_by_changing_its_input_in_place() -> None:
+    network = nn.Sequential(nn.ReLU(inplace=True), sigconv.Conv1d(1, 1, 1))
+    x = torch.tensor([[1.0, -1.0]])
+    for place, right in ((0, network[1].weight.item()), (1, 0.0)):
+        assert projection(network, "1", x, 0, (place,), "gradient")[0, place] == right
+
+
 def test_the_rules_end_with_the_projection() -> None:
     network = _by_hand("module", False)
     projection(network, "second", SIGNAL, 0, (0,), "deconvolution")

@@ -44,7 +44,8 @@ def map_sections(
     batches = (_batch(examples[i : i + AT_ONCE]) for i in range(0, len(examples), AT_ONCE))
     peaks = strongest(model, layer, batches, TOP)
     chosen = peaks.value[:, 0].argsort(descending=True)[:MAPS].tolist()
-    shown = [(m, rank) for m in chosen for rank in range(peaks.value.shape[1])]
+    ranks = range(peaks.value.shape[1])
+    shown = [(m, rank) for m in chosen for rank in ranks if rank == 0 or peaks.value[m, rank] != 0]  # 0: not excited
     places = [tuple(peaks.place[at].tolist()) for at in shown]
     fields = receptive_field(model, layer, examples[0].seen, places)
     items: dict[int, list[tuple[Markup, Markup, str]]] = {m: [] for m in chosen}
