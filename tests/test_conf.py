@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sigconv.errors import UsageError
 from sigconv.train.instantiate import instantiate
 from sigconv.train.network import build_network
+from sigconv.train.options import check_options
 
 CONF = Path(__file__).parents[1] / "conf"
 RECIPES = [path.stem for path in CONF.glob("*.yaml") if path.stem not in ("base", "speech")]  # what several share
@@ -112,6 +113,7 @@ def test_every_option_is_made_in_each_recipe_that_it_fits(recipe: str, group: st
     for data in [config.data, *([config.cross_corpus] if "cross_corpus" in config else [])]:
         function = get_object(data.prepare["_target_"])
         signature(function).bind(**{name: value for name, value in data.prepare.items() if name != "_target_"})
+        check_options(function, data.prepare, str)
     if group in ("data", "features", "model", "augment", "mouth", "task", "experiment"):
         features, _, batch = build(config)
         for stage in ("signal", "features"):

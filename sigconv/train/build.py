@@ -1,5 +1,6 @@
 """Builds the data and the task that a run's config describes."""
 
+import math
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from sigconv.train.classification import Classification
 from sigconv.train.data import CorpusData, lengths_of
 from sigconv.train.instantiate import instantiate
 from sigconv.train.network import build_network, output_shape
+from sigconv.train.options import check_options
 from sigconv.train.task import Task
 from sigconv.train.transcription import Transcription
 
@@ -38,8 +40,8 @@ def signal_length(config: DictConfig, corpus: Corpus) -> int | None:
         if "seconds" in config.data:
             _check_lengths(corpus)
         return None
-    if not seconds > 0:
-        raise UsageError(f"data.seconds={seconds}: the length that the network hears must be more than 0.")
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"data.seconds={seconds}: the length that the network hears must be more than 0, and finite.")
     length = max(1, round(seconds * corpus.info.rate))
     if not corpus.labels:
         _check_sentences(corpus, length)
@@ -77,7 +79,9 @@ def build_data(config: DictConfig, corpus: Corpus) -> CorpusData:
         words = [word for words in corpus.info.grammar.values() for word in words]
         tokens = Tokens.of([*corpus.split("train").texts, *words], config.get("tokens", "characters"))
     length = signal_length(config, corpus)
-    return CorpusData(corpus, seed=config.seed, length=length, tokens=tokens, **config.loader)
+    options = {"seed": config.seed, **config.loader}
+    check_options(CorpusData, options, lambda argument: argument if argument == "seed" else f"loader.{argument}")
+    return CorpusData(corpus, length=length, tokens=tokens, **options)
 
 
 def build_task(config: DictConfig, data: CorpusData) -> Task:

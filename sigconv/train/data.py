@@ -198,10 +198,10 @@ class CorpusData(LightningDataModule):
         workers: int = 0,
     ) -> None:
         super().__init__()
-        if in_memory not in (True, False, "auto"):
-            raise UsageError(f"in_memory is {in_memory}; it is true, false or auto")
         if least_steps < 1:
             raise UsageError(f"loader.least_steps={least_steps}: it is 1 or more")
+        if workers < 0:
+            raise UsageError(f"loader.workers={workers}: it is 0 or more")
         self.corpus, self.batch_size, self.seed, self.length = corpus, batch_size, seed, length
         self.least_steps = least_steps
         self.tokens, self.in_memory, self.workers = tokens, in_memory, workers

@@ -5,23 +5,32 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock
+from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.cross import check_comparable
 from sigconv.train.instantiate import instantiate
+from sigconv.train.options import check_options
 
 
-def prepare_corpus(data: DictConfig) -> Corpus:
+def prepare_corpus(config: DictConfig, group: str = "data") -> Corpus:
     """Calls `data.prepare`, one of the functions of data_prep; several processes do so one after the other.
 
-    Raises UsageError if the corpus cannot be obtained, or has another rate than the config says.
+    Args:
+        group: of the config, in place of `data`.
+
+    Raises UsageError if an option is of the wrong type, if the corpus cannot be obtained, or if it has another rate
+    than the config says.
     """
+    data = config[group]
+    prepare = get_object(data.prepare["_target_"])
+    check_options(prepare, data.prepare, lambda argument: f"{group}.{_option(data, argument)}")
     with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
         corpus = instantiate(data.prepare)
     if data.get("rate") not in (None, corpus.info.rate):
-        has = f"data.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g}"
+        has = f"{group}.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g}"
         if corpus.info.kind == "video":
             raise UsageError(f"{has} frames a second: leave it out, and choose mouth.rate={corpus.info.rate:g}.")
         raise UsageError(f"{has} samples a second: leave it out.")
@@ -36,9 +45,14 @@ def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
     """
     if "cross_corpus" not in config:
         return None
-    other = prepare_corpus(config.cross_corpus)
+    other = prepare_corpus(config, "cross_corpus")
     check_comparable(vars(corpus.info), other)
     return other
+
+
+def _option(data: DictConfig, argument: str) -> str:
+    """The option that gives `data.prepare` this argument: `root` gives most corpora their folder."""
+    return "root" if argument == "folder" and argument not in data else argument
 
 
 def _one_at_a_time(folder: Path) -> AbstractContextManager[object]:

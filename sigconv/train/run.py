@@ -64,7 +64,7 @@ class Run:
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
         """The run in `folder`. Raises UsageError if there is none."""
-        folder = Path(folder)
+        folder = Path(str(folder))  # Hydra takes a name of digits for a number
         if not (folder / CONFIG).is_file():
             raise UsageError(f"{folder} is not a run's folder: it holds no {CONFIG}.{_neighbours(folder)}")
         config = OmegaConf.load(folder / CONFIG)

@@ -101,6 +101,12 @@ def test_anybodys_recordings(run_recipe: Start, tone_digits: Corpus, tmp_path: P
         (["data.source=recordings", "data.split=speaker:carol"], 1, "speaker:bob"),
         (["data.source=recordings", "data.split=oficial"], 1, "official"),
         (["data.seconds=0"], 1, "data.seconds=0: the length that the network hears must be more than 0"),
+        (
+            ["data.seconds=inf"],
+            1,
+            "data.seconds=inf: the length that the network hears must be more than 0, and finite",
+        ),
+        (["data=folder", "data.root=2024"], 1, "data.root=2024: it must be text; to give digits as text, quote them"),
         (["data.seconds=long"], 2, "data.seconds=long: it must be a number"),
         (["data.seconds=null", "features=logmel_corpus"], 1, "s: give the length that the network hears"),
         (["data=mnist"], 1, "taken from data.rate, which is not there with this choice of data"),

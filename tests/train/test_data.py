@@ -114,11 +114,6 @@ def test_a_split_smaller_than_a_batch_is_learned_from_in_steps(
         batches(digits, least_steps=0)
 
 
-def test_in_memory_is_one_of_three(digits: Corpus) -> None:
-    with pytest.raises(UsageError, match="in_memory is maybe; it is true, false or auto"):
-        CorpusData(digits, batch_size=8, seed=0, in_memory="maybe")
-
-
 def test_derived_seeds_differ_by_every_part_and_by_their_number() -> None:
     seeds = [
         derive_seed(*parts) for parts in [(0,), (0, 0), (0, 0, 0), (0, 1), (1, 0), (1, 0, 0), (0, 0, 1), (0, 1, 0)]
