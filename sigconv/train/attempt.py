@@ -16,6 +16,7 @@ from sigconv.backends import make_the_most_of_this_machine
 from sigconv.errors import UsageError, complain
 from sigconv.train.cluster import be_first_if_alone, is_first_process
 from sigconv.train.console import quiet_lightning, say
+from sigconv.train.interrupted import commands_left
 from sigconv.train.launch import Recipe
 from sigconv.train.run import Run, run_folder
 
@@ -40,7 +41,10 @@ def attempt(main: Recipe, name: str, config: DictConfig) -> bool:
         return _failed(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         word, code = _stopped_by(stop)
-        if run is not None:
+        if _is_one_of_several():
+            left = commands_left(Path(HydraConfig.get().sweep.dir))
+            say("\n  ".join([f"\n{word}. To complete the runs, after the last whole epoch of this one:", *left]))
+        elif run is not None:
             say(f"\n{word}. {_to_go_on(run)}")
         sys.exit(code)
     except Exception as error:

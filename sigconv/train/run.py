@@ -102,10 +102,7 @@ class Run:
     @property
     def resume_command(self) -> str:
         """What goes on with it, from the current folder."""
-        script = Path(sys.argv[0])
-        if script.stem != self.config.recipe:
-            script = Path("recipes", f"{self.config.recipe}.py")
-        return shlex.join(["python", str(script), f"resume={self.folder}"])
+        return command_from_here(self.config.recipe, f"resume={self.folder}")
 
     def remember(self, corpus: Corpus) -> None:
         """Records which corpus the run is trained on, and where that is."""
@@ -170,6 +167,14 @@ class Run:
         with safe_open(path, "pt") as file:
             about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+
+
+def command_from_here(recipe: str, *words: str) -> str:
+    """What starts a recipe with these words, from the current folder."""
+    script = Path(sys.argv[0])
+    if script.stem != recipe:
+        script = Path("recipes", f"{recipe}.py")
+    return shlex.join(["python", str(script), *words])
 
 
 def run_folder(recipe: str) -> Path:

@@ -17,6 +17,7 @@ from scipy.stats import t as student
 from sigconv.files import write_whole
 from sigconv.table import Table
 from sigconv.train.console import say
+from sigconv.train.interrupted import SUMMARY, commands_left, failed_in, is_sweep
 from sigconv.train.measures import measure_of
 from sigconv.train.robustness import CHANGES
 from sigconv.train.run import Run, new_folder, runs_in
@@ -49,28 +50,36 @@ class Summary(Callback):
         if "num" in config.hydra.job:
             if job_return.status is JobStatus.FAILED or not job_return.return_value:
                 self._failed.append(list(config.hydra.overrides.task))
-            folder = Path(config.hydra.sweep.dir)
-            summary = self._summary(folder)
-            text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-            write_whole(folder / "summary.json", lambda path: path.write_text(text, "utf-8"))
-            if summary["runs"]:
-                write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
+            self._write(Path(config.hydra.sweep.dir))
+            return
+        folder = Path(str(config.resume or config.hydra.runtime.output_dir)).parent
+        if is_sweep(folder):  # that was interrupted before this one of its runs was finished
+            self._failed = failed_in(folder)
+            self._tell(folder, self._write(folder))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        summary = self._summary(folder)
-        written = str(folder / "summary.json")
+        self._tell(folder, self._write(folder))
+
+    def _write(self, folder: Path) -> dict[str, Any]:
+        finished = [run for run in map(Run.open, runs_in(folder)) if run.finished]
+        done = [run.overrides for run in finished]
+        summary = summarise(finished, [overrides for overrides in self._failed if overrides not in done])
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_whole(folder / SUMMARY, lambda path: path.write_text(text, "utf-8"))
+        if summary["runs"]:
+            write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
+        return summary
+
+    def _tell(self, folder: Path, summary: dict[str, Any]) -> None:
         if summary["runs"]:
             say(table(summary))
-            written += " and summary.png"
         say()
-        for overrides in self._failed:
+        for overrides in summary["failed"]:
             say(f"failed     {' '.join(overrides)}")
-        say(f"summary    {written}")
-
-    def _summary(self, folder: Path) -> dict[str, Any]:
-        runs = [Run.open(path) for path in runs_in(folder)]
-        return summarise([run for run in runs if run.finished], self._failed)
+        for command in commands_left(folder):
+            say(f"left       {command}")
+        say(f"summary    {folder / SUMMARY}{' and summary.png' if summary['runs'] else ''}")
 
 
 def summarise(runs: Sequence[Run], failed: Sequence[Sequence[str]] = ()) -> dict[str, Any]:

@@ -362,15 +362,28 @@ def test_neither_does_one_that_fails_by_no_mistake(
     assert [overrides[-1] for overrides in summary["failed"]] == ["seed=0"]
 
 
-def test_several_runs_are_interrupted_together_and_the_finished_ones_summed_up(
-    run_mnist: Start, monkeypatch: pytest.MonkeyPatch
+def test_several_runs_are_interrupted_together_and_completed_by_what_it_says(
+    run_mnist: Start, run_recipe: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupt(monkeypatch, 1, 0)
-    stopped = run_mnist("-m", "trainer.max_epochs=1,2,3")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1, 0)
+        stopped = run_mnist("-m", "checkpoint=???,last", "trainer.max_epochs=1,2,3")
     assert stopped.code == 130
-    assert "run 2" not in stopped.out
+    assert "run 5" not in stopped.out
     (row,) = summary_of_the_sweep()["runs"]
     assert row["overrides"][-1] == "trainer.max_epochs=1"
+    resume, start = (line.split() for line in stopped.out.splitlines() if line.startswith("  python"))
+    assert resume[1:] == ["recipes/mnist.py", f"resume={row['folder'][:-1]}4"]
+    resumed = run_recipe("mnist", *resume[2:])
+    assert resumed.code == 0, resumed.err
+    assert f"left       {' '.join(start)}" in resumed.out
+    last = run_recipe("mnist", *start[2:])
+    assert last.code == 0, last.err
+    assert "left" not in last.out
+    assert "3 runs" in last.out
+    summary = summary_of_the_sweep()
+    assert [row["overrides"][-1] for row in summary["runs"]] == [f"trainer.max_epochs={n}" for n in (1, 2, 3)]
+    assert len(summary["failed"]) == 3
 
 
 def test_several_runs_are_interrupted_between_two(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
