@@ -208,7 +208,7 @@ def cross_test(
     from sigconv.inference.predict import load
     from sigconv.train import cross
 
-    result = cross.cross_test(*load(run), Corpus.load(corpus))
+    result = cross.cross_test(*load(run), Corpus.load(corpus).verify_changed())
     typer.echo(json.dumps(result, indent=2) if as_json else cross.in_words(result))
 
 

@@ -43,7 +43,7 @@ def attempt(main: Recipe, name: str, config: DictConfig) -> bool:
         word, code = _stopped_by(stop)
         if _is_one_of_several():
             left = commands_left(Path(HydraConfig.get().sweep.dir))
-            say("\n  ".join([f"\n{word}. To complete the runs, after the last whole epoch of this one:", *left]))
+            say("\n  ".join([f"\n{word}. To complete the runs:", *left]))
         elif run is not None:
             say(f"\n{word}. {_to_go_on(run)}")
         sys.exit(code)

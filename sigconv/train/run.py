@@ -116,14 +116,14 @@ class Run:
     def corpus(self, folder: str | Path | None = None) -> Corpus:
         """The corpus that the run was trained on, from `folder` or, if that is None, from where it was at that time.
 
-        Raises UsageError if it is not there, or is a different one.
+        Raises UsageError if it is not there, is damaged, or is a different one.
         """
         where = folder or self.read_json(CORPUS).get("folder")
         if where is None:
             raise UsageError(f"{self.folder} does not say where its corpus is: name its folder by --corpus.")
         if folder is None and is_free(Path(where)):
             raise UsageError(f"The corpus of {self.folder} is no longer in {where}: name its folder by --corpus.")
-        corpus = Corpus.load(where)
+        corpus = Corpus.load(where).verify_changed()
         self.check(corpus)
         return corpus
 

@@ -71,6 +71,15 @@ def write_whistles(
     return write_corpus(folder, info, examples)
 
 
+def damage(corpus: Corpus) -> Path:
+    """Changes one byte of a signal, as a bad disk may; returns the file."""
+    path = corpus.split("test").path
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+    return path
+
+
 def write_tone_digits(folder: Path) -> None:
     """Files named as in FSDD: each digit has a pitch of its own, by two speakers."""
     folder.mkdir(parents=True)

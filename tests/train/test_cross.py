@@ -8,7 +8,7 @@ import pytest
 import torch
 from recipe_runs import Start
 from sentences import write_words
-from tones import ABOUT, Ears, write_whistles
+from tones import ABOUT, Ears, damage, write_whistles
 from typer.testing import CliRunner
 
 from sigconv import cli
@@ -129,6 +129,12 @@ def test_it_is_a_command(ears: Ears, tmp_path: Path) -> None:
     status, output = _type("test", "run", tmp_path / "other", "--json")
     assert status == 0
     assert json.loads(output)["tested"] == 12
+
+
+def test_a_damaged_copy_is_refused(ears: Ears, tmp_path: Path) -> None:
+    path = damage(write_whistles(tmp_path / "other", WORDS))
+    result = CliRunner().invoke(cli.app, ["test", "run", str(tmp_path / "other")])
+    assert str(result.exception).startswith(f"{path} is damaged (sha256 ")
 
 
 def test_a_run_is_no_corpus(run_speech: Start, tone_digits: Corpus) -> None:
