@@ -4,12 +4,13 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
+from sigconv.train.console import say
 from sigconv.train.cross import check_comparable
 from sigconv.train.instantiate import instantiate
 from sigconv.train.options import check_options
@@ -62,4 +63,9 @@ def _one_at_a_time(folder: Path) -> AbstractContextManager[object]:
         raise UsageError(f"{folder.parent} cannot be made: {error.strerror}.") from None
     if not os.access(folder.parent, os.W_OK):
         return nullcontext()  # where nothing can be made, nothing needs to wait
-    return FileLock(f"{folder}.lock")
+    lock = FileLock(f"{folder}.lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        say(f"waiting    for another preparation of {folder}")
+        return lock.acquire()

@@ -1,8 +1,12 @@
 """The corpus of a config, and the rate that the config says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import sleep
 
 import pytest
+from filelock import FileLock
 from omegaconf import OmegaConf
 
 from sigconv.errors import UsageError
@@ -41,3 +45,20 @@ def test_an_option_of_the_wrong_type_is_told_by_its_name(prepared: str, given: d
     config = OmegaConf.create({"cross_corpus": OmegaConf.merge(data, {"root": "mine"}, given)})
     with pytest.raises(UsageError, match=answer):
         prepare_corpus(config, "cross_corpus")
+
+
+def test_another_preparation_is_waited_for_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "corpus"
+    data = {"prepare": {"folder": str(folder), "_target_": "tones.write_whistles", "words": ["low"]}}
+    held = Event()
+
+    def other() -> None:
+        with FileLock(f"{folder}.lock"):
+            held.set()
+            sleep(0.2)
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(other)
+        held.wait()
+        prepare_corpus(OmegaConf.create({"data": data}))
+    assert capsys.readouterr().out == f"waiting    for another preparation of {folder}\n"
