@@ -1,5 +1,6 @@
 """Checks overrides before Hydra does: the error for a mistyped name suggests the nearest valid ones."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import product
@@ -16,6 +17,9 @@ from hydra.errors import ConfigCompositionException, OverrideParseException
 from omegaconf import OmegaConf
 
 from sigconv.errors import UsageError
+
+PLAIN = r"a-zA-Z0-9_/\-\\+.$%*@?|: \t"  # characters that Hydra takes in a value without quotes
+OF_GRAMMAR = r"\[\](){}=,'\""  # those that mean something to it
 
 
 def check_overrides(conf: Path, root: str, overrides: Sequence[str]) -> None:
@@ -46,10 +50,17 @@ def _parsed(overrides: Sequence[str], loader: ConfigLoader) -> list[Override]:
     try:
         return OverridesParser.create(loader).parse_overrides(list(overrides))
     except OverrideParseException as error:
-        cure = "write key=value, or group=option"
-        if "=" in str(error.override):
-            cure = "a value with brackets, commas or blanks wants quotes within quotes, as in \"key='value'\""
-        raise UsageError(f"{error.override!r} is not an override: {cure}.") from None
+        raise UsageError(f"{error.override!r} is not an override: {_cure(str(error.override))}.") from None
+
+
+def _cure(override: str) -> str:
+    key, _, value = override.partition("=")
+    odd = re.search(f"[^{PLAIN}{OF_GRAMMAR}]", value) or re.search(f"[{OF_GRAMMAR}]", value)
+    if odd is None:
+        return "write key=value, or group=option"
+    if value.startswith("~"):
+        return "write $HOME for ~, which a shell replaces only where a word begins"
+    return f"{odd[0]} in a value wants quotes within quotes, as in \"{key}='...{odd[0]}...'\""
 
 
 def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[str, Any]]:
