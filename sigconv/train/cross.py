@@ -20,14 +20,15 @@ BATCH = 256
 @torch.inference_mode()
 def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     """Accuracy over all splits of `corpus`, since none was used in training; `seen` in the result says whether,
-    by its name, it is from the same dataset as the network's own corpus.
+    by its name or its files', it is from the same dataset as the network's own corpus.
 
     Classes are matched by name, and examples of classes that the network does not know are left out; its answer may be
     any class that it knows. Sound is resampled to the network's rate.
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        about: the network's corpus, as recorded in a run's folder: name, kind, labels, rate, shape, dtype and reader.
+        about: the network's corpus, as recorded in a run's folder: name, split_hash (if the run is not of an earlier
+            version), kind, labels, rate, shape, dtype and reader.
 
     Raises UsageError if the kinds of signal differ, videos were made with other settings, or they share no class.
     """
@@ -53,15 +54,15 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
         "accuracy": right.total() / tested.total(),
         "tested": tested.total(),
         "left_out": sum(corpus.info.counts.values()) - tested.total(),
-        "seen": _dataset(corpus.info.name) == _dataset(about["name"]),
+        "seen": _of_one_dataset(corpus.info, about),
         "split_hash": corpus.info.split_hash,
         "by_class": {label: right[label] / tested[label] for label in known if tested[label]},
     }
 
 
-def _dataset(name: str) -> str:
-    """The dataset in the name of a corpus: what comes before the task or the split."""
-    return name.split(",")[0]
+def _of_one_dataset(info: CorpusInfo, about: Mapping[str, Any]) -> bool:
+    """Whether two corpora are: they have the same name before the task or the split, or the same files."""
+    return info.name.split(",")[0] == about["name"].split(",")[0] or info.split_hash == about.get("split_hash")
 
 
 def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:

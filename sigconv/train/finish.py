@@ -71,7 +71,8 @@ def finish(run: Run, task: Task, trainer: Trainer, corpus: Corpus, other: Corpus
 
 def _about(corpus: Corpus, example: Tensor) -> dict[str, Any]:
     """What must be known about the corpus to use the network: how to read a file for it, and what its outputs mean."""
-    facts = {name: getattr(corpus.info, name) for name in ("name", "kind", "labels", "rate", "dtype", "reader")}
+    names = ("name", "split_hash", "kind", "labels", "rate", "dtype", "reader")
+    facts = {name: getattr(corpus.info, name) for name in names}
     if corpus.info.kind == "video":
         facts["longest"] = int(corpus.split("train").shapes[:, 1].max())  # frames; no longer a clip has one answer
     return facts | {"shape": list(example.shape)}

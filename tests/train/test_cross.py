@@ -46,6 +46,11 @@ def test_a_corpus_of_the_same_name_was_seen(ears: Ears, tmp_path: Path) -> None:
     assert "trained on a part of them" in in_words(cross_test(ears, {**ABOUT, "name": "whistles"}, other))
 
 
+def test_the_same_files_under_another_name_were_seen(ears: Ears, tmp_path: Path) -> None:
+    other = write_whistles(tmp_path / "other", WORDS)
+    assert cross_test(ears, {**ABOUT, "split_hash": other.info.split_hash}, other)["seen"]
+
+
 def test_a_class_that_is_mistaken_lowers_its_own_share_alone(tmp_path: Path) -> None:
     other = write_whistles(tmp_path / "other", WORDS)
     deaf = Ears(pitches=(300, 1500, 700))  # takes middle and high for each other

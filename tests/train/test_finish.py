@@ -40,6 +40,7 @@ def test_words_have_a_report_and_carry_the_model_of_their_reader(tmp_path: Path)
     moved = run.folder.rename(tmp_path / "elsewhere")
     model.unlink()
     _, about = load(moved)
+    assert about["split_hash"] == corpus.info.split_hash
     assert about["reader"] == {"locator": "yunet", "model": str(moved / "reader.onnx")}
     assert Path(about["reader"]["model"]).read_bytes() == b"network"
 
