@@ -14,7 +14,7 @@ def main(config: DictConfig, run: Run) -> None:
     from sigconv.train.prepare import prepare_corpus
     from sigconv.train.training import train
 
-    corpus = prepare_corpus(config)
+    corpus = prepare_corpus(config, run)
     task, trainer = train(config, run, corpus)
     finish(run, task, trainer, corpus)
 

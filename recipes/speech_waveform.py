@@ -14,7 +14,7 @@ def main(config: DictConfig, run: Run) -> None:
     from sigconv.train.prepare import prepare_corpus, prepare_cross_corpus
     from sigconv.train.training import train
 
-    corpus = prepare_corpus(config)
+    corpus = prepare_corpus(config, run)
     other = prepare_cross_corpus(config, corpus)
     task, trainer = train(config, run, corpus)
     finish(run, task, trainer, corpus, other)

@@ -1,7 +1,7 @@
 """The corpus that a config names, prepared if it is not there yet."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,17 +14,36 @@ from sigconv.train.console import say
 from sigconv.train.cross import check_comparable
 from sigconv.train.instantiate import instantiate
 from sigconv.train.options import check_options
+from sigconv.train.run import Run
 
 
-def prepare_corpus(config: DictConfig, group: str = "data") -> Corpus:
-    """Calls `data.prepare`, one of the functions of data_prep; several processes do so one after the other.
-
-    Args:
-        group: of the config, in place of `data`.
+def prepare_corpus(config: DictConfig, run: Run) -> Corpus:
+    """The corpus under `data`; that of a run that goes on is taken from where it was, if it is still there.
 
     Raises UsageError if an option is of the wrong type, if the corpus cannot be obtained, or if it has another rate
     than the config says.
     """
+    if run.checkpoint is not None:
+        with suppress(UsageError):
+            return run.corpus()
+    return _prepared(config, "data")
+
+
+def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
+    """The corpus under `cross_corpus`, if the config has one, to test the network that is trained on `corpus`.
+
+    Raises UsageError if it cannot be obtained, or if the two differ in kind of signal or have no class in common:
+    before the training, not after it.
+    """
+    if "cross_corpus" not in config:
+        return None
+    other = _prepared(config, "cross_corpus")
+    check_comparable(vars(corpus.info), other)
+    return other
+
+
+def _prepared(config: DictConfig, group: str) -> Corpus:
+    """Calls `prepare` in this group, one of the functions of data_prep; several processes do so one after the other."""
     data = config[group]
     prepare = get_object(data.prepare["_target_"])
     check_options(prepare, data.prepare, lambda argument: f"{group}.{_option(data, argument)}")
@@ -36,19 +55,6 @@ def prepare_corpus(config: DictConfig, group: str = "data") -> Corpus:
             raise UsageError(f"{has} frames a second: leave it out, and choose mouth.rate={corpus.info.rate:g}.")
         raise UsageError(f"{has} samples a second: leave it out.")
     return corpus
-
-
-def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
-    """The corpus under `cross_corpus`, if the config has one, to test the network that is trained on `corpus`.
-
-    Raises UsageError if it cannot be obtained, or if the two differ in kind of signal or have no class in common:
-    before the training, not after it.
-    """
-    if "cross_corpus" not in config:
-        return None
-    other = prepare_corpus(config, "cross_corpus")
-    check_comparable(vars(corpus.info), other)
-    return other
 
 
 def _option(data: DictConfig, argument: str) -> str:

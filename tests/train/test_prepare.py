@@ -4,13 +4,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import sleep
+from typing import Any
 
 import pytest
 from filelock import FileLock
 from omegaconf import OmegaConf
+from tones import write_whistles
 
+from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.prepare import prepare_corpus
+from sigconv.train.run import Run
+
+
+def prepared(data: Any, folder: Path) -> Corpus:
+    config = OmegaConf.create({"data": data})
+    return prepare_corpus(config, Run(folder / "run", config))
 
 
 @pytest.mark.parametrize(
@@ -23,28 +32,27 @@ from sigconv.train.prepare import prepare_corpus
 def test_another_rate_is_told(tmp_path: Path, made: dict, answer: str) -> None:
     data = {"rate": 30, "prepare": {"folder": str(tmp_path / "corpus"), **made}}
     with pytest.raises(UsageError, match=f"data.rate=30, but {answer}"):
-        prepare_corpus(OmegaConf.create({"data": data}))
+        prepared(data, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("prepared", "given", "answer"),
+    ("option", "given", "answer"),
     [
-        ("fsdd", {"split": 0}, r"cross_corpus\.split=0: it must be text"),
-        ("fsdd", {"root": 2024}, r"cross_corpus\.root=2024: it must be text"),
-        ("folder", {"folder": 2024}, r"cross_corpus\.folder=2024: it must be text or null"),
-        ("folder", {"rate": 0.4}, r"cross_corpus\.rate=0.4: it must be a whole number\."),
+        ("fsdd", {"split": 0}, r"data\.split=0: it must be text"),
+        ("fsdd", {"root": 2024}, r"data\.root=2024: it must be text"),
+        ("folder", {"folder": 2024}, r"data\.folder=2024: it must be text or null"),
+        ("folder", {"rate": 0.4}, r"data\.rate=0.4: it must be a whole number\."),
         (
             "bdg",
             {"examples": [10, 10]},
-            r"cross_corpus\.examples=\[10, 10\]: it must be a list of 3, each a whole number",
+            r"data\.examples=\[10, 10\]: it must be a list of 3, each a whole number",
         ),
     ],
 )
-def test_an_option_of_the_wrong_type_is_told_by_its_name(prepared: str, given: dict, answer: str) -> None:
-    data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{prepared}.yaml")
-    config = OmegaConf.create({"cross_corpus": OmegaConf.merge(data, {"root": "mine"}, given)})
+def test_an_option_of_the_wrong_type_is_told_by_its_name(tmp_path: Path, option: str, given: dict, answer: str) -> None:
+    data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{option}.yaml")
     with pytest.raises(UsageError, match=answer):
-        prepare_corpus(config, "cross_corpus")
+        prepared(OmegaConf.merge(data, {"root": "mine"}, given), tmp_path)
 
 
 def test_another_preparation_is_waited_for_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,5 +68,18 @@ def test_another_preparation_is_waited_for_and_said(tmp_path: Path, capsys: pyte
     with ThreadPoolExecutor() as pool:
         pool.submit(other)
         held.wait()
-        prepare_corpus(OmegaConf.create({"data": data}))
+        prepared(data, tmp_path)
     assert capsys.readouterr().out == f"waiting    for another preparation of {folder}\n"
+
+
+def test_a_run_that_goes_on_keeps_its_corpus_while_that_is_there(tmp_path: Path) -> None:
+    data = {"prepare": {"folder": str(tmp_path / "second"), "_target_": "tones.write_whistles", "words": ["low"]}}
+    config = OmegaConf.create({"data": data})
+    run = Run(tmp_path / "run", config)
+    run.checkpoints.mkdir(parents=True)
+    (run.checkpoints / "last.ckpt").touch()
+    first = write_whistles(tmp_path / "first", ["low", "high"])
+    run.remember(first)
+    assert prepare_corpus(config, run).folder == first.folder
+    first.folder.rename(tmp_path / "elsewhere")
+    assert prepare_corpus(config, run).folder == tmp_path / "second"
