@@ -75,7 +75,8 @@ def _is_one_of_several() -> bool:
 
 
 def _to_go_on(run: Run) -> str:
-    return f"To go on after the last whole epoch:\n  {run.resume_command}"
+    what = "go on after the last whole epoch" if run.checkpoint else "begin it again, as no epoch was completed"
+    return f"To {what}:\n  {run.resume_command}"
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:

@@ -300,6 +300,17 @@ def test_a_full_disk_is_said_and_how_to_go_on(run_mnist: Start, monkeypatch: pyt
     assert f"python recipes/mnist.py resume={answer.folder}" in answer.err
 
 
+def test_a_disk_that_is_full_before_the_first_epoch_is_over_leaves_nothing_to_go_on_after(
+    run_mnist: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+    monkeypatch.setattr("lightning.Trainer.save_checkpoint", full)
+    answer = run_mnist("trainer.max_epochs=1")
+    assert "No space left on device. To begin it again, as no epoch was completed:" in answer.err
+
+
 def test_without_a_gpu_it_says_how_to_train(run_mnist: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     answer = run_mnist("trainer=gpu")
