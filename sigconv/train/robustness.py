@@ -17,6 +17,7 @@ from sigconv.signals.speech.augment import AddNoise, Overload
 from sigconv.train.data import CorpusData
 
 SMOOTHNESS = 5.0  # pixels: the elastic_sigma of deformations
+RANGE = 100  # dB: more than there is between the loudest and the quietest sample in 16 bits
 PINK = 1.0, 1.0  # as the colour of AddNoise
 
 
@@ -81,7 +82,7 @@ class Change:
         unit: of an amount.
         axis: label of the axis of amounts in a plot.
         measure: gives the accuracy at each amount.
-        least: smallest amount allowed.
+        least, most: amounts allowed.
         whole: whether amounts are whole numbers.
     """
 
@@ -90,6 +91,7 @@ class Change:
     axis: str
     measure: Callable[[nn.Module, CorpusData, Sequence[float]], dict[str, float]]
     least: float = 0
+    most: float = math.inf
     whole: bool = False
 
     def in_words(self, shares: Mapping[str, float]) -> str:
@@ -100,9 +102,9 @@ CHANGES = {
     "shift": Change(
         "shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift, whole=True
     ),
-    "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation),
-    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -math.inf),
-    "overload": Change("overloads", " dB", "peak above full scale, dB", accuracy_by_overload),
+    "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation, most=1000),
+    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -RANGE, RANGE),
+    "overload": Change("overloads", " dB", "peak above full scale, dB", accuracy_by_overload, most=RANGE),
 }
 """The changes by their names in the metrics."""
 
@@ -111,13 +113,16 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
     """The amounts of each change that a config asks for; raises UsageError for anything but lists of valid numbers."""
     found = {name: config.get(change.option) for name, change in CHANGES.items()}
     for name, amounts in found.items():
-        option, least = CHANGES[name].option, CHANGES[name].least
+        change = CHANGES[name]
+        given = f"{change.option}={amounts}"
         if amounts is not None and not _are_numbers(amounts):
-            raise UsageError(f"{option}={amounts}: it is a list of numbers, such as [20, 10], or null.")
-        if amounts and min(amounts) < least:
-            raise UsageError(f"{option}={amounts}: it must be at least {least:g}.")
-        if amounts and CHANGES[name].whole and any(amount % 1 for amount in amounts):
-            raise UsageError(f"{option}={amounts}: signals are shifted by whole samples or pixels.")
+            raise UsageError(f"{given}: it is a list of numbers, such as [20, 10], or null.")
+        if amounts and min(amounts) < change.least:
+            raise UsageError(f"{given}: it must be at least {change.least:g}.")
+        if amounts and max(amounts) > change.most:
+            raise UsageError(f"{given}: it must be at most {change.most:g}.")
+        if amounts and change.whole and any(amount % 1 for amount in amounts):
+            raise UsageError(f"{given}: signals are shifted by whole samples or pixels.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
 
 

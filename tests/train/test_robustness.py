@@ -110,5 +110,11 @@ def test_amounts_are_lists_of_numbers() -> None:
     assert wanted_changes({"snr": [-5]}) == {"noise": [-5]}
     with pytest.raises(UsageError, match=r"shifts=\[2, -1\]: it must be at least 0"):
         wanted_changes({"shifts": [2, -1]})
+    for option, most in (("overloads", 100), ("snr", 100), ("deformations", 1000)):
+        assert wanted_changes({option: [most]})
+        with pytest.raises(UsageError, match=rf"{option}=\[{most + 1}\]: it must be at most {most}"):
+            wanted_changes({option: [most + 1]})
+    with pytest.raises(UsageError, match=r"snr=\[-101\]: it must be at least -100"):
+        wanted_changes({"snr": [-101]})
     with pytest.raises(UsageError, match=r"shifts=\[1, 1.5\]: signals are shifted by whole samples"):
         wanted_changes({"shifts": [1, 1.5]})
