@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_prep.fsdd import DIGITS
 from data_prep.left_out import first_few
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import load_prepared, with_sources
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
@@ -66,11 +66,11 @@ def prepare(
 
     Raises:
         UsageError: there is no such fold; the download fails; the source holds something else; the corpus' folder
-            holds a damaged corpus, one from another source, or something else.
+            holds a damaged corpus, one from another source or from this one as it was before, or something else.
     """
     parts = split_speakers(split)
     command = f"{INFO.command} --split {split} --faulty {faulty}"
-    info = replace(INFO, command=command, sources=locate(source=source))
+    info = with_sources(replace(INFO, command=command), lambda given: _recordings(find_data(given)), source=source)
     place = Path(folder, split.replace(":", "_"))
     corpus = load_prepared(place, info)
     if corpus:

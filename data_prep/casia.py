@@ -5,14 +5,13 @@ HWDB1.1: 300 writers, 1,121,749 characters of 3,755 classes, available from the 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.characters import CHARACTERS
 from data_prep.missing_classes import tell_missing
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import load_prepared, with_sources
 from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -47,9 +46,9 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
             in its name.
 
     Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is damaged, or
-        `folder` holds a corpus from another source or something else.
+        `folder` holds a corpus from another source or from this one as it was before, or something else.
     """
-    info = replace(INFO, sources=locate(source=source))
+    info = with_sources(INFO, find_files, source=source)
     prepared = load_prepared(Path(folder), info)
     if prepared is not None:
         return prepared
@@ -58,7 +57,7 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
             "CASIA's characters are not to be downloaded by everybody: ask the institute for HWDB1.1, unpack its .gnt "
             "files, and name their folder as source. python data_prep/glyphs.py renders the same characters from fonts."
         )
-    files = sorted(Path(source).rglob("*.gnt"))
+    files = find_files(Path(source))
     if not files:
         raise UsageError(f"{source} holds no .gnt file.")
     splits = {file: _split(file) for file in files}
@@ -69,6 +68,10 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
             'in a folder with "tst" in its name, such as HWDB1.1tst_gnt.'
         )
     return tell_missing(write_corpus(folder, info, _examples(splits)))
+
+
+def find_files(source: Path) -> list[Path]:
+    return sorted(source.rglob("*.gnt"))
 
 
 def _examples(splits: dict[Path, str]) -> Iterator[Example]:

@@ -10,9 +10,7 @@ from pathlib import Path
 import typer
 
 from data_prep.left_out import first_few
-from data_prep.prepared import load_prepared
-from data_prep.splits import SPLITS, digest, draw_splits
-from sigconv.corpus import Corpus, CorpusInfo
+from data_prep.splits import SPLITS, draw_splits
 from sigconv.errors import UsageError
 
 SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
@@ -213,18 +211,6 @@ def _check_classes(files: Sequence[File], splits: Mapping[str, str], more: str) 
         )
 
 
-def describe_state(root: Path, files: Iterable[Path]) -> str:
-    """A corpus' citation, which changes when a file below `root` is added, removed, renamed or written."""
-    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in files]
-    state = digest(*(f"{source} {stat.st_size} {stat.st_mtime_ns}" for source, stat in stats))[:16]
+def cite(root: Path, state: str) -> str:
+    """The citation of a corpus of the files below `root`, in the state that is their `file_state`."""
     return f"recordings in {root}, when the hash of their names, sizes and times was {state}"
-
-
-def load_unchanged(place: Path, info: CorpusInfo) -> Corpus | None:
-    """Like `load_prepared`, but raises UsageError also if the files have changed since."""
-    corpus = load_prepared(place, info)
-    if corpus and corpus.info.citation != info.citation:
-        raise UsageError(
-            f"{place} has the {corpus.info.citation}; they have changed since. Delete it, or choose another folder."
-        )
-    return corpus

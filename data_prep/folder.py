@@ -6,14 +6,14 @@ from pathlib import Path
 from data_prep.class_folders import (
     File,
     assign_splits,
-    describe_state,
+    cite,
     find_speakers,
     has_kind,
     list_files,
-    load_unchanged,
     select,
     sort_into_classes,
 )
+from data_prep.prepared import file_state, load_prepared
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest
@@ -63,6 +63,7 @@ def prepare(
     speakers = find_speakers(sounds, speaker)
     options = {"rate": rate, "validation": validation, "test": test, "speaker": speaker, "faulty": faulty}
     chosen = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    state = file_state(root, (sound.path for sound in sounds))
     info = CorpusInfo(
         name=root.name,
         kind="audio",
@@ -70,11 +71,12 @@ def prepare(
         labels=tuple(sorted({sound.label for sound in sounds if sound.label})),
         rate=rate,
         terms="those of the recordings",
-        citation=describe_state(root, (sound.path for sound in sounds)),
+        citation=cite(root, state),
         command=shlex.join(["python", "data_prep/folder.py", str(root), *chosen]),
+        states={"root": state},
     )
     place = Path(folder) if folder else Path("data", f"folder_{info.name}_{digest(info.citation, *chosen)[:8]}")
-    corpus = load_unchanged(place, info)
+    corpus = load_prepared(place, info)
     if corpus:
         return corpus
     splits = assign_splits(sounds, speakers, validation, test)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_prep.left_out import first_few
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import load_prepared, with_sources
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
@@ -60,10 +60,11 @@ def prepare(
 
     Raises:
         UsageError: there is no such split or speaker; the download fails; the source holds something else; the
-            corpus' folder holds a damaged corpus, one from another source, or something else.
+            corpus' folder holds a damaged corpus, one from another source or from this one as it was before, or
+            something else.
     """
     command = f"{INFO.command} --split {split} --faulty {faulty}"
-    info = replace(INFO, command=command, sources=locate(source=source))
+    info = with_sources(replace(INFO, command=command), find_recordings, source=source)
     place = Path(folder, split.replace(":", "_"))
     corpus = load_prepared(place, info)
     if corpus:

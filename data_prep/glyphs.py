@@ -15,7 +15,7 @@ from matplotlib.font_manager import findSystemFonts
 from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.characters import CHARACTERS
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import load_prepared, with_sources
 from data_prep.script import command_line
 from data_prep.splits import place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -69,7 +69,7 @@ def prepare(
         raise UsageError(f"characters is 2 to {len(CHARACTERS)} and copies 1 or more, not {characters} and {copies}.")
     wanted = CHARACTERS[:characters]
     command = f"{INFO.command} --characters {characters} --copies {copies} --seed {seed}"
-    info = replace(INFO, labels=wanted, command=command, sources=locate(source=source))
+    info = with_sources(replace(INFO, labels=wanted, command=command), find_fonts, source=source)
     prepared = load_prepared(Path(folder), info)
     if prepared is not None:
         return prepared
@@ -79,12 +79,8 @@ def prepare(
 
 def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> list[Path]:
     """Font files that have all the characters, sorted by path: from `source`, or from the system."""
-    if source is not None and Path(source).is_file():
-        files = [Path(source)]
-    else:
-        files = [Path(file) for file in findSystemFonts(None if source is None else [str(source)])]
     needed = set(map(ord, characters))
-    found = sorted(file for file in files if needed <= _coded(file))
+    found = [file for file in find_fonts(source) if needed <= _coded(file)]
     if not found:
         where = "on this machine" if source is None else f"in {source}"
         raise UsageError(
@@ -92,6 +88,13 @@ def fonts_with(characters: Sequence[str], source: str | Path | None = None) -> l
             "fonts-wqy-zenhei, fonts-wqy-microhei and fonts-arphic-uming, or name a folder of fonts as source."
         )
     return found
+
+
+def find_fonts(source: str | Path | None) -> list[Path]:
+    """The font files in `source`, which may be one itself, or of the system."""
+    if source is not None and Path(source).is_file():
+        return [Path(source)]
+    return sorted(Path(file) for file in findSystemFonts(None if source is None else [str(source)]))
 
 
 def _coded(file: Path) -> set[int]:

@@ -15,7 +15,7 @@ from data_prep.lips.grid_files import Files, Sentence, choose_speakers, find_ali
 from data_prep.lips.grid_protocols import check_protocol, is_kept, split_sentences
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import Cutting
-from data_prep.prepared import load_prepared
+from data_prep.prepared import file_state, load_prepared
 from data_prep.script import command_line, write_flags
 from data_prep.splits import digest
 from data_prep.unpack import fetch_unpacked
@@ -51,6 +51,15 @@ class Take:
     split: str
 
 
+@dataclass(frozen=True)
+class Raw:
+    """The videos and the alignments of each speaker, and the `file_state` of both."""
+
+    videos: Files
+    alignments: Files
+    state: str
+
+
 def prepare(
     folder: str | Path = "data/grid",
     source: str | Path | None = None,
@@ -83,7 +92,8 @@ def prepare(
 
     Raises:
         UsageError: there is no such task, split, share or speaker; the download fails; the source holds something else;
-            a split would be empty; the corpus' folder holds a damaged corpus or something else.
+            a split would be empty; the corpus' folder holds a damaged corpus, one of the files as they were before, or
+            something else.
     """
     reader = MouthReader(**(mouth or {}))
     cutting = Cutting(task, context, seconds, reader.rate, GRID_WORDS)
@@ -92,15 +102,19 @@ def prepare(
     check_protocol(split, share, chosen)
     options = {**cutting.options, "split": split, "share": share, "speakers": chosen, **asdict(reader)}
     command = f"{INFO.command} {write_flags(options)}"
-    info = replace(INFO, labels=cutting.labels, rate=reader.rate, reader=asdict(reader), command=command)
+    raw = find_raw(Path(source), given, chosen) if source else None
+    states = {"source": raw.state} if raw else {}
+    info = replace(INFO, labels=cutting.labels, rate=reader.rate, reader=asdict(reader), command=command, states=states)
     kind = f"{task}_{'context' if context else 'alone'}" if task == "words" else task
     names = sorted(f"{speaker}/{name}" for speaker in chosen for name in given.get(speaker, ()))
     place = Path(folder, f"{kind}_{split.replace(':', '_')}_{digest(info.command, *names)[:8]}")
     corpus = load_prepared(place, info)
     if corpus:
         return corpus
-    root = Path(source) if source else download(Path(folder, "raw"), chosen)
-    takes, left_out = find_takes(root, given or find_videos(root), chosen, split, share)
+    if raw is None:
+        root = download(Path(folder, "raw"), chosen)
+        raw = find_raw(root, find_videos(root), chosen)
+    takes, left_out = find_takes(raw, split, share)
 
     def cut(clip: Clip, mouths: Mouths) -> Iterator[Example]:
         take = takes[clip.source]
@@ -120,31 +134,31 @@ def download(raw: Path, speakers: Sequence[str]) -> Path:
     return raw
 
 
-def find_takes(
-    root: Path, there: Files, speakers: Sequence[str], split: str, share: float
-) -> tuple[dict[str, Take], dict[str, str]]:
-    """The takes to crop, and the reasons why other clips are left out, both by source, such as "s1/bbaf5a".
-
-    Args:
-        there: the videos in `root`.
-    """
+def find_raw(root: Path, there: Files, speakers: Sequence[str]) -> Raw:
+    """What `root` has of the speakers; `there` are all its videos. Raises UsageError if one has no video."""
     videos: Files = {speaker: there.get(speaker, {}) for speaker in speakers}
     silent = [speaker for speaker, clips in videos.items() if not clips]
     if silent:
         raise UsageError(f"{root} holds no videos of {', '.join(silent)}: delete their folders, and run again.")
     alignments = find_alignments(root, videos)
+    files = (path for found in (*videos.values(), *alignments.values()) for path in found.values())
+    return Raw(videos, alignments, file_state(root.resolve(), files))
+
+
+def find_takes(raw: Raw, split: str, share: float) -> tuple[dict[str, Take], dict[str, str]]:
+    """The takes to crop, and the reasons why other clips are left out, both by source, such as "s1/bbaf5a"."""
     sentences: dict[tuple[str, str], Sentence] = {}
     left_out = {}
-    for speaker, clips in videos.items():
+    for speaker, clips in raw.videos.items():
         for name in clips:
             try:
-                sentences[speaker, name] = read_sentence(alignments[speaker].get(name))
+                sentences[speaker, name] = read_sentence(raw.alignments[speaker].get(name))
             except LeftOut as reason:
                 left_out[f"{speaker}/{name}"] = str(reason)
     takes = {}
     for (speaker, name), part in split_sentences(sentences, split).items():
         if part != "train" or is_kept(name, share):
-            clip = Clip(videos[speaker][name], f"{speaker}/{name}", speaker)
+            clip = Clip(raw.videos[speaker][name], f"{speaker}/{name}", speaker)
             takes[clip.source] = Take(clip, sentences[speaker, name], part)
     return takes, left_out
 

@@ -14,7 +14,7 @@ import typer
 from data_prep.left_out import count_reasons, first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
-from data_prep.prepared import load_prepared
+from data_prep.prepared import file_state, load_prepared
 from data_prep.script import command_line, write_flags
 from data_prep.splits import digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
@@ -60,7 +60,8 @@ def prepare(
 
     Raises:
         UsageError: there is no source, or it holds something else; there is no such word, or nothing to learn it from;
-            a split would be empty; the task is another; the corpus' folder holds a damaged corpus or something else.
+            a split would be empty; the task is another; the corpus' folder holds a damaged corpus, one of the files as
+            they were before, or something else.
     """
     if task != "words":
         raise UsageError(f"LRW has single words only: take task=words instead of task={task}, or data=grid.")
@@ -81,9 +82,10 @@ def prepare(
             f"There are no clips to learn {first_few(sorted(unlearned))} from, in the folder train of each in {root}: "
             "bring them, or leave these out of the words."
         )
-    command = f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}"
-    info = replace(INFO, labels=labels, rate=reader.rate, reader=asdict(reader), command=command)
     splits = {clip: split for clip, split in found.items() if word_of(clip) not in unlearned}
+    command = f"{INFO.command} {write_flags({'words': labels if words else None, **asdict(reader)})}"
+    states = {"source": file_state(root, (clip.path for clip in splits))}
+    info = replace(INFO, labels=labels, rate=reader.rate, reader=asdict(reader), command=command, states=states)
     place = Path(folder, f"words_{len(labels)}_{digest(info.command, *labels, *(clip.source for clip in splits))[:8]}")
     corpus = load_prepared(place, info)
     if corpus:

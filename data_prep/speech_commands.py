@@ -17,7 +17,7 @@ from pathlib import Path
 
 import typer
 
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import load_prepared, with_sources
 from data_prep.script import command_line
 from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
 from data_prep.speech.recordings import Item, check_splits, write_recordings
@@ -97,14 +97,15 @@ def prepare(
     Raises:
         UsageError: a word, or the noise for "silence", is not there; the lists contradict the rule; a split would be
             empty; the official test is of another task; the download fails; the corpus' folder holds a damaged corpus,
-            one from another source, or something else.
+            one from another source or from this one as it was before, or something else.
     """
     task, labels = read_task(words)
     _check_test(labels, test, test_source)
     place = Path(folder, task if test == "hash" else f"{task}_official_test")
     named = task if task in TASKS else ",".join(labels)
     command = f"{INFO.command} --words {named} --test {test} --faulty {faulty}"
-    info = replace(INFO, labels=labels, command=command, sources=locate(source=source, test_source=test_source))
+    info = replace(INFO, labels=labels, command=command)
+    info = with_sources(info, lambda given: sorted(given.glob("*/*.wav")), source=source, test_source=test_source)
     corpus = load_prepared(place, info)
     if corpus:
         return corpus

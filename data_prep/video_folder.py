@@ -12,11 +12,10 @@ import typer
 from data_prep.class_folders import (
     File,
     assign_splits,
-    describe_state,
+    cite,
     find_speakers,
     has_kind,
     list_files,
-    load_unchanged,
     select,
     sort_into_classes,
     without_classes,
@@ -25,6 +24,7 @@ from data_prep.left_out import first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import TASKS
+from data_prep.prepared import file_state, load_prepared
 from data_prep.script import command_line, write_flags
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
@@ -80,7 +80,7 @@ def prepare(
     info = _describe(root, said, reader, write_flags(chosen))
     name = f"video_folder_{info.name}_{digest(info.citation, info.command)[:8]}"
     place = Path(folder) if folder else Path("data", name)
-    corpus = load_unchanged(place, info)
+    corpus = load_prepared(place, info)
     if corpus:
         return corpus
     splits = assign_splits(files, speakers, validation, test)
@@ -98,7 +98,7 @@ def prepare(
 
 
 def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader, flags: str) -> CorpusInfo:
-    read = [file.path for file in said] + [text for text in said.values() if text]
+    state = file_state(root, [file.path for file in said] + [text for text in said.values() if text])
     return CorpusInfo(
         name=root.name,
         kind="video",
@@ -106,9 +106,10 @@ def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader,
         labels=tuple(sorted({file.label for file in said if file.label})),
         rate=reader.rate,
         terms="those of the recordings",
-        citation=describe_state(root, read),
+        citation=cite(root, state),
         command=f"python data_prep/video_folder.py {shlex.quote(str(root))} {flags}",
         reader=asdict(reader),
+        states={"root": state},
     )
 
 

@@ -77,6 +77,7 @@ class CorpusInfo:
             network reads its files with the same ones.
         sources: where the raw files were found, by the argument that names the place: an absolute path without links,
             or None if none was given, as for a download; empty for a corpus without a choice, or of earlier versions.
+        states: the hash of the names, sizes and times of the raw files, by the argument that names their place.
         counts: the number of examples in each split.
         split_hash: the hash of the whole corpus, see `split_hash`.
         checksums: the sha256 of each split's file.
@@ -93,6 +94,7 @@ class CorpusInfo:
     grammar: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reader: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str | None] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     split_hash: str = ""
     checksums: Mapping[str, str] = field(default_factory=dict)

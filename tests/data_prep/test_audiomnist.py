@@ -47,6 +47,13 @@ def test_another_source_than_that_of_the_corpus_is_refused(fold_0, dataset):
     assert audiomnist.prepare(fold_0.folder.parent).info == fold_0.info
 
 
+def test_a_source_that_has_changed_since_is_told(fold_0, dataset):
+    (dataset / "data" / "01" / "0_01_99.wav").touch()
+    with pytest.raises(UsageError, match="have changed since"):
+        audiomnist.prepare(fold_0.folder.parent, dataset)
+    (dataset / "data" / "01" / "0_01_99.wav").unlink()
+
+
 def test_labels_and_sources(fold_0):
     train = fold_0.split("train")
     index = train.sources.index("data/56/6_56_49.wav")

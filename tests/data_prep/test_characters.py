@@ -1,5 +1,6 @@
 """Chinese characters: rendered from fonts, and read from CASIA's files."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -110,6 +111,9 @@ def test_other_fonts_than_those_of_the_corpus_are_refused(fonts: Path, tmp_path:
     with pytest.raises(UsageError, match=f"made with source {fonts}, and not with source {fonts}/a.ttf: leave source"):
         glyphs.prepare(tmp_path / "one", fonts / "a.ttf", characters=3, copies=1)
     assert glyphs.prepare(tmp_path / "one", characters=3, copies=1).info == corpus.info  # made once, it needs none
+    write_font(fonts / "b.ttf", WANTED, thickness=300)
+    with pytest.raises(UsageError, match="have changed since"):
+        glyphs.prepare(tmp_path / "one", fonts, characters=3, copies=1)
 
 
 def test_one_font_is_in_all_splits(fonts: Path, tmp_path: Path) -> None:
@@ -160,6 +164,9 @@ def test_casias_writers_are_split_and_framed(
     assert casia.prepare(tmp_path / "casia").info == corpus.info  # made once, it needs no source
     with pytest.raises(UsageError, match=f"made with source {handwriting}, and not with source /nowhere: leave source"):
         casia.prepare(tmp_path / "casia", "/nowhere")
+    os.utime(handwriting / "HWDB1.1trn_gnt" / "1002-c.gnt", (1, 1))
+    with pytest.raises(UsageError, match="have changed since"):
+        casia.prepare(tmp_path / "casia", handwriting)
 
 
 def test_a_damaged_file_is_named(handwriting: Path, tmp_path: Path) -> None:

@@ -223,7 +223,9 @@ def test_files_that_changed_under_a_corpus_with_a_name_of_its_own(root, prepare)
     prepare()
     prepare()
     record(root / "yes" / "new.wav")
-    with pytest.raises(UsageError, match=r"they have changed since\. Delete it, or choose another folder"):
+    with pytest.raises(
+        UsageError, match=r"files of root .* have changed since .* was made: delete it, or choose another folder"
+    ):
         prepare()
 
 

@@ -1,6 +1,7 @@
 """The preparation on a tiny FSDD: two speakers, twelve takes of two digits."""
 
 import io
+import os
 import tarfile
 from dataclasses import replace
 
@@ -84,13 +85,16 @@ def test_one_speaker_left_out(tmp_path, dataset):
 
 def test_the_folder_recordings_itself_gives_the_same_corpus(tmp_path, dataset):
     one, other = fsdd.prepare(tmp_path / "a", dataset), fsdd.prepare(tmp_path / "b", dataset / "recordings")
-    assert one.info == replace(other.info, sources=one.info.sources)
+    assert one.info == replace(other.info, sources=one.info.sources, states=one.info.states)
 
 
 def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, dataset):
     fsdd.prepare(tmp_path, dataset)
     with pytest.raises(UsageError, match=f"made with source {dataset}, and not with source /nowhere: leave source out"):
         fsdd.prepare(tmp_path, "/nowhere")
+    os.utime(dataset / "recordings" / "3_theo_0.wav", (1, 1))
+    with pytest.raises(UsageError, match="have changed since"):
+        fsdd.prepare(tmp_path, dataset)
     assert fsdd.prepare(tmp_path).info.counts["train"] == 8
 
 
@@ -121,7 +125,7 @@ def test_downloads_once_for_all_splits(tmp_path, download):
     assert corpus.info.counts["test"] == 24
     assert len(download.requests) == 1
     with pytest.raises(UsageError, match=f"was made without source, and not with source {tmp_path}/raw"):
-        fsdd.prepare(tmp_path, tmp_path / "raw")
+        fsdd.prepare(tmp_path, tmp_path / "raw" / f"fsdd-{fsdd.VERSION}" / TOP)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["official", "raw", "speaker_jackson"]
 
 

@@ -122,6 +122,10 @@ def test_a_source_with_other_clips_makes_another_corpus(prepare, source, tmp_pat
     assert part.info.command == whole.info.command
     assert sum(part.info.counts.values()) == sum(whole.info.counts.values()) - 6
     assert grid.prepare(folder, sample).folder == part.folder != whole.folder
+    with open(sample / "s1" / "align" / f"{names[-2]}.align", "a") as alignment:
+        alignment.write("\n")
+    with pytest.raises(UsageError, match=f"have changed since {part.folder} was made: delete it"):
+        grid.prepare(folder, sample)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import os
 import shutil
 from functools import partial
 
@@ -50,6 +51,9 @@ def test_a_source_with_other_clips_makes_another_corpus(tmp_path, source, small)
     part, whole = (lrw.prepare(place, tmp_path / "lrw", workers=1) for place in (sample, source))
     assert part.info.command == whole.info.command
     assert (part.info.counts["test"], whole.info.counts["test"]) == (5, 6)
+    os.utime(sample / "lipread_mp4" / "ABOUT" / "test" / "ABOUT_00001.mp4", (1, 1))
+    with pytest.raises(UsageError, match=f"have changed since {part.folder} was made: delete it"):
+        lrw.prepare(sample, tmp_path / "lrw")
 
 
 def test_words_of_half_a_download_are_told(tmp_path, source, small, capfd):

@@ -1,12 +1,13 @@
-"""A corpus that is there, and what it is asked to be made from: source is not ignored."""
+"""A corpus that is there, and what it is asked to be made from: a source is not ignored, nor what became of it."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from data_prep.prepared import load_prepared, locate
+from data_prep.prepared import file_state, load_prepared, with_sources
 from sigconv.corpus import CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -18,7 +19,7 @@ def make(tmp_path):
     """Opens the corpus with these sources, made if it is not there."""
 
     def prepare(**sources):
-        info = replace(INFO, sources=locate(**sources))
+        info = with_sources(INFO, lambda place: sorted(place.glob("*.dot")), **sources)
         dot = Example(np.ones((1, 2, 2), np.uint8), "train", "dot", label=1)
         return load_prepared(tmp_path / "corpus", info) or write_corpus(tmp_path / "corpus", info, [dot])
 
@@ -72,9 +73,60 @@ def test_a_corpus_of_earlier_versions_opens(make, tmp_path, source):
     make(source="somewhere")
     sidecar = tmp_path / "corpus" / "corpus.json"
     facts = json.loads(sidecar.read_text())
-    del facts["sources"]
+    del facts["sources"], facts["states"]
     sidecar.write_text(json.dumps(facts))
     assert make(source=source).info.sources == {}
+
+
+@pytest.fixture
+def dots(tmp_path):
+    """A source with two raw files, and one that is none."""
+    (tmp_path / "raw").mkdir()
+    for name in ("a.dot", "b.dot", "notes.txt"):
+        (tmp_path / "raw" / name).write_text(name)
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: (raw / "c.dot").touch(),
+        lambda raw: (raw / "a.dot").unlink(),
+        lambda raw: (raw / "a.dot").rename(raw / "c.dot"),
+        lambda raw: (raw / "a.dot").write_text("mended"),
+        lambda raw: os.utime(raw / "a.dot", (1, 1)),
+    ],
+)
+def test_a_source_that_has_changed_since_is_told(make, dots, change):
+    made = make(source=dots)
+    (dots / "notes.txt").write_text("Monday")
+    assert make(source=dots).info == made.info
+    change(dots)
+    with pytest.raises(UsageError) as error:
+        make(source=dots)
+    assert str(error.value) == (
+        f"The files of source (their names, sizes or times) have changed since {dots.parent}/corpus was made: "
+        "leave source out to take the corpus as it is, or delete it, or choose another folder."
+    )
+    assert make(source=None).info == made.info
+
+
+def test_each_of_several_sources_may_change(make, dots, tmp_path):
+    (tmp_path / "test").mkdir()
+    make(source=dots, test_source=tmp_path / "test")
+    (tmp_path / "test" / "new.dot").touch()
+    assert make(source=dots, test_source=None)
+    with pytest.raises(UsageError, match=r"The files of test_source .* have changed since"):
+        make(source=dots, test_source=tmp_path / "test")
+
+
+def test_one_of_earlier_versions_that_has_its_state_in_the_citation(dots, tmp_path):
+    state = file_state(dots, dots.glob("*.dot"))
+    old = replace(INFO, citation=f"recordings in {dots}, when the hash of their names, sizes and times was {state}")
+    write_corpus(tmp_path / "corpus", old, [Example(np.ones((1, 2, 2), np.uint8), "train", "dot", label=1)])
+    assert load_prepared(tmp_path / "corpus", replace(INFO, states={"root": state}))
+    with pytest.raises(UsageError, match=r"The files of root .* have changed since .* was made: delete it"):
+        load_prepared(tmp_path / "corpus", replace(INFO, states={"root": "0" * 16}))
 
 
 def test_one_that_has_its_source_in_the_command_too(make, tmp_path, monkeypatch):

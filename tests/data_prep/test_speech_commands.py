@@ -1,6 +1,7 @@
 """The preparation on a tiny Speech Commands: a few words by speakers of every split, and 12 s of noise."""
 
 import io
+import os
 import tarfile
 from hashlib import sha256
 
@@ -263,6 +264,10 @@ def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, raw, test_s
         prepare(tmp_path, "/nowhere", **options)
     with pytest.raises(UsageError, match=f"made with test_source {test_set}, and not with test_source /nowhere: leave"):
         prepare(tmp_path, raw, test_source="/nowhere", **options)
+    for name, place in (("test_source", test_set), ("source", raw)):
+        os.utime(next(place.glob("go/*.wav")), (1, 1))
+        with pytest.raises(UsageError, match=f"The files of {name} .* have changed since"):
+            prepare(tmp_path, raw, test_source=test_set, **options)
 
 
 def pack(folder):

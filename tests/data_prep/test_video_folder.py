@@ -67,7 +67,7 @@ def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):
     assert sorted(texts) == [f"don't go no {i}" for i in range(5)]
     assert corpus.labels == ()
     (said / "a_0.txt").write_text("Something else.")
-    with pytest.raises(UsageError, match="they have changed since"):
+    with pytest.raises(UsageError, match="have changed since"):
         prepare("corpus", said, task="sentences")
     (said / "a_0.txt").write_text(" ... ")
     with pytest.raises(UsageError, match=r"a_0\.txt is empty: write into it what is said in a_0\.avi"):
