@@ -12,6 +12,7 @@ import numpy as np
 from data_prep.characters import CHARACTERS
 from data_prep.missing_classes import tell_missing
 from data_prep.prepared import load_prepared, with_sources
+from data_prep.raw_files import list_files
 from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -45,8 +46,9 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
         source: a folder with the unpacked `.gnt` files, one per writer; those for the test are in a folder with "tst"
             in its name.
 
-    Raises UsageError: there is no source, or no such file in it, a split would be empty, a file is damaged, or
-        `folder` holds a corpus from another source or from this one as it was before, or something else.
+    Raises UsageError: there is no source, no such file in it, or what `list_files` refuses; a split would be empty, a
+        file is damaged, or `folder` holds a corpus from another source or from this one as it was before, or something
+        else.
     """
     info = with_sources(INFO, find_files, source=source)
     prepared = load_prepared(Path(folder), info)
@@ -71,7 +73,7 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
 
 
 def find_files(source: Path) -> list[Path]:
-    return sorted(source.rglob("*.gnt"))
+    return [source / path for path in list_files(source) if path.suffix == ".gnt"]
 
 
 def _examples(splits: dict[Path, str]) -> Iterator[Example]:

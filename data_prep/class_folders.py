@@ -1,6 +1,5 @@
 """Sorts the user's own files below a root into splits: one subfolder per class, speakers found in the file names."""
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,36 +24,6 @@ class File:
     source: str
     label: str | None
     split: str | None
-
-
-def list_files(root: Path) -> list[Path]:
-    """All files below `root`, relative to it and sorted.
-
-    Raises UsageError: it is no folder, or there is something in it that would be lost without a word: a link to a
-    folder or to nothing, a pipe, a name that is not UTF-8.
-    """
-    if not root.is_dir():
-        raise UsageError(f"There is no folder {root}: name one with a subfolder of recordings for each class.")
-    paths = sorted(root.rglob("*"))
-    links = [path for path in paths if path.is_symlink() and path.is_dir()]
-    if links:
-        raise UsageError(f"{links[0]} is a link to a folder, and links are not followed: put the folder itself there.")
-    lost = [str(path) for path in paths if not path.is_file() and not path.is_dir()]
-    if lost:
-        raise UsageError(f"Not files, or links to what is not there: {first_few(lost)}. Mend or remove them.")
-    strange = [name for name in map(os.fsencode, paths) if not _is_utf8(name)]
-    if strange:
-        names = first_few([name.decode("utf-8", "backslashreplace") for name in strange])
-        raise UsageError(f"Names that are not UTF-8, with their other bytes as \\x..: {names}. Rename them.")
-    return [path.relative_to(root) for path in paths if path.is_file()]
-
-
-def _is_utf8(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:

@@ -9,11 +9,11 @@ from data_prep.class_folders import (
     cite,
     find_speakers,
     has_kind,
-    list_files,
     select,
     sort_into_classes,
 )
 from data_prep.prepared import file_state, load_prepared
+from data_prep.raw_files import list_files
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, write_recordings
 from data_prep.splits import check_shares, digest

@@ -15,7 +15,6 @@ from data_prep.class_folders import (
     cite,
     find_speakers,
     has_kind,
-    list_files,
     select,
     sort_into_classes,
     without_classes,
@@ -25,6 +24,7 @@ from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import TASKS
 from data_prep.prepared import file_state, load_prepared
+from data_prep.raw_files import list_files
 from data_prep.script import command_line, write_flags
 from data_prep.splits import check_shares, digest
 from sigconv.corpus import Corpus, CorpusInfo, Example

@@ -10,6 +10,7 @@ import typer
 
 from data_prep.left_out import LeftOut
 from data_prep.lips.words import Word
+from data_prep.raw_files import list_files
 from sigconv.errors import UsageError
 from sigconv.names import known, listed
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
@@ -31,8 +32,8 @@ class Sentence(NamedTuple):
 def find_videos(root: Path) -> Files:
     """The videos of each speaker, such as s1, after whom a folder above them, or `root` itself, is named.
 
-    So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg all work. Raises UsageError if there are no videos, or if a
-    sentence of a speaker is there twice.
+    So the layouts s1/*.mpg, s1/video/*.mpg and s1/s1/*.mpg all work. Raises UsageError if there are no videos, if a
+    sentence of a speaker is there twice, or if there is what `list_files` refuses.
     """
     videos = _find(root, READABLE)
     if not videos:
@@ -65,7 +66,7 @@ def find_alignments(root: Path, videos: Files) -> Files:
 def _find(root: Path, kinds: Collection[str]) -> Files:
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     top = root.resolve()
-    for path in sorted(top.rglob("*")):
+    for path in (top / path for path in list_files(top)):
         speakers = [part for part in path.parent.parts[len(top.parts) - 1 :] if SPEAKER.fullmatch(part)]
         if path.suffix.lower() in kinds and speakers and not path.name.startswith("."):
             other = found[speakers[-1]].setdefault(path.stem, path)

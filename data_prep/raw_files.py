@@ -1,0 +1,47 @@
+"""The files below a folder that somebody has brought: none is passed over without a word."""
+
+import os
+from pathlib import Path
+
+from data_prep.left_out import first_few
+from sigconv.errors import UsageError
+
+
+def list_files(root: Path) -> list[Path]:
+    """All files below `root`, relative to it and sorted.
+
+    Raises UsageError: it is no folder, or there is something in it that would be lost without a word: a folder that
+    cannot be read, a link to a folder or to nothing, a pipe, a name that is not UTF-8.
+    """
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}: name the one with the raw files.")
+    found: list[str] = []
+    for place, folders, names in os.walk(root, onerror=_refuse):
+        links = [path for path in (os.path.join(place, name) for name in sorted(folders)) if os.path.islink(path)]
+        if links:
+            raise UsageError(
+                f"{links[0]} is a link to a folder, and links are not followed: put the folder itself there."
+            )
+        found += [os.path.join(place, name) for name in names]
+    found.sort(key=lambda path: path.split(os.sep))
+    lost = [path for path in found if not os.path.isfile(path)]
+    if lost:
+        raise UsageError(f"Not files, or links to what is not there: {first_few(lost)}. Mend or remove them.")
+    strange = [name for name in map(os.fsencode, found) if not _is_utf8(name)]
+    if strange:
+        names = first_few([name.decode("utf-8", "backslashreplace") for name in strange])
+        raise UsageError(f"Names that are not UTF-8, with their other bytes as \\x..: {names}. Rename them.")
+    top = os.path.join(root, "")
+    return [Path(path.removeprefix(top)) for path in found]
+
+
+def _refuse(error: OSError) -> None:
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}. Make it readable, or move it away.") from None
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
