@@ -132,14 +132,30 @@ def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
 
 
 def assign_splits(files: Sequence[File], speakers: Mapping[str, str], validation: float, test: float) -> dict[str, str]:
-    """The split of each source. Raises UsageError if a split would lack a class."""
+    """The split of each source; prints who speaks in several. Raises UsageError if a split would lack a class."""
     splits = {file.source: file.split for file in files if file.split}
-    if not splits and speakers:
+    if splits:
+        _tell_shared(speakers, splits)
+    elif speakers:
         splits = _split_speakers(speakers, validation, test)
-    elif not splits:
+    else:
         splits = _split_classes(files, validation, test)
     _check_classes(files, splits, "more speakers" if speakers else "more")
     return splits
+
+
+def _tell_shared(speakers: Mapping[str, str], splits: Mapping[str, str]) -> None:
+    """Prints who is in several of the user's own splits."""
+    places = defaultdict(set)
+    for source, speaker in speakers.items():
+        places[speaker].add(splits[source])
+    shared = sorted(speaker for speaker, there in places.items() if len(there) > 1)
+    if shared:
+        typer.echo(
+            f"In more than one of the folders train, validation and test are {len(shared):,} of {len(places):,} "
+            f"speakers: {first_few(shared)}.",
+            err=True,
+        )
 
 
 def _split_speakers(speakers: Mapping[str, str], validation: float, test: float) -> dict[str, str]:

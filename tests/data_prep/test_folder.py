@@ -159,6 +159,17 @@ def test_folders_named_after_the_splits(tmp_path, name):
         folder.prepare(root, tmp_path / "other")
 
 
+def test_who_is_in_several_of_the_folders_for_splits_is_told(tmp_path, capsys):
+    for split, speakers in (("train", "abc"), ("validation", "bd"), ("test", "ce")):
+        for name in speakers:
+            record(tmp_path / "words" / split / "yes" / f"{name}_{split}.wav")
+    folder.prepare(tmp_path / "words", tmp_path / "corpus", speaker="^([a-z])_")
+    told = "In more than one of the folders train, validation and test are 2 of 5 speakers: b, c."
+    assert told in capsys.readouterr().err
+    folder.prepare(tmp_path / "words", tmp_path / "other", speaker="^([a-z]_[a-z]+)")
+    assert "In more than one" not in capsys.readouterr().err
+
+
 def test_some_folders_named_after_splits(tmp_path, root, prepare):
     (root / "test").mkdir()
     with pytest.raises(UsageError, match=r"The folders in .* are no, test, yes: some are splits, but"):
