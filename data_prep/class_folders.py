@@ -33,6 +33,16 @@ def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Coll
     return chosen
 
 
+def check_formats(files: Sequence[Path]) -> Sequence[Path]:
+    """The files; raises UsageError if two differ in suffix only: one recording, perhaps in both training and test."""
+    first: dict[Path, Path] = {}
+    for path in files:
+        other = first.setdefault(path.with_suffix(""), path)
+        if other != path:
+            raise UsageError(f"{other} and {path} are the same recording in two formats: take one of them away.")
+    return files
+
+
 def has_kind(files: Iterable[Path], kinds: Collection[str]) -> bool:
     return any(path.suffix.lower() in kinds and not _is_hidden(path) for path in files)
 

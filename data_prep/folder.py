@@ -6,6 +6,7 @@ from pathlib import Path
 from data_prep.class_folders import (
     File,
     assign_splits,
+    check_formats,
     cite,
     find_speakers,
     has_kind,
@@ -92,7 +93,9 @@ def find_sounds(root: Path) -> list[File]:
             f"{root} holds video and no sound: take data=video_folder, or data_prep/video_folder.py, to read the lips; "
             "to hear the clips, convert them to wav, each by: ffmpeg -i FILE FILE.wav."
         )
-    return sort_into_classes(root, select(root, files, SOUND))
+    sounds = select(root, files, SOUND)
+    check_formats([path for path in sounds if path.suffix.lower() in READABLE])
+    return sort_into_classes(root, sounds)
 
 
 main = command_line(prepare)

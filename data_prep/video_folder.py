@@ -12,6 +12,7 @@ import typer
 from data_prep.class_folders import (
     File,
     assign_splits,
+    check_formats,
     cite,
     find_speakers,
     has_kind,
@@ -119,9 +120,9 @@ def find_clips(root: Path, task: str) -> dict[File, Path | None]:
     if has_kind(files, SOUND) and not has_kind(files, READABLE):
         raise UsageError(f"{root} holds sound and no video: take data=folder, or data_prep/folder.py, to hear it.")
     if task == "words":
-        return dict.fromkeys(sort_into_classes(root, select(root, files, READABLE)))
+        return dict.fromkeys(sort_into_classes(root, check_formats(select(root, files, READABLE))))
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
-    clips = select(root, files, READABLE, used=texts.values())
+    clips = check_formats(select(root, files, READABLE, used=texts.values()))
     without = [str(path) for path in clips if path.with_suffix("") not in texts]
     if without or not clips:
         raise UsageError(

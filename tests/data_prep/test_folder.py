@@ -76,6 +76,14 @@ def test_any_format_rate_channels_and_length(root, prepare):
     assert corpus.info.rate == 8000
 
 
+def test_a_recording_in_two_formats_is_refused(root, prepare):
+    (root / "yes" / "a_0.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(50))  # from which a_0.wav was converted
+    prepare()
+    record(root / "yes" / "a_0.mp3")
+    with pytest.raises(UsageError, match=r"yes/a_0\.mp3 and yes/a_0\.wav are the same recording in two formats: take"):
+        prepare()
+
+
 def test_the_splits_stay_when_files_are_added(tmp_path):
     names = [f"yes/{i}.wav" for i in range(400)]
     before = draw_splits(names[:200], 0.2, 0.1)

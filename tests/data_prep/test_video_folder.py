@@ -77,6 +77,15 @@ def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):
         prepare("other", said, task="sentences")
 
 
+@pytest.mark.parametrize("task", ["words", "sentences"])
+def test_a_clip_in_two_formats_is_refused(tmp_path, prepare, task):
+    (tmp_path / "said" / "yes").mkdir(parents=True)
+    for name in ("hello.avi", "hello.mpg", "hello.txt"):
+        (tmp_path / "said" / "yes" / name).touch()
+    with pytest.raises(UsageError, match=r"yes/hello\.avi and yes/hello\.mpg are the same recording in two formats"):
+        prepare("corpus", tmp_path / "said", task=task)
+
+
 def test_words_that_only_validation_or_test_has_are_told_before_the_cropping(
     tmp_path, root, prepare, monkeypatch, capfd
 ):
