@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.characters import CHARACTERS
 from data_prep.missing_classes import tell_missing
 from data_prep.prepared import load_prepared, with_sources
-from data_prep.raw_files import list_files
+from data_prep.raw_files import is_hidden, list_files
 from data_prep.script import command_line
 from data_prep.splits import empty_splits, place
 from sigconv.corpus import Corpus, CorpusInfo, Example, write_corpus
@@ -73,7 +73,7 @@ def prepare(folder: str | Path = "data/casia", source: str | Path | None = None)
 
 
 def find_files(source: Path) -> list[Path]:
-    return [source / path for path in list_files(source) if path.suffix == ".gnt"]
+    return [source / path for path in list_files(source) if path.suffix.lower() == ".gnt" and not is_hidden(path)]
 
 
 def _examples(splits: dict[Path, str]) -> Iterator[Example]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from data_prep.left_out import first_few
+from data_prep.raw_files import is_hidden
 from data_prep.splits import SPLITS, draw_splits
 from sigconv.errors import UsageError
 
@@ -28,7 +29,7 @@ class File:
 
 def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:
     """The files of these kinds (suffixes in lower case); prints how many others there are, except those in `used`."""
-    chosen = [path for path in files if path.suffix.lower() in kinds and not _is_hidden(path)]
+    chosen = [path for path in files if path.suffix.lower() in kinds and not is_hidden(path)]
     _tell_skipped(root, set(files).difference(chosen, used))
     return chosen
 
@@ -44,15 +45,11 @@ def check_formats(files: Sequence[Path]) -> Sequence[Path]:
 
 
 def has_kind(files: Iterable[Path], kinds: Collection[str]) -> bool:
-    return any(path.suffix.lower() in kinds and not _is_hidden(path) for path in files)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return any(path.suffix.lower() in kinds and not is_hidden(path) for path in files)
 
 
 def _tell_skipped(root: Path, skipped: Iterable[Path]) -> None:
-    counts = Counter("hidden" if _is_hidden(path) else path.suffix.lower() or path.name for path in skipped)
+    counts = Counter("hidden" if is_hidden(path) else path.suffix.lower() or path.name for path in skipped)
     if counts:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
         typer.echo(
@@ -103,7 +100,7 @@ def without_classes(root: Path, files: Sequence[Path]) -> list[File]:
 
 
 def _folders(root: Path) -> list[str]:
-    return sorted(path.name for path in root.iterdir() if path.is_dir() and not _is_hidden(Path(path.name)))
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and not is_hidden(Path(path.name)))
 
 
 def _split_of(path: Path) -> str:

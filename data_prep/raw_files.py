@@ -1,10 +1,13 @@
 """The files below a folder that somebody has brought: none is passed over without a word."""
 
 import os
+import re
 from pathlib import Path
 
 from data_prep.left_out import first_few
 from sigconv.errors import UsageError
+
+LEFTOVER = re.compile(r".*\.part-[a-z0-9_]{8}")  # in earlier versions; now it begins with a dot, too
 
 
 def list_files(root: Path) -> list[Path]:
@@ -33,6 +36,11 @@ def list_files(root: Path) -> list[Path]:
         raise UsageError(f"Names that are not UTF-8, with their other bytes as \\x..: {names}. Rename them.")
     top = os.path.join(root, "")
     return [Path(path.removeprefix(top)) for path in found]
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether it, or a folder above it, begins with a dot, as do macOS' notes, or is left of a killed unpacking."""
+    return any(part.startswith(".") or LEFTOVER.fullmatch(part) for part in path.parts)
 
 
 def _refuse(error: OSError) -> None:

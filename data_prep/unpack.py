@@ -29,6 +29,7 @@ def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
 def unpack(archive: Path, folder: Path) -> Path:
     """Unpacks a zip, or a tar archive, compressed or not, as `folder`; one that exists is left as it is.
 
+    A killed process leaves a hidden folder beside it, which is taken for no data (`is_hidden`).
     Nothing can be written outside the folder, whatever the archive says (tarfile's filter "data"; zipfile always).
 
     Raises UsageError: the archive is damaged or unsafe; it is deleted, so that it is fetched again next time.
@@ -36,7 +37,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.part-") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.part-") as scratch:
         whole = Path(scratch, "whole")
         try:
             for _ in tqdm(_extract(archive, whole), f"unpacking {archive.name}", unit=" files", disable=None):

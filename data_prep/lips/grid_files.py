@@ -10,7 +10,7 @@ import typer
 
 from data_prep.left_out import LeftOut
 from data_prep.lips.words import Word
-from data_prep.raw_files import list_files
+from data_prep.raw_files import is_hidden, list_files
 from sigconv.errors import UsageError
 from sigconv.names import known, listed
 from sigconv.signals.lips.grammar import GRID_GRAMMAR
@@ -66,9 +66,10 @@ def find_alignments(root: Path, videos: Files) -> Files:
 def _find(root: Path, kinds: Collection[str]) -> Files:
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     top = root.resolve()
-    for path in (top / path for path in list_files(top)):
-        speakers = [part for part in path.parent.parts[len(top.parts) - 1 :] if SPEAKER.fullmatch(part)]
-        if path.suffix.lower() in kinds and speakers and not path.name.startswith("."):
+    for name in list_files(top):
+        path = top / name
+        speakers = [part for part in (top.name, *name.parent.parts) if SPEAKER.fullmatch(part)]
+        if path.suffix.lower() in kinds and speakers and not is_hidden(name):
             other = found[speakers[-1]].setdefault(path.stem, path)
             if other != path:
                 raise UsageError(f"{other} and {path} are the same sentence of one speaker: take one of them away.")

@@ -150,6 +150,7 @@ def handwriting(tmp_path: Path) -> Path:
 def test_casias_writers_are_split_and_framed(
     handwriting: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    (handwriting / "HWDB1.1trn_gnt" / "._1002-c.gnt").write_bytes(b"of a Mac")
     corpus = casia.prepare(tmp_path / "casia", handwriting)
     assert "there is no 阿, 埃, 挨, 哎, 唉, ... in test (3,753 of 3,755 classes)." in capfd.readouterr().err
     validation, test = corpus.split("validation"), corpus.split("test")
