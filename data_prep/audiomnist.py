@@ -10,6 +10,7 @@ from pathlib import Path
 from data_prep.fsdd import DIGITS
 from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared, with_sources
+from data_prep.raw_files import files_in
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
@@ -113,7 +114,7 @@ def find_data(source: Path) -> Path:
 
 
 def _recordings(data: Path) -> list[Path]:
-    return sorted(data.glob("[0-9][0-9]/*.wav"))
+    return files_in(sorted(data.glob("[0-9][0-9]")), ".wav")
 
 
 def list_items(data: Path, parts: dict[str, str]) -> list[Item]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared, with_sources
+from data_prep.raw_files import files_in
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, check_splits, write_recordings
 from data_prep.unpack import fetch_unpacked
@@ -90,7 +91,7 @@ def download(raw: Path) -> list[Path]:
 def find_recordings(source: Path) -> list[Path]:
     """The wav files in `source` itself, or in a folder `recordings` in it or in one of its subfolders."""
     folders = [source, source / "recordings", *source.glob("*/recordings")]
-    paths = [sorted(folder.glob("*.wav")) for folder in folders]
+    paths = [files_in([folder], ".wav") for folder in folders]
     if not any(paths):
         raise UsageError(
             f"There are no recordings of FSDD in {source}: it should be the unpacked dataset, or its folder "

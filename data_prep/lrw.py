@@ -15,6 +15,7 @@ from data_prep.left_out import count_reasons, first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.prepared import file_state, load_prepared
+from data_prep.raw_files import files_in
 from data_prep.script import command_line, write_flags
 from data_prep.splits import digest
 from sigconv.corpus import Corpus, CorpusInfo, Example
@@ -102,7 +103,7 @@ def prepare(
 def find_root(source: Path) -> Path:
     """The folder with a folder for each word: `source`, or lipread_mp4 in it."""
     for root in (source, source / "lipread_mp4"):
-        if any(root.glob("*/train/*.mp4")):
+        if files_in(root.glob("*/train"), ".mp4"):
             return root
     raise UsageError(
         f"There are no clips of LRW in {source}: it should be the unpacked dataset, or its folder lipread_mp4, with "
@@ -128,7 +129,7 @@ def find_clips(root: Path, words: Sequence[str]) -> dict[Clip, str]:
         Clip(path, path.relative_to(root).as_posix(), None): split
         for word in words
         for name, split in FOLDERS.items()
-        for path in sorted((root / word / name).glob("*.mp4"))
+        for path in files_in([root / word / name], ".mp4")
     }
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from data_prep.left_out import first_few
 from sigconv.errors import UsageError
@@ -38,12 +40,27 @@ def list_files(root: Path) -> list[Path]:
     return [Path(path.removeprefix(top)) for path in found]
 
 
+def files_in(folders: Iterable[Path], kind: str) -> list[Path]:
+    """The files of a kind, such as ".wav", right in these folders, by folder and name; without hidden ones.
+
+    Raises UsageError: a folder cannot be read.
+    """
+    found: list[Path] = []
+    for folder in folders:
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder)) if folder.is_dir() else []
+        except OSError as error:
+            _refuse(error)
+        found += [folder / name for name in names if name.lower().endswith(kind) and not name.startswith(".")]
+    return found
+
+
 def is_hidden(path: Path) -> bool:
     """Whether it, or a folder above it, begins with a dot, as do macOS' notes, or is left of a killed unpacking."""
     return any(part.startswith(".") or LEFTOVER.fullmatch(part) for part in path.parts)
 
 
-def _refuse(error: OSError) -> None:
+def _refuse(error: OSError) -> NoReturn:
     raise UsageError(f"{error.filename} cannot be read: {error.strerror}. Make it readable, or move it away.") from None
 
 

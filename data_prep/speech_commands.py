@@ -18,6 +18,7 @@ from pathlib import Path
 import typer
 
 from data_prep.prepared import load_prepared, with_sources
+from data_prep.raw_files import files_in
 from data_prep.script import command_line
 from data_prep.speech.hash_split import RULE, RULE_WITHOUT_TEST, Rule, check_lists, part, speaker
 from data_prep.speech.recordings import Item, check_splits, write_recordings
@@ -105,7 +106,9 @@ def prepare(
     named = task if task in TASKS else ",".join(labels)
     command = f"{INFO.command} --words {named} --test {test} --faulty {faulty}"
     info = replace(INFO, labels=labels, command=command)
-    info = with_sources(info, lambda given: sorted(given.glob("*/*.wav")), source=source, test_source=test_source)
+    info = with_sources(
+        info, lambda given: files_in(sorted(given.glob("*")), ".wav"), source=source, test_source=test_source
+    )
     corpus = load_prepared(place, info)
     if corpus:
         return corpus
@@ -166,7 +169,7 @@ def find_recordings(root: Path, labels: Iterable[str]) -> list[Word]:
 
     Raises UsageError: one of the words is not there, or, for "unknown", no other; or the lists contradict the rule.
     """
-    paths = sorted(path for path in root.glob("[!_]*/*.wav"))
+    paths = files_in(sorted(root.glob("[!_.]*")), ".wav")
     recordings = [Word(path, f"{path.parent.name}/{path.name}", path.parent.name, speaker(path.name)) for path in paths]
     words, there = set(labels) - {UNKNOWN, SILENCE}, {r.word for r in recordings}
     if words - there:
@@ -204,7 +207,7 @@ def list_official_test(root: Path, labels: Sequence[str]) -> list[Item]:
     items = []
     for label in labels:
         name = f"_{label}_" if label in (UNKNOWN, SILENCE) else label
-        paths = sorted((root / name).glob("*.wav"))
+        paths = files_in([root / name], ".wav")
         if not paths:
             raise UsageError(f"{root} has no recordings in {name}: it should be the unpacked {TEST_SET}.")
         for path in paths:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from data_prep.raw_files import files_in
 from data_prep.speech.recordings import Item
 from sigconv.errors import UsageError
 from sigconv.signals.speech.recording import read_recording
@@ -29,7 +30,7 @@ def cut_silence(noise: Path, counts: Mapping[str, int], label: str, rate: int, s
     Raises:
         UsageError: there is no noise; or one of them cannot be read, or is too short.
     """
-    noises = {path.name: read_recording(path, rate).samples[0] for path in sorted(noise.glob("*.wav"))}
+    noises = {path.name: read_recording(path, rate).samples[0] for path in files_in([noise], ".wav")}
     if not noises:
         raise UsageError(
             f"{noise} has no recordings to cut {label!r} from: copy that folder from the corpus, or leave {label} out "

@@ -22,6 +22,7 @@ def dataset(tmp_path_factory):
         folder = root / "data" / f"{speaker:02d}"
         folder.mkdir(parents=True)
         soundfile.write(folder / f"{speaker % 10}_{speaker:02d}_49.wav", tone, 48_000)
+    (root / "data" / "01" / "._1_01_49.wav").write_text("of a Mac")
     (root / "data" / "audioMNIST_meta.txt").write_text("{}")
     return root
 

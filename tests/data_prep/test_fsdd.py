@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import tarfile
 from dataclasses import replace
 
@@ -71,6 +72,13 @@ def test_official_split(tmp_path, dataset):
     assert corpus.labels[train.labels[0]] == "three"
     samples = soundfile.read(dataset / "recordings" / "3_jackson_10.wav", dtype="int16")[0]
     assert np.array_equal(train[0], samples[None])
+
+
+def test_copied_from_a_mac_or_a_camera(tmp_path, dataset):
+    shutil.copytree(dataset / "recordings", tmp_path / "raw")
+    (tmp_path / "raw" / "._7_theo_3.wav").write_text("of a Mac")
+    (tmp_path / "raw" / "7_theo_3.wav").rename(tmp_path / "raw" / "7_theo_3.WAV")
+    assert fsdd.prepare(tmp_path / "corpus", tmp_path / "raw").info.counts == {"test": 20, "validation": 20, "train": 8}
 
 
 def test_one_speaker_left_out(tmp_path, dataset):

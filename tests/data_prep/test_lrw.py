@@ -20,6 +20,7 @@ def source(tmp_path_factory):
             for number in (1, 2):
                 path = source / "lipread_mp4" / word / split / f"{word}_{number:05d}.mp4"
                 film(path, code="mp4v", frames=29)
+                path.with_name(f"._{path.name}").write_text("of a Mac")
                 path.with_suffix(".txt").write_text("Disk reference: 1\nDuration: 0.53 seconds\n")
     return source
 

@@ -28,7 +28,16 @@ def test_files_at_any_depth_are_listed_in_order(root):
     ]
 
 
-@pytest.mark.parametrize("find", FINDERS)
+def test_files_right_in_a_folder_are_in_order_and_neither_hidden_nor_of_another_kind(root):
+    for name in ("B.WAV", "._a.wav", ".c.wav"):
+        (root / "s1" / "deep" / name).touch()
+    (root / "s1" / "deeper").mkdir()
+    (root / "s1" / "deeper" / "A.wav").touch()
+    found = raw_files.files_in([root / "s1" / name for name in ("deeper", "deep", "nowhere")], ".wav")
+    assert [path.relative_to(root / "s1").as_posix() for path in found] == ["deeper/A.wav", "deep/B.WAV", "deep/a.wav"]
+
+
+@pytest.mark.parametrize("find", [*FINDERS, lambda root: raw_files.files_in([root / "s1" / "deep"], ".wav")])
 def test_a_folder_that_cannot_be_read_is_told(root, find, monkeypatch):
     scandir = os.scandir
 

@@ -41,12 +41,14 @@ def write_corpus_of(root, words, voices, noise=True):
         for name in [name for names in voices.values() for name in names]:
             sound = rng.uniform(-0.5, 0.5, 100)
             soundfile.write(root / word / f"{name}_nohash_0.wav", sound - sound.mean(), 16000)
+        (root / word / f"._{voices['train'][0]}_nohash_0.wav").write_text("of a Mac")
     for split, name in LISTS.items():
         lines = [f"{word}/{voice}_nohash_0.wav\n" for word in words for voice in voices.get(split, [])]
         (root / name).write_text("".join(lines))
     if noise:
         (root / "_background_noise_").mkdir()
         (root / "_background_noise_" / "README.md").write_text("noise")
+        (root / "_background_noise_" / "._tap.wav").write_text("of a Mac")
         soundfile.write(root / "_background_noise_" / "tap.wav", rng.uniform(-0.5, 0.5, 12 * 16000), 16000)
     return root
 
@@ -63,6 +65,7 @@ def test_set(tmp_path_factory):
     rng = np.random.default_rng(1)
     for name in (*COMMANDS, "_unknown_", "_silence_"):
         (root / name).mkdir()
+        (root / name / "._a_nohash_0.wav.wav").write_text("of a Mac")
         soundfile.write(root / name / f"{VOICES['test'][0]}_nohash_0.wav.wav", rng.uniform(-1, 1, 50), 16000)
     return root
 
@@ -265,7 +268,7 @@ def test_another_source_than_that_of_the_corpus_is_refused(tmp_path, raw, test_s
     with pytest.raises(UsageError, match=f"made with test_source {test_set}, and not with test_source /nowhere: leave"):
         prepare(tmp_path, raw, test_source="/nowhere", **options)
     for name, place in (("test_source", test_set), ("source", raw)):
-        os.utime(next(place.glob("go/*.wav")), (1, 1))
+        os.utime(next(place.glob("go/[!.]*.wav")), (1, 1))
         with pytest.raises(UsageError, match=f"The files of {name} .* have changed since"):
             prepare(tmp_path, raw, test_source=test_set, **options)
 
