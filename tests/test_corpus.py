@@ -65,6 +65,19 @@ def test_what_is_written_is_read(folder):
     assert leftovers(folder) == [folder]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed_to_an_empty_folder_or_to_one_that_is_made(folder, tmp_path, there):
+    target = tmp_path / "disk" / "dots"
+    if there:
+        target.mkdir(parents=True)
+    folder.parent.mkdir()
+    folder.symlink_to(target)
+    assert write_corpus(folder, IMAGES, images()).folder == folder
+    assert Corpus.load(target).info.counts["train"] == 3
+    assert leftovers(folder) == [folder]
+    assert leftovers(target) == [target]
+
+
 def test_the_signals_are_the_examples_stacked(folder):
     split = write_corpus(folder, IMAGES, images()).split("train")
     signals = split.signals()

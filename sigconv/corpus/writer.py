@@ -51,8 +51,9 @@ def write_corpus(
     folder = Path(folder)
     if not is_free(folder):
         raise UsageError(f"{folder} holds something already: delete it, or choose another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.part-") as scratch:
+    place = folder.resolve()  # where a link leads to, perhaps on another disk
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{place.name}.part-") as scratch:
         whole = Path(scratch, "corpus")
         whole.mkdir()
         sources = _write_splits(whole, info, tqdm(examples, f"writing {folder}", total, disable=None))
@@ -66,7 +67,7 @@ def write_corpus(
         if finish:
             finish(whole)
         try:
-            os.rename(whole, folder)
+            os.rename(whole, place)
         except OSError:
             if is_free(folder):
                 raise
