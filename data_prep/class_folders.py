@@ -27,6 +27,16 @@ class File:
     split: str | None
 
 
+def check_place(root: Path, folder: str | Path | None) -> None:
+    """Raises UsageError if the corpus, in `folder` or else in data, would be within `root`, as if it were a class."""
+    place = Path(folder or "data").resolve()
+    if place.is_relative_to(root):
+        raise UsageError(
+            f"The corpus would be made in {place}, among the recordings: work outside of {root}, and choose a folder "
+            "outside for the corpus, too (data.folder, --folder)."
+        )
+
+
 def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:
     """The files of these kinds (suffixes in lower case); prints how many others there are, except those in `used`."""
     chosen = [path for path in files if path.suffix.lower() in kinds and not is_hidden(path)]

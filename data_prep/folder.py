@@ -7,6 +7,7 @@ from data_prep.class_folders import (
     File,
     assign_splits,
     check_formats,
+    check_place,
     cite,
     find_speakers,
     has_kind,
@@ -55,11 +56,13 @@ def prepare(
             `write_recordings`.
 
     Raises:
-        UsageError: `root` is not organised like that; a class has fewer than three recordings, or none for some split;
-            the corpus' folder holds something else, or a corpus of the files as they were before.
+        UsageError: `root` is not organised like that, or the corpus would be within it; a class has fewer than three
+            recordings, or none for some split; the corpus' folder holds something else, or a corpus of the files as
+            they were before.
     """
     root = Path(root).resolve()
     check_shares(validation, test)
+    check_place(root, folder)
     sounds = find_sounds(root)
     speakers = find_speakers(sounds, speaker)
     options = {"rate": rate, "validation": validation, "test": test, "speaker": speaker, "faulty": faulty}

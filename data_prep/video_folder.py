@@ -13,6 +13,7 @@ from data_prep.class_folders import (
     File,
     assign_splits,
     check_formats,
+    check_place,
     cite,
     find_speakers,
     has_kind,
@@ -67,13 +68,15 @@ def prepare(
         workers: processes that crop; by default one per core.
 
     Raises:
-        UsageError: `root` is not organised like that; a class has fewer than three clips, or none for some split; the
-            corpus' folder holds something else, or a corpus of the files as they were before.
+        UsageError: `root` is not organised like that, or the corpus would be within it; a class has fewer than three
+            clips, or none for some split; the corpus' folder holds something else, or a corpus of the files as they
+            were before.
     """
     known("task", task, TASKS)
     check_shares(validation, test)
     root = Path(root).resolve()
     reader = MouthReader(**(mouth or {}))
+    check_place(root, folder)
     said = find_clips(root, task)
     files = list(said)
     speakers = find_speakers(files, speaker)

@@ -238,6 +238,17 @@ def test_the_folder_is_named_by_what_is_in_it(tmp_path, root, monkeypatch):
     assert folder.prepare(root).folder != one.folder
 
 
+def test_a_corpus_among_the_recordings_is_refused(root, monkeypatch):
+    with pytest.raises(
+        UsageError, match=f"would be made in {root}/prepared, among the recordings: work outside of {root}"
+    ):
+        folder.prepare(root, root / "prepared")
+    (root / "runs").mkdir()  # by a recipe that was started here
+    monkeypatch.chdir(root)
+    with pytest.raises(UsageError, match=f"would be made in {root}/data, among the recordings: work outside of {root}"):
+        folder.prepare(".")
+
+
 def test_files_that_changed_under_a_corpus_with_a_name_of_its_own(root, prepare):
     prepare()
     prepare()

@@ -121,6 +121,13 @@ def test_texts_of_any_language_keep_their_words(tmp_path, said, text):
     assert video_folder.read_text(path, "a.mp4") == text
 
 
+def test_a_corpus_among_the_clips_is_refused(root, prepare):
+    with pytest.raises(
+        UsageError, match=f"would be made in {root}/prepared, among the recordings: work outside of {root}"
+    ):
+        prepare(f"{root.name}/prepared")
+
+
 def test_speakers_and_too_few_of_them(prepare):
     with pytest.raises(UsageError, match="finds no speaker in 4 of 11 names"):
         prepare("speakers", speaker="^(a|c)_")
