@@ -1,6 +1,7 @@
 """Sorts the user's own files below a root into splits: one subfolder per class, speakers found in the file names."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,11 +82,11 @@ def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
             "Move each into a subfolder that has the name of its class."
         )
     found = [
-        File(root / path, path.as_posix(), path.parts[depth - 1], _split_of(path) if depth == 2 else None)
+        File(root / path, path.as_posix(), _composed(path.parts[depth - 1]), _split_of(path) if depth == 2 else None)
         for path in files
     ]
     counts = Counter(file.label for file in found)
-    classes = folders if depth == 1 else sorted(filter(None, counts))
+    classes = sorted(set(map(_composed, folders)) if depth == 1 else filter(None, counts))
     few = [f"{name} ({counts[name]})" for name in classes if counts[name] < LEAST]
     if not counts:
         raise UsageError(f"There are no recordings in {root}: it must have a subfolder of them for each class.")
@@ -95,6 +96,11 @@ def sort_into_classes(root: Path, files: Sequence[Path]) -> list[File]:
             f"{', '.join(few)}. Record more, or move their folders away."
         )
     return found
+
+
+def _composed(name: str) -> str:
+    """One spelling (NFC) for names with accents, which a Mac writes as letters of their own."""
+    return unicodedata.normalize("NFC", name)
 
 
 def without_classes(root: Path, files: Sequence[Path]) -> list[File]:
@@ -133,12 +139,12 @@ def find_speakers(files: Sequence[File], pattern: str | None) -> dict[str, str]:
     if pattern is None:
         return {}
     try:
-        expression = re.compile(pattern)
+        expression = re.compile(_composed(pattern))
     except re.error as error:
         raise UsageError(f"The speaker's pattern {pattern!r} is not a regular expression: {error}.") from None
     if expression.groups != 1:
         raise UsageError(f"The speaker's pattern {pattern!r} has {expression.groups} groups in (), it needs one.")
-    found = {file.source: expression.search(file.path.name) for file in files}
+    found = {file.source: expression.search(_composed(file.path.name)) for file in files}
     without = [source for source, match in found.items() if not match or not match[1]]
     if without:
         raise UsageError(

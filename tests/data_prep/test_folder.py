@@ -1,5 +1,6 @@
 import os
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -113,6 +114,19 @@ def test_no_speaker_is_in_two_splits(prepare):
     speakers = {split: set(corpus.split(split).speakers) for split in corpus.splits}
     assert set.union(*speakers.values()) == set("abcd")
     assert sum(map(len, speakers.values())) == 4
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_with_accents_have_one_spelling(tmp_path, form):
+    for take in range(6):
+        name = f"fünf/{('jürgen', 'zoë', 'ann')[take % 3]}_{take}.wav"
+        record(tmp_path / "words" / unicodedata.normalize(("NFC", "NFD")[take // 3], name))
+    corpus = folder.prepare(
+        tmp_path / "words", tmp_path / "corpus", speaker=unicodedata.normalize(form, "^([a-zëü]+)_")
+    )
+    assert corpus.labels == (unicodedata.normalize("NFC", "fünf"),)
+    assert sorted(len(corpus.split(split)) for split in corpus.splits) == [2, 2, 2]
+    assert {who for split in SPLITS for who in corpus.split(split).speakers} == {"jürgen", "zoë", "ann"}
 
 
 @pytest.mark.parametrize(
