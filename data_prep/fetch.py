@@ -34,7 +34,7 @@ def fetch(url: str, path: Path, checksum: str | None, *, attempts: int = 4, time
     Args:
         checksum: "md5:..." or "sha256:...", in hexadecimal. None if the server repacks the file from time to time, so
             that its bytes may change: checking its contents is then up to the caller.
-        attempts: consecutive attempts without a new byte before giving up.
+        attempts: consecutive attempts that bring no more than there was before giving up.
         timeout: seconds to wait for the connection, and for each further piece.
 
     Raises:
@@ -66,13 +66,13 @@ def _check(path: Path, checksum: str | None, cure: str) -> None:
 
 
 def _download(url: str, part: Path, attempts: int, timeout: float) -> None:
-    failures = 0
+    failures, most = 0, _size(part)
     while True:
-        before = _size(part)
         try:
             return _receive(url, part, timeout)
         except NETWORK_ERRORS as error:
-            failures = 1 if _size(part) > before else failures + 1
+            failures = 1 if _size(part) > most else failures + 1
+            most = max(most, _size(part))  # a server without ranges begins anew each time
             if failures >= attempts or _is_refusal(error):
                 raise FetchError(
                     f"{url} cannot be fetched: {_reason(error)}",

@@ -80,6 +80,14 @@ def test_a_server_without_ranges_begins_anew(url, target, server):
     assert target.read_bytes() == BODY
 
 
+def test_one_that_breaks_off_again_and_again_is_given_up(url, target, server):
+    server.ranges = False
+    server.cuts = [100_000, 120_000] * 6
+    with pytest.raises(FetchError, match="broke off"):
+        fetch(url, target, CHECKSUM, attempts=3)
+    assert len(server.requests) == 4  # the second brought more
+
+
 def test_a_part_that_is_complete_already_needs_no_more_bytes(url, target):
     target.parent.mkdir()
     part_of(target).write_bytes(BODY)
