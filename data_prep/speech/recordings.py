@@ -105,5 +105,6 @@ def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict
     if empty:
         lost = ", ".join(f"{label} for {split}" for label, split in sorted(empty))
         raise UsageError(
-            f"{info.name}: no recording would be left of {lost}, since all are faulty:\n{count_reasons(faults)}"
+            f"{info.name}: no recording would be left of {lost}, since all are faulty. Mend or remove these, or add "
+            f"others:\n{count_reasons(faults)}"
         )

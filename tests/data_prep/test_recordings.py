@@ -102,6 +102,7 @@ def test_a_label_of_which_nothing_would_be_left(tmp_path, items):
     lost = [item for item in items if item.source != "low0.wav"]
     with pytest.raises(UsageError, match="no recording would be left of low for train") as error:
         write_recordings(tmp_path / "corpus", INFO, lost)
+    assert ", since all are faulty. Mend or remove these, or add others:\n" in str(error.value)
     assert "1 silent: silent.wav" in str(error.value)
     assert not (tmp_path / "corpus").exists()
 
