@@ -42,6 +42,8 @@ def unpack(archive: Path, folder: Path) -> Path:
         try:
             for _ in tqdm(_extract(archive, whole), f"unpacking {archive.name}", unit=" files", disable=None):
                 pass
+            if not whole.exists():
+                raise EOFError("there is nothing in it")
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
                 raise

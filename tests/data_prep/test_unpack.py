@@ -1,6 +1,10 @@
+import tarfile
 import zipfile
 
+import pytest
+
 from data_prep.unpack import unpack
+from sigconv.errors import UsageError
 
 
 def test_what_a_killed_process_would_leave_is_hidden(tmp_path, monkeypatch):
@@ -16,3 +20,13 @@ def test_what_a_killed_process_would_leave_is_hidden(tmp_path, monkeypatch):
     unpack(tmp_path / "s1.zip", tmp_path / "s1")
     assert sorted(there) == [".", "s"]  # the scratch folder and the archive
     assert (tmp_path / "s1" / "s1" / "a.mpg").read_text() == "video"
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
+def test_an_empty_archive_is_damaged(tmp_path, kind):
+    archive = tmp_path / f"s1{kind}"
+    with zipfile.ZipFile(archive, "w") if kind == ".zip" else tarfile.open(archive, "w:gz"):
+        pass
+    with pytest.raises(UsageError, match=r"not a whole, safe archive \(there is nothing in it\)\. It is deleted now"):
+        unpack(archive, tmp_path / "s1")
+    assert list(tmp_path.iterdir()) == []
