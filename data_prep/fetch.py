@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from sigconv.errors import UsageError
+from sigconv.files import naming
 
 CHUNK = 1 << 16
 # Not OSError as a whole: a full disk is not the network's fault.
@@ -100,7 +101,7 @@ def _receive(url: str, part: Path, timeout: float) -> None:
         length = response.headers["Content-Length"]
         total = start + int(length) if length else None
         bar = tqdm(desc=part.stem, initial=start, total=total, unit="B", unit_scale=True, disable=None)
-        with bar, open(part, "ab" if start else "wb") as file:
+        with bar, naming(part), open(part, "ab" if start else "wb") as file:
             while piece := response.read(CHUNK):
                 file.write(piece)
                 bar.update(len(piece))

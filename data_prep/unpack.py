@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from data_prep.fetch import fetch
 from sigconv.errors import UsageError
+from sigconv.files import naming
 
 
 def fetch_unpacked(url: str, folder: Path, checksum: str | None) -> Path:
@@ -37,7 +38,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.part-") as scratch:
+    with naming(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.part-") as scratch:
         whole = Path(scratch, "whole")
         try:
             for _ in tqdm(_extract(archive, whole), f"unpacking {archive.name}", unit=" files", disable=None):

@@ -78,6 +78,13 @@ def test_a_link_is_followed_to_an_empty_folder_or_to_one_that_is_made(folder, tm
     assert leftovers(target) == [target]
 
 
+def test_a_full_disk_is_told_with_the_folder(folder, monkeypatch):
+    monkeypatch.setattr(writer, "write_sidecar", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match=f"No space left on device: '{folder}'"):
+        write_corpus(folder, IMAGES, images())
+    assert leftovers(folder) == []
+
+
 def test_the_signals_are_the_examples_stacked(folder):
     split = write_corpus(folder, IMAGES, images()).split("train")
     signals = split.signals()

@@ -23,6 +23,7 @@ from sigconv.corpus.form import (
 )
 from sigconv.corpus.reader import Corpus
 from sigconv.errors import UsageError
+from sigconv.files import naming
 
 BATCH_BYTES = 32 << 20  # of signals buffered in memory for each split before they are written
 
@@ -53,7 +54,7 @@ def write_corpus(
         raise UsageError(f"{folder} holds something already: delete it, or choose another folder.")
     place = folder.resolve()  # where a link leads to, perhaps on another disk
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{place.name}.part-") as scratch:
+    with naming(folder), tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{place.name}.part-") as scratch:
         whole = Path(scratch, "corpus")
         whole.mkdir()
         sources = _write_splits(whole, info, tqdm(examples, f"writing {folder}", total, disable=None))

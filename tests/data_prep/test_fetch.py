@@ -166,6 +166,6 @@ def test_a_full_disk_is_not_blamed_on_the_network(url, target, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("data_prep.fetch.tqdm.update", full)  # called after each write
-    with pytest.raises(OSError, match="No space left") as error:
+    with pytest.raises(OSError, match=f"No space left on device: '{part_of(target)}'") as error:
         fetch(url, target, CHECKSUM)
     assert not isinstance(error.value, UsageError)
