@@ -426,6 +426,55 @@ class _Product(torch.autograd.Function):
         return None, torch.from_numpy(errors * ctx.layer.w), torch.from_numpy((errors * ctx.layer.x).sum(0))
 
 
+class _Masked(nn.Module):
+    """ReLU that keeps on the module where its last input was above 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _Mask.apply(self, x)
+
+
+class _Mask(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, layer: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.layer, layer.mask = layer, x > 0
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return None, g * ctx.layer.mask
+
+
+class _Magnitude(_WrongSquare):
+    """The square, whose backward pass ignores the sign of what comes in."""
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return 2 * g.abs() * ctx.saved_tensors[0]
+
+
+class _Flat(_WrongSquare):
+    """The square, by a backward pass that takes what comes in for contiguous."""
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        return (g.view(-1) * 2 * ctx.saved_tensors[0].flatten()).view(g.shape)
+
+
+class _Once(_WrongSquare):
+    """The square, whose backward pass throws away what it needs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.x = x
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+        x = ctx.x
+        del ctx.x
+        return 2 * g * x
+
+
 class _Sole(_WrongSquare):
     """x * y, whose gradient by y is wrong if x needs none."""
 
@@ -446,6 +495,14 @@ class _Sole(_WrongSquare):
         (_InPlace.apply, 1, "_InPlace, whose backward pass changes the gradient that it is given"),
         (_Consumed.apply, 1, "_Consumed, when its backward pass is called again"),
         (_Forgetful(), 1, "_Forgetful, when it is called with other numbers before its backward pass"),
+        (_Masked(), 1, "_Masked, when it is called with other numbers before its backward pass"),
+        (_Magnitude.apply, 1, "_Magnitude, when the incoming gradient comes in two parts"),
+        (
+            _Flat.apply,
+            1,
+            "_Flat, when the incoming gradient lies in memory in another order, which raises RuntimeError",
+        ),
+        (_Once.apply, 1, "_Once, when its backward pass is called again, which raises AttributeError"),
         (_Sole.apply, 2, "_Sole, when only input 1 needs a gradient"),
     ],
 )
@@ -459,13 +516,16 @@ def test_a_backward_pass_that_is_right_only_once_is_wrong(target: Any, inputs: i
     ("target", "x"),
     [
         (torch.log, torch.full((3,), 1e-4)),
+        (torch.tanh, torch.randn(3, 4).T),
+        (nn.Embedding(5, 3, sparse=True), torch.tensor([1, 2, 2])),
+        (lambda x: nn.functional.max_pool1d(x, 3), torch.tensor([[0.1, 0.3, 0.3 + 1e-7, 0.2, 0.5, -1.0]]).double()),
         (torch.reciprocal, torch.full((3,), 3e-4)),
         (lambda x: x / x.norm(), 1e-4 * torch.arange(1, 6)),
         (nn.LayerNorm(6, bias=False), 1e3 + torch.arange(18).reshape(3, 6).sin()),
     ],
-    ids=["log", "reciprocal", "direction", "far from 0"],
+    ids=["log", "transposed", "sparse", "almost equal", "reciprocal", "direction", "far from 0"],
 )
-def test_a_function_that_changes_fast_is_proved_over_shorter_steps(target: Any, x: Tensor) -> None:
+def test_what_is_right_is_told_so_where_it_is_hard_to_see(target: Any, x: Tensor) -> None:
     assert sigconv.verify(target, x)
 
 
@@ -499,6 +559,9 @@ def test_nothing_is_drawn_from_the_callers_generator() -> None:
         (lambda x: 2 * x.bfloat16(), torch.randn(3), r"gives torch\.bfloat16 for float64"),
         (lambda x: _Slope.apply(x, -1) + 1e9, torch.randn(3), "by input 0 is lost in the rounding of its output"),
         (lambda x: _Slope.apply(x, 0) + 1e9, torch.randn(3), "by input 0 is lost in the rounding of its output"),
+        (lambda x: nn.functional.binary_cross_entropy(x, x), torch.tensor([1.0, 0.5]), "RuntimeError .* by a lambda"),
+        (torch.tanh, torch.tensor([1.0, torch.inf]), "input 0 of tanh has NaN or infinity"),
+        (torch.tanh, torch.eye(3).to_sparse(), "input 0 of tanh is sparse"),
         (lambda x: x.float().tanh().double(), torch.randn(3), "rounds more coarsely than float64"),
         (torch.sqrt, torch.tensor([0.0, 4.0]), "sqrt gives NaN or infinity within 2e-08 of input 0"),
         (torch.sin, 1e6 * torch.randn(3), "sin changes so fast with input 0"),
@@ -561,6 +624,11 @@ def test_where_there_is_no_derivative_none_is_called_wrong(target: Callable[...,
 def test_steps_and_tolerances_are_above_0(option: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{option} is {value}; it is a number above 0"):
         sigconv.verify(torch.tanh, torch.randn(3), **{option: value})
+
+
+def test_a_gradient_that_another_input_hides_is_told() -> None:
+    with pytest.raises(UsageError, match="by input 1 is lost in the rounding"):
+        sigconv.verify(lambda x, w: 1e10 * x + _Slope.apply(w, -1), torch.randn(3), torch.randn(3))
 
 
 def test_a_wrong_one_is_not_taken_for_none() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from sigconv.errors import first_line
 from sigconv.verification.forms import Function, dot, drawn_like, gradient_of, largest
 
 ROUNDING = 64
-"""By how many units in the last place an output may be off whose difference is taken."""
+"""By how many units in the last place an output may be off whose difference is taken; of many, the sum by more."""
 
 LOST = 1e-3
 """Where rounding may exceed this share of a gradient, a difference says nothing about it. Gradients may legitimately be
 this small relative to the largest: normalisation cancels almost all of what scales its input."""
 
 MANY_NUMBERS = 500
-"""With more, an input is varied along random directions, not each number of it by itself."""
+"""If all inputs together have more, they are varied along random directions, not by each number of them by itself."""
 
 DIRECTIONS = 3
 
@@ -35,9 +35,10 @@ class Allowed:
     relative: float
 
     @classmethod
-    def of(cls, x: Tensor, gradient: Tensor, y: Tensor, step: float, bound: float) -> Allowed:
+    def of(cls, x: Tensor, derivative: float, y: Tensor, step: float, bound: float) -> Allowed:
+        """For derivatives of about this size by x of an output y."""
         rounding = rounding_of(y, step)
-        return cls(bound * largest(gradient) + rounding * largest(y), bound + rounding * largest(x))
+        return cls(bound * derivative + rounding * largest(y), bound + rounding * largest(x))
 
     def share(self, error: float, of: float) -> float:
         """The error as a share of what is allowed for a number ``of`` this size."""
@@ -59,10 +60,11 @@ def first_errors(
 
     What is allowed is, for each of the named inputs, the bound times its own largest derivative, since those of others
     may be much larger, plus the effect of rounding inputs and output. Compared are the derivatives of one random linear
-    form of the output: by each number of an input or, if it has many or is not to be varied ``singly``, along random
-    directions.
+    form of the output: by each number of the inputs or, if these have many or are not to be varied ``singly``, along
+    random directions; if these tell of a mistake, it is looked for among the numbers of an input that has not many.
     """
     leaves = [x.detach() for x in inputs]
+    singly = singly and sum(x.numel() for x in leaves) <= MANY_NUMBERS
     y = function(*leaves).detach()
     g = drawn_like(y)
     found: dict[str, Error] = {}
@@ -72,14 +74,49 @@ def first_errors(
         if not gradient.isfinite().all():
             found[f"by {name}"] = Error(math.inf, ", which are not finite")
             continue
-        allowed, worst = Allowed.of(x, gradient, y, step, bound), Error(0.0, "")
-        for change, at in _changes(x, singly and x.numel() <= MANY_NUMBERS):
-            slope, given = dot(g, _difference(along, x, change, step)), dot(gradient, change)
-            size = bound * allowed.share(abs(slope - given), slope)
+        comparison = _Comparison(along, x, gradient, y, g, step, bound)
+        worst = comparison.by_each_number() if singly else comparison.in_directions()
+        if not worst.size <= bound and not singly and x.numel() <= MANY_NUMBERS:
+            located = comparison.by_each_number()
+            worst = worst if located.size <= bound else located
+        found[f"by {name}"] = Error(worst.size, "") if worst.size <= bound else worst
+    return found
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The gradient by x of the linear form g of a function of x, and differences of that function."""
+
+    along: Function
+    x: Tensor
+    gradient: Tensor
+    y: Tensor
+    g: Tensor
+    step: float
+    bound: float
+
+    def by_each_number(self) -> Error:
+        return self._worst(_each_number(self.x), largest(self.gradient))
+
+    def in_directions(self) -> Error:
+        """In random directions, whose slopes are about as large as the root of the mean square of the gradient."""
+        root = math.sqrt(self.x.numel())
+        changes = ((drawn_like(self.x) / root, " in a random direction") for _ in range(DIRECTIONS))
+        return self._worst(changes, self.gradient.norm().item() / root)
+
+    def _worst(self, changes: Iterable[tuple[Tensor, str]], derivative: float) -> Error:
+        """The largest error along these changes of x, which are also told in words."""
+        allowed, worst = Allowed.of(self.x, derivative, self.y, self.step, self.bound), Error(0.0, "")
+        for change, at in changes:
+            slope, given = self._slope(change), dot(self.gradient, change)
+            size = self.bound * allowed.share(abs(slope - given), slope)
             if not size <= worst.size:  # NaN is worse than any number
                 worst = Error(size, f"{at}, where the backward pass gives {given:.6g} and differences {slope:.6g}")
-        found[f"by {name}"] = worst if not worst.size <= bound else Error(worst.size, "")
-    return found
+        return worst
+
+    def _slope(self, change: Tensor) -> float:
+        beyond, before = self.along(self.x + self.step * change), self.along(self.x - self.step * change)
+        return dot(self.g, (beyond - before).detach() / (2 * self.step))
 
 
 class Backward(NamedTuple):
@@ -119,7 +156,7 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
         again = [gradient for gradient in gradients if gradient.requires_grad]
         ones = [torch.ones_like(gradient) for gradient in again]
         second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
-    except RuntimeError as error:  # NotImplementedError is one
+    except Exception as error:  # what a user's backward pass raises
         return first_line(error)
     seen = any(derivative is not None for derivative in second)  # there is one by g, if by nothing else
     return None if seen else "autograd does not see it: NumPy, or once_differentiable"
@@ -127,7 +164,7 @@ def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
 
 def rounding_of(y: Tensor, step: float) -> float:
     """The largest effect of rounding on a difference, as a share of the largest number."""
-    return ROUNDING * torch.finfo(y.dtype).eps / step
+    return max(ROUNDING, 4 * math.sqrt(y.numel())) * torch.finfo(y.dtype).eps / step
 
 
 def by_one(function: Function, operands: Sequence[Tensor], place: int, x: Tensor) -> Tensor:
@@ -135,18 +172,10 @@ def by_one(function: Function, operands: Sequence[Tensor], place: int, x: Tensor
     return function(*operands[:place], x, *operands[place + 1 :])
 
 
-def _changes(x: Tensor, singly: bool) -> Iterator[tuple[Tensor, str]]:
-    """Directions in which x is changed, with the place, if it is one number that changes."""
-    if not singly:
-        for _ in range(DIRECTIONS):
-            yield drawn_like(x) / math.sqrt(x.numel()), " in a random direction"
-        return
+def _each_number(x: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Changes of x by a single number, and its place in words."""
     for place in range(x.numel()):
-        change = torch.zeros_like(x)
-        change.view(-1)[place] = 1
+        change = x.new_zeros(x.numel())
+        change[place] = 1
         at = [int(i) for i in torch.unravel_index(torch.tensor(place), x.shape)]
-        yield change, f" at {at}" if at else ""
-
-
-def _difference(along: Function, x: Tensor, change: Tensor, step: float) -> Tensor:
-    return (along(x + step * change) - along(x - step * change)).detach() / (2 * step)
+        yield change.reshape(x.shape), f" at {at}" if at else ""

@@ -21,15 +21,20 @@ def output_and_gradients(
     leaves = [x.detach().clone().requires_grad_() for x in inputs]
     y = function(*leaves)
     g = cotangent(y) * scale
-    gradients = torch.autograd.grad(y, leaves, g.abs() if absolute else g, materialize_grads=True)
-    return [y.detach(), *gradients]
+    return [y.detach(), *gradients_of(y, leaves, g.abs() if absolute else g)]
+
+
+def gradients_of(y: Tensor, leaves: Sequence[Tensor], g: Tensor) -> list[Tensor]:
+    """The gradient of <g, y> by each leaf; zeros for one of no influence. It may be asked for again."""
+    gradients = torch.autograd.grad(y, leaves, g, retain_graph=True, materialize_grads=True)
+    return [gradient.to_dense() if gradient.layout != torch.strided else gradient for gradient in gradients]
 
 
 def gradient_of(along: Function, x: Tensor, g: Tensor) -> Tensor:
     """The gradient by x of the linear form g of a function of x; zeros if x has no influence."""
     leaf = x.detach().clone().requires_grad_()
     y = along(leaf)
-    return torch.autograd.grad(y, leaf, g, materialize_grads=True)[0] if y.requires_grad else torch.zeros_like(x)
+    return gradients_of(y, [leaf], g)[0] if y.requires_grad else torch.zeros_like(x)
 
 
 def cotangent(y: Tensor) -> Tensor:

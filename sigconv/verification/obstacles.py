@@ -5,43 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import NamedTuple
 
 from torch import Tensor
 
+from sigconv.errors import UsageError
 from sigconv.verification.differences import LOST, by_one, rounding_of
-from sigconv.verification.forms import Function, dot, drawn_like, largest, output_and_gradients
+from sigconv.verification.forms import Function, dot, drawn_like, gradient_of, largest
 
+DIRECTIONS = 8
+"""In some, equal numbers move alike, and do not show that there are two slopes."""
 
-class _Pair(NamedTuple):
-    """What slopes over a step and over an eighth of it tell of a function along a direction.
-
-    Attributes:
-        growth: of the gap between the slopes behind and before the point.
-        has_gap: whether it is more than rounding explains, over both.
-        differs: whether the slopes in the middle differ by more than the bound and rounding explain.
-    """
-
-    is_finite: bool
-    growth: float
-    has_gap: bool
-    differs: bool
-
-    @classmethod
-    def of(
-        cls, along: Function, x: Tensor, y: Tensor, g: Tensor, direction: Tensor, step: float, bound: float
-    ) -> _Pair:
-        steps = step, step / 8
-        slopes = [(dot(g, along(x + h * direction) - y) / h, dot(g, y - along(x - h * direction)) / h) for h in steps]
-        (wide, narrow), (w, n) = [abs(a - b) for a, b in slopes], [(a + b) / 2 for a, b in slopes]
-        size, rounding = max(map(abs, chain(*slopes))), rounding_of(y, step / 8) * largest(y)
-        return cls(
-            is_finite=all(map(math.isfinite, chain(*slopes))),
-            growth=narrow / wide if wide else math.inf,
-            has_gap=min(wide, narrow) > LOST * size + rounding,
-            differs=abs(w - n) > bound * size + rounding,
-        )
+TINY_STEP = 1e-10
+"""Over which float64 still tells a slope roughly, and a function that rounds more coarsely does not."""
 
 
 def obstacle(
@@ -49,29 +25,26 @@ def obstacle(
 ) -> str | None:
     """What keeps differences over these steps, the last being the shortest, from agreeing with derivatives, in words.
 
-    None if nothing does. Where a step is shortened, the gap between the slopes behind and before a point stays the same
-    if there are two slopes, grows if it is rounding, and shrinks if the function is smooth.
+    None if nothing does.
     """
     leaves = [x.detach() for x in inputs]
     y = function(*leaves).detach()
-    g = drawn_like(y)
     for place, (x, name) in enumerate(zip(leaves, names, strict=True)):
-        along, direction = partial(by_one, function, leaves, place), drawn_like(x)
-        pairs = [_Pair.of(along, x, y, g, direction, step, bound) for step in steps]
-        last = pairs[-1]
-        if not last.is_finite:
+        along = partial(by_one, function, leaves, place)
+        found = [_Look.along(along, x, y, steps, bound) for _ in range(DIRECTIONS)]
+        if not all(look.is_finite for look in found):
             return f"gives NaN or infinity within {steps[-1]:.1g} of {name}; take others, or a smaller step"
-        if any(pair.growth >= 2 and (pair.has_gap or pair.differs) for pair in pairs if pair.is_finite):
+        if any(look.is_coarse for look in found):
             return (
-                f"rounds more coarsely than float64 does, which hides its derivatives by {name}; let it compute in the "
-                "dtype of its input, and take numbers nearer to 0"
+                f"jumps with {name} at these numbers, or rounds more coarsely than float64, which hides derivatives; take "
+                "others, nearer to 0, and let it compute in the dtype of its input"
             )
-        if last.has_gap and last.growth > 0.5:
+        if any(look.has_two_slopes for look in found):
             return (
                 f"has no derivative by {name} at these numbers, but two slopes, as a maximum of equal numbers and "
                 "ReLU at 0 have; take others, such as torch.randn gives"
             )
-        if last.differs:
+        if any(look.changes_fast for look in found):
             return (
                 f"changes so fast with {name} at these numbers that differences over {steps[-1]:.1g} of it tell "
                 "nothing; take others, or a smaller step"
@@ -79,21 +52,73 @@ def obstacle(
     return None
 
 
+class _Slopes(NamedTuple):
+    """Of a function along a direction, over one step: behind and before a point."""
+
+    behind: float
+    before: float
+
+    @property
+    def gap(self) -> float:
+        return abs(self.behind - self.before)
+
+    @property
+    def middle(self) -> float:
+        return (self.behind + self.before) / 2
+
+
+class _Look(NamedTuple):
+    """What slopes over several steps tell of a function along a random direction."""
+
+    is_finite: bool
+    is_coarse: bool
+    has_two_slopes: bool
+    changes_fast: bool
+
+    @classmethod
+    def along(cls, along: Function, x: Tensor, y: Tensor, steps: Sequence[float], bound: float) -> _Look:
+        slopes = partial(_slopes, along, x, y, drawn_like(y), drawn_like(x))
+        step = steps[-1]
+        longest, wide, narrow, tiny = (slopes(h) for h in (steps[0], step, step / 8, TINY_STEP))
+        size, rounding = max(map(abs, (*wide, *narrow))), _noise(y, step / 8)
+        # The gap stays the same if there are two slopes, and shrinks with the step if there is one.
+        gap = min(wide.gap, narrow.gap) > LOST * size + rounding and narrow.gap > wide.gap / 2
+        return cls(
+            is_finite=all(map(math.isfinite, (*wide, *narrow))),
+            is_coarse=abs(tiny.middle - wide.middle) > size / 2 + _noise(y, TINY_STEP)
+            or (not tiny.middle and abs(longest.middle) > _noise(y, TINY_STEP)),
+            has_two_slopes=gap,
+            changes_fast=abs(wide.middle - narrow.middle) > bound * size / 8 + rounding,
+        )
+
+
+def _slopes(along: Function, x: Tensor, y: Tensor, g: Tensor, direction: Tensor, step: float) -> _Slopes:
+    change = step * direction
+    return _Slopes(dot(g, along(x + change) - y) / step, dot(g, y - along(x - change)) / step)
+
+
+def _noise(y: Tensor, step: float) -> float:
+    """The largest effect of float64's rounding on a slope over this step."""
+    return rounding_of(y, step) * largest(y)
+
+
 def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, names: Sequence[str]) -> str | None:
     """The input whose gradient is so small relative to the output that differences say nothing about it, though it is
-    not small relative to other gradients, or is 0 though the input matters; None if there is none."""
-    y, *gradients = output_and_gradients(function, inputs)
-    rounding = rounding_of(y, step) * largest(y)
-    sizes = [largest(gradient) for gradient in gradients]
-    for place, (x, name, size) in enumerate(zip(inputs, names, sizes, strict=True)):
-        if LOST * max(sizes) < size < rounding / LOST:
-            return name
-        if not size and _matters(partial(by_one, function, inputs, place), x, y, rounding):
+    not small relative to other gradients, or though the output depends on the input; None if there is none."""
+    y = function(*inputs).detach()
+    g, noise = drawn_like(y), _noise(y, step)
+    alongs = [partial(by_one, function, inputs, place) for place in range(len(inputs))]
+    sizes = [largest(gradient_of(along, x, g)) for along, x in zip(alongs, inputs, strict=True)]
+    for along, x, size, name in zip(alongs, inputs, sizes, names, strict=True):
+        if LOST * max(sizes) < size < noise / LOST or (size < noise and _matters(along, x, y, noise)):
             return name
     return None
 
 
-def _matters(along: Function, x: Tensor, y: Tensor, rounding: float) -> bool:
+def _matters(along: Function, x: Tensor, y: Tensor, noise: float) -> bool:
     """Whether the output changes with x, though by so little that differences over a step would not show it."""
-    change = largest(along(2 * x) - y)
-    return rounding_of(y, 1) * largest(y) < change < rounding * largest(x) / LOST
+    try:
+        change = largest(along(2 * x) - y)
+    except UsageError:  # it is not defined there
+        return False
+    return _noise(y, 1) < change < noise * largest(x) / LOST

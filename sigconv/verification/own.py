@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sigconv.errors import UsageError
+from sigconv.errors import UsageError, first_line
 from sigconv.verification import proofs
 from sigconv.verification.calls import errors_of_calls
 from sigconv.verification.differences import Backward, Error, first_errors, second_errors, why_not_twice
@@ -23,7 +23,7 @@ PARTS = (1, 8, 64)
 SHORT = 1e-6
 """A step over which a smooth function is almost straight."""
 
-ANOTHER = 1e-6
+ANOTHER = 1e-10
 """As a share of the largest number: if two calls' outputs differ by more, they are not a function of the inputs."""
 
 
@@ -41,7 +41,7 @@ def verify(
 
     First derivatives are compared with finite differences, and so are second ones where the backward pass can itself be
     differentiated; where it cannot (NumPy, ``once_differentiable``), the answer says so and covers only the first. The
-    gradients must also be the same if the backward pass is called again or after other calls, or for one input alone.
+    gradients must also be the same however, and after whatever, the backward pass is called.
 
     Args:
         target: a module, whose parameters are proved too, or a function; it takes tensors and returns one tensor. It
@@ -70,7 +70,7 @@ def verify(
     parameters = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
     varied = _varied(name, inputs, parameters)
     names, tensors = list(varied), list(varied.values())
-    function = _as_function(target, inputs, list(parameters))
+    function = _told(name, _as_function(target, inputs, list(parameters)))
     # The seed fixes the random directions. Randomness in the target itself is found by calling it twice.
     with torch.enable_grad(), torch.random.fork_rng(_gpus(tensors)):
         torch.manual_seed(0)
@@ -88,7 +88,7 @@ def verify(
         }
         if oracle is not None:
             given = dict(target.named_buffers()) if isinstance(target, nn.Module) else {}
-            other = _as_function(oracle, inputs, list(parameters), given)
+            other = _told(_name(oracle), _as_function(oracle, inputs, list(parameters), given))
             expected = _check_output(_name(oracle), other, tensors)
             if y.shape != expected.shape:
                 shapes = f"{name} gives {tuple(y.shape)}, and {_name(oracle)} {tuple(expected.shape)}"
@@ -131,9 +131,10 @@ def _of_differences(
         if not wrong:
             break
     else:
-        in_first = any(not what.startswith("second") for what in wrong)
-        proved = backward if backward and not in_first else (function, tensors, names)
-        why = obstacle(*proved, [min(part, SHORT) for part in steps], tolerance)
+        short = [min(part, SHORT) for part in steps]
+        why = obstacle(function, tensors, names, short, tolerance)
+        if why is None and backward and all(what.startswith("second") for what in wrong):
+            why = obstacle(*backward, short, tolerance)
         if why is not None:
             raise UsageError(f"verify: {name} {why}")
     told = {what: tried[0] if what in wrong else min(tried) for what, tried in found.items()}
@@ -154,11 +155,19 @@ def _varied(name: str, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor
         if not isinstance(x, Tensor):
             cure = "torch.as_tensor makes one of an array, and a lambda fixes what is none"
             raise UsageError(f"verify: {what} of {name} is a {type(x).__name__}, not a tensor; {cure}")
+        if x.layout != torch.strided:
+            raise UsageError(f"verify: {what} of {name} is sparse; make it sparse in a lambda that is given it dense")
         if x.is_complex():
             raise UsageError(f"verify: {what} of {name} is complex; give real and imaginary parts as real tensors")
     varied = {what: x.detach().double() for what, x in given.items() if x.is_floating_point()}
     if not varied:
         raise UsageError(f"verify: {name} was given no floating-point tensor to differentiate by")
+    for what, x in varied.items():
+        if not x.isfinite().all():
+            raise UsageError(
+                f"verify: {what} of {name} has NaN or infinity, where no difference can be taken; take others, or fix "
+                "it by a lambda"
+            )
     if empty := [what for what, x in varied.items() if not x.numel()]:
         raise UsageError(f"verify: {empty[0]} of {name} is empty, so there is nothing to compare")
     return varied
@@ -189,6 +198,21 @@ def _check_output(name: str, function: Function, tensors: Sequence[Tensor]) -> T
     if largest_difference(y, again) > ANOTHER * largest(y):
         raise UsageError(f"verify: {name} gives something else at each call; is there dropout? .eval() turns it off")
     return y.detach()
+
+
+def _told(name: str, function: Function) -> Function:
+    """The function, which says what may help if it raises an error."""
+
+    def told(*tensors: Tensor) -> Tensor:
+        try:
+            return function(*tensors)
+        except Exception as error:  # what a user's function raises
+            raise UsageError(
+                f"verify: {name} raises {type(error).__name__} ({first_line(error)}); an input that takes no gradient, "
+                "or no numbers a step away from these, is fixed by a lambda, as in lambda x: loss(x, target)"
+            ) from error
+
+    return told
 
 
 def _by_units(function: Function, tensors: Sequence[Tensor]) -> tuple[Function, list[Tensor]]:

@@ -5,8 +5,8 @@ exact        On inputs of -1, 0 and 1 every sum is exact in every dtype, so each
 identity     <g, f(x)> = <gradient of x, x> wherever f is linear in x; for a convolution this is
              <g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>. Max pooling is linear once the winners
              are known. The error is relative to the same form of the absolute values, which bounds its rounding.
-calls        Gradients do not depend on how often the backward pass is called, on what its layer was called with
-             meanwhile, or on which inputs need them; and the gradient that comes in is left as it is.
+calls        Gradients are the same if the backward pass is called again, after other calls of its layer, for one input
+             alone, and with a gradient that comes in parts or lies in memory in another order, which it leaves as it is.
 differences  First derivatives against finite differences by each number or, if there are many, along random directions;
              second derivatives, those of the backward pass, along random directions.
 autograd     Output and gradients against those of torch's own operators and their autograd, computed in float64.
@@ -39,7 +39,7 @@ from sigconv.verification.forms import (
 MEANING = {
     "exact": "equal to the definition on whole numbers, whose sums are exact",
     "identity": "<g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>, or pooling's like it",
-    "calls": "the same gradients if the backward pass is called again, after other calls, or for one input alone",
+    "calls": "the same gradients however, and after whatever, the backward pass is called",
     "differences": "first and second derivatives against finite differences",
     "autograd": "output and gradients against those of another implementation, by torch's autograd",
     "winners": "ties, NaN, and one winner for each window",
