@@ -20,7 +20,7 @@ FAULTY = ("leave_out", "keep", "refuse")
 
 @dataclass(frozen=True)
 class Item:
-    """A recording for the corpus, not yet read: a file, or a piece of one.
+    """A recording for the corpus, not yet read.
 
     Args:
         path: of the sound file.
@@ -28,8 +28,6 @@ class Item:
         label: one of the corpus' labels.
         split: "train", "validation" or "test".
         speaker: who speaks, if known.
-        start: where the piece begins, in seconds; None for the beginning of the file.
-        end: where it ends, in seconds; None for the end of the file.
     """
 
     path: Path
@@ -37,8 +35,6 @@ class Item:
     label: str
     split: str
     speaker: str | None
-    start: float | None = None
-    end: float | None = None
 
 
 def check_splits(items: list[Item], place: Path, rule: str = "") -> list[Item]:
@@ -84,7 +80,7 @@ def _examples(items: Sequence[Item], info: CorpusInfo, faulty: str, faults: dict
     empty = {(item.label, item.split) for item in items}
     for item in items:
         try:
-            recording = read_recording(item.path, round(info.rate), item.start, item.end)
+            recording = read_recording(item.path, round(info.rate))
         except BadRecording as error:
             faults[item.source] = error.reason
             continue

@@ -37,7 +37,7 @@ def hear(network: nn.Module, about: About, blocks: Iterable[np.ndarray]) -> Iter
     """The words in a stream of sound.
 
     Args:
-        blocks: consecutive blocks of int16 (T,), at the network's rate.
+        blocks: consecutive blocks of int16 (T,), at the network's rate; shorter than `MEMORY`.
     """
     rate, length = about["rate"], about["shape"][1]
     heard, begins, said = np.empty(0, np.int16), 0, 0  # the sound kept, its place, and the end of the last word

@@ -36,8 +36,8 @@ def obstacle(
             return f"gives NaN or infinity within {steps[-1]:.1g} of {name}; take others, or a smaller step"
         if any(look.is_coarse for look in found):
             return (
-                f"jumps with {name} at these numbers, or rounds more coarsely than float64, which hides derivatives; take "
-                "others, nearer to 0, and let it compute in the dtype of its input"
+                f"jumps with {name} at these numbers, or rounds more coarsely than float64, which hides derivatives; "
+                "take others, nearer to 0, and let it compute in the dtype of its input"
             )
         if any(look.has_two_slopes for look in found):
             return (

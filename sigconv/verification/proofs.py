@@ -6,7 +6,7 @@ identity     <g, f(x)> = <gradient of x, x> wherever f is linear in x; for a con
              <g, forward(x, w)> = <grad_input(w, g), x> = <grad_weight(x, g), w>. Max pooling is linear once the winners
              are known. The error is relative to the same form of the absolute values, which bounds its rounding.
 calls        Gradients are the same if the backward pass is called again, after other calls of its layer, for one input
-             alone, and with a gradient that comes in parts or lies in memory in another order, which it leaves as it is.
+             alone, and with a gradient that comes in parts or is laid out in another order, which it leaves as it is.
 differences  First derivatives against finite differences by each number or, if there are many, along random directions;
              second derivatives, those of the backward pass, along random directions.
 autograd     Output and gradients against those of torch's own operators and their autograd, computed in float64.

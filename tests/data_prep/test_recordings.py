@@ -134,18 +134,6 @@ def test_what_has_two_labels_is_told(tmp_path, items, raw, capfd):
     assert "copy.wav (train, high) is low0.wav (train, low)" in capfd.readouterr().err
 
 
-def test_pieces_of_one_file(tmp_path, raw):
-    soundfile.write(raw / "long.wav", np.concatenate([tone(200), tone(900)]), RATE)
-    pieces = [
-        Item(raw / "long.wav", "long.wav/0", "low", "train", None, end=0.1),
-        Item(raw / "long.wav", "long.wav/1", "high", "train", None, 0.1, 0.2),
-    ]
-    train = write_recordings(tmp_path / "corpus", INFO, pieces).split("train")
-    samples = soundfile.read(raw / "long.wav", dtype="int16")[0]
-    assert np.array_equal(train[0][0], samples[:800])
-    assert np.array_equal(train[1][0], samples[800:])
-
-
 def test_wrong_words(tmp_path, items):
     with pytest.raises(UsageError, match=r"no value of faulty 'drop'\. There are leave_out, keep, refuse"):
         write_recordings(tmp_path / "corpus", INFO, items, faulty="drop")

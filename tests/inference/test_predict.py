@@ -52,7 +52,13 @@ def test_files_are_told_apart_from_the_folder_alone(
         return test[int(Path(file).stem.split("_")[0])]
 
     network, about = load(moved_run)
-    assert about == {"name": "bars", "kind": "image", "labels": list("0123456789"), "rate": None} | {
+    assert about == {
+        "name": "bars",
+        "split_hash": digits.info.split_hash,
+        "kind": "image",
+        "labels": list("0123456789"),
+        "rate": None,
+    } | {
         "dtype": "uint8",
         "shape": [1, 28, 28],
         "reader": {},

@@ -67,7 +67,8 @@ class SincFilters(FilterBank):
     def filters(self) -> Tensor:
         lower, upper = (edge.unsqueeze(1) for edge in self.cutoffs())
         hamming = 0.54 + 0.46 * torch.cos(math.pi * self.time / self.time[-1])
-        envelope = torch.sinc((upper - lower) * self.time) * hamming
+        middle = self.time == 0  # where torch.sinc has no second derivative
+        envelope = torch.sinc((upper - lower) * self.time.masked_fill(middle, 1)).masked_fill(middle, 1) * hamming
         return _modulated(unit_sum(envelope), (lower + upper) / 2, self.time)
 
 

@@ -5,14 +5,14 @@ from functools import cache
 import numpy as np
 
 FRAME = 0.01  # seconds
-MEDIAN = 7  # frames: what lasts less than half of them, 35 ms, is a click
+MEDIAN = 7  # frames: what touches less than half of them, as all that lasts less than 20 ms does, is a click
 LOWEST = 100  # Hz: hum of the mains, wind and steps lie below, and of a voice at most the lowest harmonic
 
 
 def voice_power(sound: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
     """The power of each frame of 10 ms, (frames,) float64, and how many samples a frame has.
 
-    An offset and what is below 100 Hz do not count, nor what lasts less than 35 ms, where there is anything else. It is
+    An offset and what is below 100 Hz do not count, nor what lasts less than 20 ms, where there is anything else. It is
     for finding a voice only: networks hear the sound as it is.
 
     Args:

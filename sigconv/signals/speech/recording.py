@@ -35,7 +35,7 @@ class Recording:
     faults: tuple[str, ...] = ()
 
 
-def read_recording(path: str | Path, rate: int, start: float | None = None, end: float | None = None) -> Recording:
+def read_recording(path: str | Path, rate: int) -> Recording:
     """Reads a file of any format that libsndfile knows: wav, flac, ogg, opus, mp3, aiff and more.
 
     A mono file of 16 bits and the right rate is returned bit for bit, apart from an offset. Several channels are
@@ -46,15 +46,13 @@ def read_recording(path: str | Path, rate: int, start: float | None = None, end:
 
     Args:
         rate: of the result, in Hz.
-        start: where the wanted piece begins, in seconds; by default, the beginning of the file.
-        end: where that piece ends, in seconds from the beginning of the file; by default, the end of the file.
 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty, truncated, silent, or holds NaN or infinite
             values.
     """
     path = Path(path)
-    channels, file_rate = decode(path, start, end)
+    channels, file_rate = decode(path)
     if not np.isfinite(channels).all():
         raise BadRecording(path, "not finite", "it holds NaN or infinite values; export it again")
     faults = find_faults(channels)

@@ -69,18 +69,15 @@ class BadRecording(UsageError):  # noqa: N818 (it is the recording that is bad)
         return f"{self.path} is {self.reason}: {self.detail}."
 
 
-def decode(path: Path, start: float | None = None, end: float | None = None) -> tuple[np.ndarray, int]:
+def decode(path: Path) -> tuple[np.ndarray, int]:
     """The samples of a file, float32 (C, T) with full scale at 1 and T at least 1, and their rate in Hz.
-
-    Args:
-        start, end: the wanted piece, in seconds; by default the whole file.
 
     Raises:
         BadRecording: the file is missing, unreadable, not audio, empty or truncated.
     """
     try:
         with open(path, "rb") as raw:
-            return _decode(path, raw, start, end)
+            return _decode(path, raw)
     except soundfile.LibsndfileError as error:
         raise _explained(path, error) from error
     except FileNotFoundError:
@@ -89,7 +86,7 @@ def decode(path: Path, start: float | None = None, end: float | None = None) -> 
         raise BadRecording(path, "unreadable", error.strerror or str(error)) from error
 
 
-def _decode(path: Path, raw: BinaryIO, start: float | None, end: float | None) -> tuple[np.ndarray, int]:
+def _decode(path: Path, raw: BinaryIO) -> tuple[np.ndarray, int]:
     descriptor = raw.fileno()
     size = os.fstat(descriptor).st_size
     if size == 0:
@@ -101,8 +98,8 @@ def _decode(path: Path, raw: BinaryIO, start: float | None, end: float | None) -
     with soundfile.SoundFile(descriptor, closefd=False) as file:
         if file.frames > UNKNOWN_LENGTH:
             raise BadRecording(path, "unreadable", f"it does not tell its length. {_conversion(path)}")
-        channels = _read(path, file, start, end)
-        if file.format == "MP3" and end is None and os.lseek(descriptor, 0, os.SEEK_CUR) < 0.9 * size:
+        channels = _read(path, file)
+        if file.format == "MP3" and os.lseek(descriptor, 0, os.SEEK_CUR) < 0.9 * size:
             raise BadRecording(path, "unreadable", f"it tells a wrong length. {_conversion(path)}")
         return channels, file.samplerate
 
@@ -121,34 +118,30 @@ def _conversion(path: Path) -> str:
     return "Convert it: " + shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
 
 
-def _read(path: Path, file: soundfile.SoundFile, start: float | None, end: float | None) -> np.ndarray:
-    first = round((start or 0) * file.samplerate)
-    last = file.frames if end is None else round(end * file.samplerate)
-    file.seek(min(first, file.frames))
-    samples, lost = _samples(file, max(0, last - first))
+def _read(path: Path, file: soundfile.SoundFile) -> np.ndarray:
+    samples, lost = _samples(file)
     if not len(samples):
-        raise BadRecording(path, "empty", f"there are no samples after {start:g} s" if start else "it has 0 samples")
-    if len(samples) + lost < (1 - TOLERANCE) * (last - first):
-        there, due = len(samples) / file.samplerate, (last - first) / file.samplerate
+        raise BadRecording(path, "empty", "it has 0 samples")
+    if len(samples) + lost < (1 - TOLERANCE) * file.frames:
+        there, due = len(samples) / file.samplerate, file.frames / file.samplerate
         raise BadRecording(path, "truncated", f"{there:.3g} of {due:.3g} seconds are there")
     return samples.T
 
 
-def _samples(file: soundfile.SoundFile, most: int) -> tuple[np.ndarray, int]:
-    """The samples from here on, float32 (T, C), and how many follow that libsndfile cannot give.
+def _samples(file: soundfile.SoundFile) -> tuple[np.ndarray, int]:
+    """The samples, float32 (T, C), and how many follow that libsndfile cannot give.
 
     It stops with an error in the last packet of Opus, if this is cut short without being marked as the last one. What
     came before is kept if no more than such a packet is missing.
     """
-    first = file.tell()
-    samples = np.empty((min(most, file.frames - first), file.channels), np.float32)
+    samples = np.empty((file.frames, file.channels), np.float32)
     try:
         return file.read(out=samples), 0
     except soundfile.LibsndfileError:
         lost = file.frames - file.tell()
         if file.subtype != "OPUS" or lost > PACKET * file.samplerate:
             raise
-        return samples[: file.tell() - first], lost
+        return samples[: file.tell()], lost
 
 
 def _check_length(path: Path, raw: BinaryIO, size: int) -> None:

@@ -8,6 +8,7 @@ from sigconv.signals.speech.loudness import voice_power
 RANGE_DB = 35  # frames further below the loudest one near them do not count
 NEAR = 5  # seconds before and after: who speaks from further away later, or after a bump, is heard
 ABOVE_NOISE_DB = 4.5  # nor frames that are not this far above the quietest tenth of the recording
+DIGITAL_SILENCE_DB = -30  # of one step of 16 bits
 PAUSE = 0.2  # seconds: shorter ones are part of a word, such as the closure of a stop
 SHORTEST = 0.06  # seconds: shorter stretches are clicks
 
@@ -23,12 +24,21 @@ def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
 
     sound = samples[0].astype(np.float64)
     power, frame = voice_power(sound, rate)
+    power = (power + np.append(power[1:], 0)) / 2  # 20 ms, a period of the mains, through which a buzz is steady
     level = 10 * np.log10(power + 1e-12)
     loudest = maximum_filter1d(level, 2 * round(NEAR * rate / frame) + 1)
-    loud = level > np.maximum(loudest - RANGE_DB, np.percentile(level, 10) + ABOVE_NOISE_DB)
+    loud = level > np.maximum(loudest - RANGE_DB, _noise(level) + ABOVE_NOISE_DB)
     edges = np.flatnonzero(np.diff(np.pad(loud.astype(np.int8), 1))) * frame
     runs = [(int(first), min(int(end), len(sound))) for first, end in edges.reshape(-1, 2)]
     return [run for run in _joined(runs, PAUSE * rate) if run[1] - run[0] >= SHORTEST * rate]
+
+
+def _noise(level: np.ndarray) -> float:
+    """The level of the quietest tenth between the digital silence at the ends, unless all of that is about as loud."""
+    sounding = np.flatnonzero(level > DIGITAL_SILENCE_DB)
+    inside = level[sounding[0] : sounding[-1] + 1] if sounding.size else level
+    noise = np.percentile(inside, 10)
+    return float(noise if inside.max() > noise + RANGE_DB / 2 else np.percentile(level, 10))
 
 
 def cut_pieces(samples: np.ndarray, rate: float, length: int) -> list[Piece]:

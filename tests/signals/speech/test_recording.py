@@ -152,15 +152,10 @@ def test_what_is_quiet_in_16_bits_comes_as_it_is(write):
     assert (recording.samples[0].tolist(), recording.notes) == (samples.tolist(), [])
 
 
-def test_a_piece_of_a_file(write):
-    path = write("a.wav", np.concatenate([tone(frequency=300), tone(frequency=600)]))
-    piece = read_recording(path, RATE, 0.5, 0.75)
-    assert piece.samples.shape == (1, 11025)
-    assert strongest(piece.samples, RATE) == pytest.approx(600, abs=5)
-    assert read_recording(path, RATE, start=0.9).samples.shape == (1, 4410)
-    assert read_recording(path, RATE, end=0.1).samples.shape == (1, 4410)
-    assert reason(path, RATE, 1.5, 2) == "empty"
-    assert reason(path, RATE, 0.5, 2) == "truncated"
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_32"])
+def test_a_format_of_telephones_that_cannot_be_sought_in(write, subtype):
+    recording = read_recording(write("a.wav", tone(rate=8000, frequency=300), rate=8000, subtype=subtype), 8000)
+    assert strongest(recording.samples, 8000) == pytest.approx(300, abs=5)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
@@ -266,8 +261,6 @@ def test_ogg_whose_last_page_is_not_marked_as_the_last(write, codec, lost):
     assert (1 - lost / 3) * 144_000 <= recording.samples.shape[1] <= 144_000
     assert np.array_equal(recording.samples, whole[:, : recording.samples.shape[1]])
     assert recording.notes == []
-    assert read_recording(path, 48_000, 2.9).samples.shape[1] >= (0.1 - lost) * 48_000  # even of a short piece
-    assert read_recording(path, 48_000, 1, 2).samples.shape == (1, 48_000)
     path.write_bytes(path.read_bytes()[:-10])
     assert reason(path, 16_000) == "truncated"
 

@@ -31,6 +31,26 @@ def test_each_word_is_a_stretch(db: float | None, pause: float) -> None:
     assert np.array(found) / RATE == pytest.approx(np.array(times), abs=0.021)
 
 
+@pytest.mark.parametrize("zeros", [1, 4])
+def test_digital_silence_at_an_end_is_not_the_noise_of_the_room(zeros: int) -> None:
+    """As of a microphone that is muted at first, or an export that pads."""
+    sound, words = utterance(["low", "high", "middle", "middle", "low"], 0.5)
+    silence = np.zeros((1, zeros * RATE), np.int16)
+    found = find_stretches(np.concatenate([silence, with_noise(sound, 20), silence], 1), RATE)
+    times = [(zeros + start, zeros + end) for _, start, end in words]
+    assert np.array(found) / RATE == pytest.approx(np.array(times), abs=0.021)
+
+
+@pytest.mark.parametrize("mains", [50, 60])
+def test_the_buzz_of_the_mains_joins_no_words(mains: int) -> None:
+    """A sawtooth has loud and quiet halves of its period."""
+    sound, words = utterance(["low", "high", "middle", "middle", "low"], 0.5)
+    buzz = 600 * (np.arange(len(sound)) * mains / RATE % 1 - 0.5)
+    found = find_stretches((sound + buzz).astype(np.int16)[None], RATE)
+    times = [(start, end) for _, start, end in words]
+    assert np.array(found) / RATE == pytest.approx(np.array(times), abs=0.031)
+
+
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
 @pytest.mark.parametrize("pause", [0.24, 1.0])
 def test_a_word_is_heard_with_what_is_around_it_up_to_the_middle_of_a_pause(rate: int, pause: float) -> None:
