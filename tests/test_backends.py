@@ -74,5 +74,13 @@ def test_neurons_by_onednn_refuse_other_features_as_torch_does(monkeypatch: pyte
         Linear(10, 5)(torch.randn(4, 20))
 
 
+def test_a_bias_may_be_a_column_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Linear(30, 20), torch.randn(7, 30)
+    layer.bias = torch.nn.Parameter(torch.randn(20, 2)[:, 1])
+    expected = layer(x)
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    torch.testing.assert_close(layer(x), expected)
+
+
 def test_only_recipes_turn_switches_on() -> None:
     assert backends.linear_by_onednn is False

@@ -51,4 +51,5 @@ class _Linear(Differentiable):
 
 
 def _product(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, w, b, "none", [], "")
+    # oneDNN reads a bias as contiguous.
+    return torch.ops.mkldnn._linear_pointwise(x, w, b if b is None else b.contiguous(), "none", [], "")

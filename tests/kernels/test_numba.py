@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -183,6 +184,26 @@ def test_moments_and_what_sends_errors_back_through_them(
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
     scale, shift = torch.randn(2, batch, channels)
     torch.testing.assert_close(numba.scaled(x, scale, shift), reference.scaled(x, scale, shift))
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [lambda t: torch.stack([t, t + 1], -1)[..., 0], lambda t: torch._neg_view(-t)],
+    ids=["between others", "negative by a bit"],
+)
+def test_numbers_of_channels_may_lie_anywhere(placed: Callable[[Tensor], Tensor]) -> None:
+    pooling, alone = (Geometry(Window.parse((2,), 2), (8,), groups) for groups in (1, 16))
+    x, w, (a, b), of_each = _whole(2, 16, 8), _whole(16, 1, 2), 1 + torch.rand(2, 16), torch.rand(2, 16)
+    for function, operands, rest in (
+        (numba.forward, (x, w, a), (alone,)),
+        (numba.rectified_max_pool, (x, a, b), (pooling,)),
+        (numba.normalise, (x, a, b), (1e-3, True)),
+        (numba.normalised_max_pool, (x, a, b), (1e-3, pooling)),
+        (numba.scaled, (x, of_each, 1 - of_each), ()),
+    ):
+        found, expected = function(*map(placed, operands), *rest), function(*operands, *rest)
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one, other), function
 
 
 def _problem_of(x: Tensor) -> Problem:

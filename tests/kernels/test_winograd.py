@@ -102,6 +102,13 @@ def test_same_bits_with_any_number_of_threads_and_in_any_batch(length: int, monk
     assert torch.equal(winograd.forward(x[2:3], w, None, geometry), found[0][0][2:3])
 
 
+def test_a_bias_may_be_a_column_of_a_table_and_weights_negative_by_a_bit() -> None:
+    geometry = Geometry(Window.parse((3,)), (9,))
+    x, w, table = channels_last(torch.randn(1, 16, 9)), torch.randn(16, 16, 3), torch.randn(16, 2)
+    expected = winograd.forward(x, w, table[:, 1].contiguous(), geometry)
+    assert torch.equal(winograd.forward(x, torch._neg_view(-w), table[:, 1], geometry), expected)
+
+
 def test_groups_cost_what_is_transformed_anew() -> None:
     found = tiling(Geometry(Window.parse((3, 3), padding="same"), (8, 8)), 16, 128, 128)
     assert share_out(found, 16, 128, 128, 1) == (1, 1, 1)

@@ -81,10 +81,17 @@ def reached(counts: Sizes, jumps: Sequence[int] | np.ndarray) -> np.ndarray:
 
 def rows(x: Tensor) -> np.ndarray:
     """x (batch, channel, *size) as (batch, place, channel); copied where its channels are not innermost."""
-    x = x.detach().resolve_neg()  # NumPy has no numbers that are negative by a bit of their tensor
     if not is_channels_last(x):
-        return x.movedim(1, -1).contiguous().flatten(1, -2).numpy()
-    return _as_rows(x)
+        return array(x.movedim(1, -1).flatten(1, -2))
+    return _as_rows(x.detach().resolve_neg())
+
+
+def array(t: Tensor) -> np.ndarray:
+    """t as a contiguous array, since loops load vectors from memory as if it were; copied where it is not.
+
+    NumPy has no derivatives, nor numbers that are negative by a bit of their tensor: ``force`` is for both.
+    """
+    return t.contiguous().numpy(force=True)
 
 
 def empty_rows(batch: int, channels: int, size: Sizes, dtype: torch.dtype) -> tuple[Tensor, np.ndarray]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from sigconv.geometry import Geometry, PooledGeometry
 from sigconv.kernels.compiled import runtime
 from sigconv.kernels.compiled.patches import padded_rows, patches, places_of_run
-from sigconv.kernels.compiled.windows import CHUNKS, LANES, blocks_of, empty_rows, rows, windows
+from sigconv.kernels.compiled.windows import CHUNKS, LANES, array, blocks_of, empty_rows, rows, windows
 from sigconv.kernels.flipped import turned
 from sigconv.kernels.problem import CONVOLUTION, MAX_POOLING, NO_WINNER, OF_WINNERS, STATISTICS, Problem
 from sigconv.layout import like
@@ -59,7 +59,7 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
 
 def rectified_max_pool(x: Tensor, scale: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of relu(scale x + shift) in each window, and the winner's place, or NO_WINNER where it is zero."""
-    return _max_pool(x, (scale.detach().numpy(), shift.detach().numpy()), geometry)
+    return _max_pool(x, (array(scale), array(shift)), geometry)
 
 
 def _max_pool(x: Tensor, factors: tuple[np.ndarray, np.ndarray] | None, geometry: Geometry) -> tuple[Tensor, Tensor]:
@@ -138,7 +138,7 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
     runtime.use_torchs_threads()
     y, out = empty_rows(x.shape[0], x.shape[1], x.shape[2:], x.dtype)
-    statistics.scaled(rows(x)[None], scale.numpy(), shift.numpy(), _floor(False, out), out[None])
+    statistics.scaled(rows(x)[None], array(scale), array(shift), _floor(False, out), out[None])
     return like(y, x)
 
 
@@ -179,7 +179,7 @@ def _floor(rectified: bool, signal: np.ndarray) -> np.floating:
 
 def _by_channel(channels: int, *factors: Tensor) -> Iterator[np.ndarray]:
     """Each (channel x band,) as (channel, band)."""
-    return (factor.detach().numpy().reshape(channels, -1) for factor in factors)
+    return (array(factor).reshape(channels, -1) for factor in factors)
 
 
 def _in_bands(seen: np.ndarray, bands: int) -> np.ndarray:
@@ -199,8 +199,8 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
 
     runtime.use_torchs_threads()
     y, outputs = empty_rows(x.shape[0], w.shape[0], geometry.output_size, x.dtype)
-    shift = x.new_zeros(w.shape[0]) if bias is None else bias.detach()
-    depthwise.forward(rows(x), _by_place(w), shift.numpy(), outputs, *windows(geometry))
+    shift = x.new_zeros(w.shape[0]) if bias is None else bias
+    depthwise.forward(rows(x), _by_place(w), array(shift), outputs, *windows(geometry))
     return like(y, x)
 
 
@@ -234,7 +234,7 @@ def grad_input_of_winners(w: Tensor, winner: Tensor, g: Tensor, geometry: Pooled
     from sigconv.kernels.numba import winners
 
     runtime.use_torchs_threads()
-    found, weights = patches(geometry, w.shape[1]), w.detach().flatten(1).numpy()
+    found, weights = patches(geometry, w.shape[1]), array(w.flatten(1))
     gx, samples = empty_rows(g.shape[0], w.shape[1], geometry.padded_size, g.dtype)
     winners.grad_input(weights, rows(g), rows(winner), samples.reshape(len(g), -1), *found)
     return like(crop(gx, geometry.window.padding), g)
@@ -249,4 +249,4 @@ def _joined(sums: Tensor, channels: int) -> Tensor:
 
 def _by_place(w: Tensor) -> np.ndarray:
     """w (channels, 1, *kernel) as (places, channels)."""
-    return w.detach().flatten(1).t().contiguous().numpy()
+    return array(w.flatten(1).t())

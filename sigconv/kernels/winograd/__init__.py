@@ -21,7 +21,7 @@ from torch import Tensor
 
 from sigconv.geometry import Geometry
 from sigconv.kernels.compiled import runtime
-from sigconv.kernels.compiled.windows import LANES, blocks_of, empty_rows, rows
+from sigconv.kernels.compiled.windows import LANES, array, blocks_of, empty_rows, rows
 from sigconv.kernels.compiled.workspace import workspace
 from sigconv.kernels.flipped import turned
 from sigconv.kernels.problem import CONVOLUTION, Problem
@@ -70,7 +70,7 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     (batch, channels), maps = x.shape[:2], len(w)
     found, wide, parts = tiling(geometry, batch, channels, maps), LANES * blocks_of(maps), torch.get_num_threads()
     y, outputs = empty_rows(batch, maps, geometry.output_size, x.dtype)
-    shift = x.new_zeros(maps) if bias is None else bias.detach()
+    shift = x.new_zeros(maps) if bias is None else bias
     points = math.prod(found.points)
     block = _block(points * (channels + wide) * x.itemsize)
     room = workspace(
@@ -83,8 +83,8 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None, geometry: Geometry) -> Te
     )
     weights = room.pop()
     weights[..., maps:] = 0
-    weights[..., :maps] = w.detach().flatten(2).permute(2, 1, 0).numpy()
-    loops.forward(rows(x), weights, shift.numpy(), outputs, tiles(found), *room)
+    weights[..., :maps] = w.flatten(2).permute(2, 1, 0).numpy(force=True)
+    loops.forward(rows(x), weights, array(shift), outputs, tiles(found), *room)
     return like(y, x)
 
 
