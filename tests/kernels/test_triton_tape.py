@@ -78,6 +78,13 @@ def test_a_copy_of_an_operand_is_made_again() -> None:
     assert not operation.started
 
 
+def test_operands_are_not_negative_by_a_bit() -> None:
+    x, seen = torch.randn(2, 3, 8), []
+    _Recorder(prepare=lambda x: seen.append(x) or x).call(torch._neg_view(-x), torch.randn(9), 2)
+    assert not seen[0].is_neg()
+    assert torch.equal(seen[0], x)
+
+
 def test_operands_in_one_place_tell_nothing_of_others() -> None:
     operation = _Recorder()
     x = torch.randn(2, 3, 8)

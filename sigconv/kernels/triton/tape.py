@@ -138,8 +138,12 @@ def taped(operation: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _whole(operand: Any) -> Any:
-    """Kernels read a vector with a number for each channel as contiguous."""
-    return operand.contiguous() if isinstance(operand, Tensor) and operand.ndim == 1 else operand
+    """Kernels read a vector with a number for each channel as contiguous, and nothing as negative by a bit."""
+    if not isinstance(operand, Tensor):
+        return operand
+    if operand.is_neg():
+        operand = operand.resolve_neg()
+    return operand.contiguous() if operand.ndim == 1 else operand
 
 
 def _form(operand: Any) -> Hashable:
