@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 from sigconv import backends
 from sigconv.blocks import Linear
@@ -80,6 +81,16 @@ def test_a_bias_may_be_a_column_of_a_table(monkeypatch: pytest.MonkeyPatch) -> N
     expected = layer(x)
     monkeypatch.setattr(backends, "linear_by_onednn", True)
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_forward_mode_through_the_backward_pass_of_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x, (g, slope) = Linear(30, 20), torch.randn(7, 30), torch.randn(2, 7, 20)
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    y = layer(x)
+    with forward_ad.dual_level():
+        (gradient,) = torch.autograd.grad(y, layer.weight, forward_ad.make_dual(g, slope))
+        found = forward_ad.unpack_dual(gradient).tangent
+    torch.testing.assert_close(found, slope.t() @ x)
 
 
 def test_only_recipes_turn_switches_on() -> None:

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.testing import assert_close
 
 import sigconv
@@ -168,6 +169,25 @@ def test_second_derivatives(norm: str | None) -> None:
     with planner.observed() as used:
         torch.autograd.gradgradcheck(block, x, fast_mode=True)
     assert JOINED[norm] in used
+
+
+@NORMS
+def test_forward_mode_through_a_backward_pass(norm: str | None) -> None:
+    block = _block(1, norm).double()
+    x = torch.randn(2, 3, 3400, dtype=torch.float64)
+    found, expected = (_slopes_of_gradients(b, x) for b in (block, _one_by_one(block)))
+    for a, b in zip(found, expected, strict=True):
+        assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+def _slopes_of_gradients(block: ConvBlock, x: Tensor) -> list[Tensor]:
+    y = block(x)
+    with forward_ad.dual_level():
+        errors = forward_ad.make_dual(y.detach().sin(), y.detach().cos())
+        gradients = torch.autograd.grad(y, list(block.parameters()), errors)
+        slopes = [forward_ad.unpack_dual(gradient).tangent for gradient in gradients]
+    assert not [slope for slope in slopes if slope is None]
+    return slopes
 
 
 @NORMS

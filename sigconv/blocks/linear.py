@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sigconv import backends
 from sigconv.kernels.problem import is_autocast, is_plain
-from sigconv.operations.differentiable import Differentiable
+from sigconv.operations.differentiable import Differentiable, is_differentiated_again
 
 
 class Linear(nn.Linear):
@@ -44,7 +44,7 @@ class _Linear(Differentiable):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
         # Where derivatives of these are needed in turn, use torch's own product, which has them.
-        product = F.linear if torch.is_grad_enabled() else _product
+        product = F.linear if is_differentiated_again(g) else _product
         gx = product(g, w.t()) if ctx.needs_input_grad[0] else None
         gw = product(g.t(), x.t()) if ctx.needs_input_grad[1] else None
         return gx, gw, g.sum(0) if ctx.needs_input_grad[2] else None

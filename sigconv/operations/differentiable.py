@@ -77,8 +77,8 @@ def _on_its_own(y: Tensor) -> Tensor:
 
 
 def is_differentiated_again(*g: Tensor) -> bool:
-    """Whether a backward pass is itself differentiated, or batched (``is_grads_batched``)."""
-    return torch.is_grad_enabled() or any(map(is_batched, g))
+    """Whether a backward pass is itself differentiated, in either mode, or batched (``is_grads_batched``)."""
+    return torch.is_grad_enabled() or is_forward_mode() or any(map(is_batched, g))
 
 
 def by_autograd(

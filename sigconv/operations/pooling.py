@@ -17,7 +17,7 @@ from sigconv.geometry import Geometry
 from sigconv.kernels import vendor
 from sigconv.kernels.problem import NO_WINNER
 from sigconv.layout import is_channels_last
-from sigconv.operations.differentiable import Differentiable, matched_layout
+from sigconv.operations.differentiable import Differentiable, is_differentiated_again, matched_layout
 
 
 class _Selected(Differentiable):
@@ -115,7 +115,7 @@ def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[
 
 def alive_sum(winner: Tensor, g: Tensor, geometry: Geometry) -> Tensor:
     """The sum over each channel of the gradients of windows that have a winner."""
-    if not torch.is_grad_enabled():
+    if not is_differentiated_again(g):
         return planner.kernel("error_sums", geometry, (winner, g))(winner, g, geometry)
     return g.masked_fill(winner == NO_WINNER, 0).sum([d for d in range(g.ndim) if d != 1])
 
