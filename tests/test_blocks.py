@@ -325,6 +325,12 @@ def test_what_a_sub_spectral_norm_was_given_or_is_watched_by_is_called():
     assert norm.norm.calls == 1
 
 
+@pytest.mark.parametrize("layout", [torch.clone, channels_last])
+def test_sub_spectral_norm_of_other_channels_is_named(layout):
+    with pytest.raises(UsageError, match=r"BatchNorm\(6\): input has shape \(4, 12, 3, 5\)"):
+        SubSpectralNorm(3, 2)(layout(torch.randn(4, 6, 6, 5)))
+
+
 def test_sub_spectral_norm_needs_equal_bands():
     with pytest.raises(UsageError, match="cannot cut 7 frequencies into 2 equal sub-bands"):
         SubSpectralNorm(3, 2)(torch.randn(2, 3, 7, 5))

@@ -325,6 +325,15 @@ def test_a_norm_without_bias() -> None:
     assert_close(block(x), _one_by_one(block)(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("pool", [None, 2])
+@pytest.mark.parametrize("channels", [10, 40])
+def test_a_norm_of_other_channels_is_named(pool: int | None, channels: int) -> None:
+    block = ConvBlock(3, 20, 3, ndim=2, pool=pool)
+    block.norm = BatchNorm(channels)
+    with pytest.raises(UsageError, match=rf"BatchNorm\({channels}\): input has shape \(32, 20, 28, 38\)"):
+        block(torch.randn(32, 3, 30, 40))
+
+
 def test_windows_that_do_not_fit_are_named() -> None:
     with pytest.raises(sigconv.UsageError, match=r"MaxPool.*window spans 2"):
         _block(2, None)(torch.randn(4, 3, 1, 4000))

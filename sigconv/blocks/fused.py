@@ -119,6 +119,7 @@ def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry
     if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance: the norm will raise
         return None
     z = _convolved(conv, x)
+    norm._check_input_dim(z)
     y, mean, var = normalised_max_pool(z, norm.weight, norm.bias, norm.eps, geometry.pooling)
     norm.track(mean, var, numbers)
     return y

@@ -44,6 +44,7 @@ class BatchNorm(_BatchNorm):
     def rectified(self, x: Tensor) -> Tensor:
         """ReLU of the normalised signal, by one operation where that is faster; calls no hooks."""
         if rectifies(x) and self.is_plain():
+            self._check_input_dim(x)  # kernels would take more channels for bands
             return self.by_kernel(x, rectified=True)
         return torch.relu(self.forward(x))
 
@@ -90,9 +91,10 @@ class SubSpectralNorm(nn.Module):
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
         # The norm may have been replaced, say by one that works across processes.
         known = type(self.norm) is BatchNorm and self.norm.is_plain() and not are_observed(self.norm)
-        if known and is_channels_last(x) and normalises(x, self.norm.num_features):
+        factors = channels * self.sub_bands
+        if known and factors == self.norm.num_features and is_channels_last(x) and normalises(x, factors):
             return self.norm.by_kernel(x)
-        bands = x.reshape(batch, channels * self.sub_bands, height // self.sub_bands, *size)
+        bands = x.reshape(batch, factors, height // self.sub_bands, *size)
         return self.norm(bands).reshape(x.shape)
 
 
