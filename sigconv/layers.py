@@ -64,6 +64,15 @@ class _Windowed(_Ranked):
     """A layer whose window can be read, and changed after construction, under torch.nn's attribute names."""
 
     window: Window
+    _words: Padding | None = None
+    """The padding as it was given, if in words, which hold for any kernel and dilation."""
+
+    def _set_window(
+        self, kernel: PerAxis, stride: PerAxis, padding: Padding, dilation: PerAxis = 1, ndim: int | None = None
+    ) -> None:
+        self.window = Window.parse(kernel, stride, padding, dilation, ndim=self._ndim(ndim), owner=type(self).__name__)
+        axes = padding if isinstance(padding, Sequence) else ()  # or the letters of a word
+        self._words = padding if any(isinstance(axis, str) for axis in axes) else None
 
     @property
     def kernel_size(self) -> Sizes:
@@ -82,8 +91,10 @@ class _Windowed(_Ranked):
         self._change(stride=value)
 
     @property
-    def padding(self) -> Sizes | tuple[tuple[int, int], ...]:
-        """A number for each axis; pairs (before, after) where some are uneven."""
+    def padding(self) -> Padding:
+        """As it was given, if in words; else a number for each axis, or pairs (before, after) if some are uneven."""
+        if self._words is not None:
+            return self._words
         pairs = self.window.padding
         return pairs if self.window.is_padded_unevenly else tuple(before for before, _ in pairs)
 
@@ -93,8 +104,8 @@ class _Windowed(_Ranked):
 
     def _change(self, **changes: Any) -> None:
         window = self.window
-        now = {name: getattr(window, name) for name in ("kernel", "stride", "padding", "dilation")}
-        self.window = Window.parse(**(now | changes), ndim=window.ndim, owner=type(self).__name__)
+        now = {"kernel": window.kernel, "stride": window.stride, "padding": self.padding, "dilation": window.dilation}
+        self._set_window(**(now | changes), ndim=window.ndim)
 
     def extra_repr(self) -> str:
         window = self.window
@@ -138,7 +149,7 @@ class _ConvNd(_Dilated):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        self.window = Window.parse(kernel_size, stride, padding, dilation, ndim=self._ndim(ndim), owner=name)
+        self._set_window(kernel_size, stride, padding, dilation, ndim)
         for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if not isinstance(channels, Integral):
                 raise UsageError(f"{name}: {what} is {channels!r}, not a whole number")
@@ -279,10 +290,7 @@ class MaxPool(_Dilated):
         ndim: int | None = None,
     ) -> None:
         super().__init__()
-        stride = kernel_size if stride is None else stride
-        self.window = Window.parse(
-            kernel_size, stride, padding, dilation, ndim=self._ndim(ndim), owner=type(self).__name__
-        )
+        self._set_window(kernel_size, kernel_size if stride is None else stride, padding, dilation, ndim)
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -307,8 +315,7 @@ class AvgPool(_Windowed):
         ndim: int | None = None,
     ) -> None:
         super().__init__()
-        stride = kernel_size if stride is None else stride
-        self.window = Window.parse(kernel_size, stride, padding, ndim=self._ndim(ndim), owner=type(self).__name__)
+        self._set_window(kernel_size, kernel_size if stride is None else stride, padding, ndim=ndim)
         self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, input: Tensor) -> Tensor:

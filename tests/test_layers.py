@@ -278,11 +278,26 @@ def test_a_converted_layer_is_changed_by_torchs_names() -> None:
     conv, most, *_ = ours
     assert (conv.stride, conv.dilation, conv.padding, most.stride) == ((1, 1), (2, 2), (2, 2), (1, 1))
     conv.padding = "causal"
-    assert conv.padding == ((4, 0), (4, 0))
+    assert (conv.padding, conv.window.padding) == ("causal", ((4, 0), (4, 0)))
     conv.padding_mode = "circular"
     assert conv.padding_mode == "circular"
     with pytest.raises(UsageError, match="stride on spatial axis 0 is 0"):
         conv.stride = 0
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "dilation"])
+def test_padding_in_words_is_for_the_window_that_there_is(name: str) -> None:
+    theirs = nn.Conv1d(2, 3, 3, padding="same")
+    for layer in (theirs, sigconv.convert(copy.deepcopy(theirs)), sigconv.Conv1d(2, 3, 3, padding="same")):
+        setattr(layer, name, (5,))
+        layer.weight = nn.Parameter(torch.ones(3, 2, *layer.kernel_size))
+        assert layer(torch.randn(1, 2, 20)).shape == (1, 3, 20)
+        assert layer.padding == "same"
+    video = sigconv.Conv(1, 2, (3, 3), padding=["causal", 2])
+    video.dilation = 2
+    assert (video.padding, video.window.padding) == (["causal", 2], ((4, 0), (2, 2)))
+    video.padding = (1, 2)
+    assert video.padding == (1, 2)
 
 
 def test_a_weight_of_another_size_needs_its_window() -> None:
