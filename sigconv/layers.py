@@ -104,8 +104,8 @@ class _Windowed(_Ranked):
 
     def _change(self, **changes: Any) -> None:
         window = self.window
-        now = {"kernel": window.kernel, "stride": window.stride, "padding": self.padding, "dilation": window.dilation}
-        self._set_window(**(now | changes), ndim=window.ndim)
+        now: dict[str, Any] = {name: getattr(window, name) for name in ("kernel", "stride", "dilation")}
+        self._set_window(**(now | {"padding": self.padding} | changes), ndim=window.ndim)
 
     def extra_repr(self) -> str:
         window = self.window
@@ -268,7 +268,7 @@ class ConvTranspose(_ConvNd):
         """``output_size``, with or without batch and channels, overrides the layer's output_padding."""
         extra = self.output_padding
         if output_size is not None:
-            extra = check.padding_to(self, output_size, self.window, tuple(input.shape[-self.window.ndim :]))
+            extra = check.padding_to(self, output_size, self.window, input)
         return F.convolve_transposed(input, self.weight, self.bias, self.window, extra, self.groups, self)
 
     def extra_repr(self) -> str:

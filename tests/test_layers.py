@@ -389,6 +389,7 @@ def test_what_is_no_signal_is_named() -> None:
 def test_transposed_convolution_takes_the_size_of_a_whole_signal() -> None:
     x, layer = torch.randn(2, 3, 5, 6), sigconv.ConvTranspose2d(3, 4, 3, stride=2)
     assert layer(x, output_size=torch.Size([2, 4, 12, 13])).shape == (2, 4, 12, 13)
+    assert layer(x[0], output_size=torch.Size([4, 12, 13])).shape == (4, 12, 13)
     assert layer(x[..., :5], output_size=12).shape == (2, 4, 12, 12)
 
 

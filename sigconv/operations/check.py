@@ -132,10 +132,12 @@ def output_padding(owner: object, output_padding: Sizes, window: Window) -> None
             )
 
 
-def padding_to(owner: object, output_size: PerAxis, window: Window, size: Sizes) -> Sizes:
-    """The output_padding with which a transposed convolution of ``size`` gives ``output_size``."""
-    if isinstance(output_size, Sequence) and len(output_size) == window.ndim + 2:
-        output_size = output_size[2:]  # from the shape of a whole signal
+def padding_to(owner: object, output_size: PerAxis, window: Window, x: Tensor) -> Sizes:
+    """The output_padding with which a transposed convolution of x gives ``output_size``."""
+    signal(owner, x, window.ndim)
+    if isinstance(output_size, Sequence) and len(output_size) == x.ndim:
+        output_size = output_size[-window.ndim :]  # from the shape of a whole signal
+    size = tuple(x.shape[-window.ndim :])
     output_size = per_axis(output_size, window.ndim, 0, "output_size", owner)
     smallest = window.input_size(size)
     for axis, (wanted, least, s) in enumerate(zip(output_size, smallest, window.stride, strict=True)):
