@@ -75,6 +75,14 @@ def test_neurons_by_onednn_refuse_other_features_as_torch_does(monkeypatch: pyte
         Linear(10, 5)(torch.randn(4, 20))
 
 
+def test_an_empty_batch_has_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Linear(30, 20), torch.empty(0, 30, requires_grad=True)
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    assert not layer.weight.grad.any()
+
+
 def test_a_bias_may_be_a_column_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = Linear(30, 20), torch.randn(7, 30)
     layer.bias = torch.nn.Parameter(torch.randn(20, 2)[:, 1])

@@ -43,8 +43,8 @@ class _Linear(Differentiable):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
-        # Where derivatives of these are needed in turn, use torch's own product, which has them.
-        product = F.linear if is_differentiated_again(g) else _product
+        # torch's own product has derivatives, and sums over no rows.
+        product = F.linear if is_differentiated_again(g) or not len(g) else _product
         gx = product(g, w.t()) if ctx.needs_input_grad[0] else None
         gw = product(g.t(), x.t()) if ctx.needs_input_grad[1] else None
         return gx, gw, g.sum(0) if ctx.needs_input_grad[2] else None
