@@ -299,6 +299,11 @@ def test_torch_keeps_its_number_of_threads() -> None:
     assert found.stdout.split() == ["1"]
 
 
+def test_where_numba_is_told_not_to_compile_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    assert not runtime._starts.__wrapped__()
+
+
 def test_what_is_kept_on_disk_is_of_all_kernels_files() -> None:
     """What a loop calls in another file is compiled into it."""
     from sigconv.kernels.winograd import loops

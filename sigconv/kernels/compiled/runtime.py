@@ -30,6 +30,8 @@ def _starts() -> bool:
         from llvmlite.binding import address_of_symbol
     except ImportError:
         return False
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return False
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
     torchs = torch.get_num_threads()
     try:
@@ -43,7 +45,7 @@ def _starts() -> bool:
 
 
 def is_available() -> bool:
-    """Whether Numba is there, runs on OpenMP, and this is not a forked process, where OpenMP's threads are gone."""
+    """Whether Numba is there, may compile and runs on OpenMP, whose threads are gone in a forked process."""
     return not _forked and _starts()
 
 
