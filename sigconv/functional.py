@@ -43,7 +43,7 @@ from sigconv.operations import check, fast_path
 from sigconv.operations.adaptive import AdaptiveSizes, even_windows, parse_sizes
 from sigconv.operations.pooling import max_and_winner, max_pool_call, mean_call, window_sum, winner_index
 from sigconv.operations.trilinear import derivative
-from sigconv.padding import pad, pad_constant, parse_modes
+from sigconv.padding import crop, pad, pad_constant, parse_modes
 from sigconv.window import Padding, PerAxis, Sizes, Window, per_axis
 
 
@@ -155,16 +155,18 @@ def convolve_transposed(
     x, weight, bias = _autocast(x, weight, bias)  # type: ignore[assignment]
     check.convolution(owner, x, weight, bias, window, groups, transposed=True)
     check.output_padding(owner, output_padding, window)
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     if is_traced() and planner.is_native_transposed(window, x, weight.shape[1] * groups):
         stated = window.stride, window.even_padding, window.dilation, True, output_padding, groups
-        return torch.convolution(x, weight, bias, *stated)
-    g = laid_out_for(x if x.ndim == window.ndim + 2 else x.unsqueeze(0), weight)
-    geometry, unseen = transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
-    check.not_empty(owner, geometry.size)
-    y = pad_constant(derivative(None, weight, g, None, geometry), unseen)
-    if bias is not None:
-        y = y + bias.reshape(-1, *[1] * window.ndim)
-    return y if g.ndim == x.ndim else y.squeeze(0)
+        y = crop(torch.convolution(batched, weight, bias, *stated), window.uneven_padding)
+    else:
+        g = laid_out_for(batched, weight)
+        geometry, unseen = transposed_geometry(window, output_padding, tuple(g.shape[2:]), groups)
+        check.not_empty(owner, geometry.size)
+        y = pad_constant(derivative(None, weight, g, None, geometry), unseen)
+        if bias is not None:
+            y = y + bias.reshape(-1, *[1] * window.ndim)
+    return y if batched.ndim == x.ndim else y.squeeze(0)
 
 
 def transposed_geometry(

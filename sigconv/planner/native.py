@@ -33,10 +33,8 @@ def is_native(geometry: Geometry, x: Tensor, w: Tensor) -> bool:
 
 
 def is_native_transposed(window: Window, x: Tensor, out_channels: int) -> bool:
-    """The same for a transposed convolution, where the vendor pads both sides equally."""
-    if is_forced() or window.ndim not in vendor.RANKS or window.is_padded_unevenly:
-        return False
-    return not _has_unsafe_gradient(window, out_channels, x)
+    """The same for a transposed convolution with the padding that is common to both sides."""
+    return not is_forced() and window.ndim in vendor.RANKS and not _has_unsafe_gradient(window, out_channels, x)
 
 
 def _has_unsafe_gradient(window: Window, in_channels: int, x: Tensor) -> bool:

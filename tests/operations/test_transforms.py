@@ -206,6 +206,7 @@ def test_exports(ndim: int) -> None:
         sigconv.AdaptiveAvgPool2d((1, None)),
         sigconv.AdaptiveMaxPool2d(1),
         sigconv.ConvTranspose2d(3, 4, 3, 2, 1, 1),
+        sigconv.ConvTranspose2d(3, 4, 3, 2, padding="causal"),
         ConvBlock(3, 16, 3, ndim=2, pool=2),
     ],
     ids=str,
@@ -238,6 +239,7 @@ def test_traced_adaptive_pooling_takes_another_size(layer: nn.Module) -> None:
     [
         (sigconv.AvgPool2d(3, 2, 1, count_include_pad=False), "avg_pool2d"),
         (sigconv.ConvTranspose2d(3, 4, 3, 2), "_convolution"),
+        (sigconv.ConvTranspose2d(3, 4, 4, 2, padding=((1, 0), (1, 2)), output_padding=1), "_convolution"),
         (sigconv.Conv2d(3, 4, 1, stride=2), "_convolution"),
     ],
     ids=lambda value: type(value).__name__,
@@ -248,6 +250,8 @@ def test_tracers_and_exporters_are_given_what_they_know(layer: nn.Module, expect
     with warnings.catch_warnings(action="ignore"):
         traced = torch.jit.trace(layer, x)
     assert_close(traced(x[..., :7]), layer(x[..., :7]))
+    with warnings.catch_warnings(action="ignore"):
+        assert_close(torch.jit.trace(layer, x[0])(x[0]), layer(x[0]))
     assert f"aten::{expected}(" in str(traced.inlined_graph)
 
 
