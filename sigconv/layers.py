@@ -261,8 +261,16 @@ class ConvTranspose(_ConvNd):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, ndim, True, factory
         )
-        self.output_padding = per_axis(output_padding, self.window.ndim, 0, "output_padding", name)
+        self.output_padding = output_padding
         check.output_padding(name, self.output_padding, self.window)
+
+    @property
+    def output_padding(self) -> Sizes:
+        return self.__dict__["output_padding"]  # where it lies in layers pickled before it was a property
+
+    @output_padding.setter
+    def output_padding(self, value: PerAxis) -> None:
+        self.__dict__["output_padding"] = per_axis(value, self.window.ndim, 0, "output_padding", type(self).__name__)
 
     def forward(self, input: Tensor, output_size: PerAxis | None = None) -> Tensor:
         """``output_size``, with or without batch and channels, overrides the layer's output_padding."""

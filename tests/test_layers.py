@@ -285,6 +285,17 @@ def test_a_converted_layer_is_changed_by_torchs_names() -> None:
         conv.stride = 0
 
 
+def test_output_padding_can_be_set_later() -> None:
+    ours, theirs = _pair("ConvTranspose2d", 2, 3, 3, 2)
+    ours.output_padding, theirs.output_padding = 1, (1, 1)
+    assert ours.output_padding == (1, 1)
+    x = torch.randn(1, 2, 5, 5)
+    assert_close(ours(x), theirs(x))
+    ours.output_padding = (0, 2)
+    with pytest.raises(UsageError, match="output_padding on spatial axis 1 is 2"):
+        ours(x)
+
+
 @pytest.mark.parametrize("name", ["kernel_size", "dilation"])
 def test_padding_in_words_is_for_the_window_that_there_is(name: str) -> None:
     theirs = nn.Conv1d(2, 3, 3, padding="same")
