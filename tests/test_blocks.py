@@ -102,6 +102,13 @@ def test_block_without_batch_norm_takes_single_signals(norm: str | None, paramet
     torch.testing.assert_close(block(x), block(x[None])[0])
 
 
+def test_single_signals_and_where_they_were_greatest():
+    block = ConvBlock(3, 8, 3, norm=None, ndim=2, pool=sigconv.MaxPool2d(2, return_indices=True))
+    x = torch.randn(3, 8, 8)
+    for single, batch in zip(block(x), block(x[None]), strict=True):
+        torch.testing.assert_close(single, batch[0])
+
+
 def test_block_hands_its_options_to_the_convolution():
     options = {"stride": (1, 2), "padding": "same", "dilation": (2, 1), "groups": 2, "padding_mode": "circular"}
     conv = ConvBlock(4, 6, (3, 5), norm=None, **options).conv

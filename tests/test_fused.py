@@ -334,6 +334,14 @@ def test_a_norm_of_other_channels_is_named(pool: int | None, channels: int) -> N
         block(torch.randn(32, 3, 30, 40))
 
 
+@pytest.mark.parametrize("pool", [None, 2])
+def test_a_norm_of_another_dtype_is_torchs_to_refuse(pool: int | None) -> None:
+    block = ConvBlock(3, 20, 3, ndim=2, pool=pool)
+    block.norm.bfloat16()
+    with pytest.raises(RuntimeError, match="mixed dtype"):
+        block(torch.randn(32, 3, 30, 40))
+
+
 def test_windows_that_do_not_fit_are_named() -> None:
     with pytest.raises(sigconv.UsageError, match=r"MaxPool.*window spans 2"):
         _block(2, None)(torch.randn(4, 3, 1, 4000))

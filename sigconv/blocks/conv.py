@@ -81,7 +81,10 @@ class ConvBlock(nn.Module):
         if not isinstance(conv, Conv):
             return self._one_by_one(x)
         if x.ndim == conv.window.ndim + 1 and not isinstance(parts.get("norm"), nn.modules.batchnorm._BatchNorm):
-            return self.forward(x.unsqueeze(0)).squeeze(0)  # without a batch axis, no layout is known
+            y = self.forward(x.unsqueeze(0))  # without a batch axis, no layout is known
+            if isinstance(y, Tensor):
+                return y.squeeze(0)
+            return tuple(part.squeeze(0) for part in y)  # type: ignore[return-value]  # a pool gave indices, too
         if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
             return self._one_by_one(laid_out(x, conv))
         pool = parts.get("pool")

@@ -116,7 +116,7 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     numbers = len(x) * math.prod(geometry.pooling.size)
-    if is_forward_mode() or not norm.is_plain() or numbers < 2:  # one has no variance: the norm will raise
+    if is_forward_mode() or not norm.is_plain(x) or numbers < 2:  # one has no variance: the norm will raise
         return None
     z = _convolved(conv, x)
     norm._check_input_dim(z)

@@ -37,13 +37,18 @@ class BatchNorm(_BatchNorm):
             return super().forward(input.unsqueeze(2)).squeeze(2)
         return super().forward(input)
 
-    def is_plain(self) -> bool:
-        """Whether it uses the batch's own statistics and a weight and bias for each channel, as our kernels do."""
-        return self.training and self.weight is not None and self.bias is not None
+    def is_plain(self, x: Tensor) -> bool:
+        """Whether it uses the batch's own statistics and a weight and bias for each channel, as our kernels do.
+
+        In x's dtype, or in float32 for an x in less: torch refuses the rest.
+        """
+        if not self.training or self.weight is None or self.bias is None:
+            return False
+        return self.weight.dtype == x.dtype or (self.weight.dtype == torch.float32 and x.element_size() < 4)
 
     def rectified(self, x: Tensor) -> Tensor:
         """ReLU of the normalised signal, by one operation where that is faster; calls no hooks."""
-        if rectifies(x) and self.is_plain():
+        if rectifies(x) and self.is_plain(x):
             self._check_input_dim(x)  # kernels would take more channels for bands
             return self.by_kernel(x, rectified=True)
         return torch.relu(self.forward(x))
@@ -90,7 +95,7 @@ class SubSpectralNorm(nn.Module):
         if height % self.sub_bands:
             raise UsageError(f"SubSpectralNorm: cannot cut {height} frequencies into {self.sub_bands} equal sub-bands")
         # The norm may have been replaced, say by one that works across processes.
-        known = type(self.norm) is BatchNorm and self.norm.is_plain() and not are_observed(self.norm)
+        known = type(self.norm) is BatchNorm and self.norm.is_plain(x) and not are_observed(self.norm)
         factors = channels * self.sub_bands
         if known and factors == self.norm.num_features and is_channels_last(x) and normalises(x, factors):
             return self.norm.by_kernel(x)
