@@ -42,9 +42,10 @@ class BatchNorm(_BatchNorm):
 
         In x's dtype, or in float32 for an x in less: torch refuses the rest.
         """
-        if not self.training or self.weight is None or self.bias is None:
+        weight = self.weight
+        if not self.training or weight is None or self.bias is None:
             return False
-        return self.weight.dtype == x.dtype or (self.weight.dtype == torch.float32 and x.element_size() < 4)
+        return weight.dtype == x.dtype or (weight.dtype == torch.float32 and x.element_size() < 4)
 
     def rectified(self, x: Tensor) -> Tensor:
         """ReLU of the normalised signal, by one operation where that is faster; calls no hooks."""
