@@ -222,6 +222,11 @@ class Conv(_ConvNd):
     def padding_mode(self, value: str | Sequence[str]) -> None:
         self.modes = parse_modes(value, self.window.ndim, type(self).__name__)
 
+    @property
+    def output_padding(self) -> Sizes:
+        """None, as in torch.nn: it is for transposed convolutions."""
+        return (0,) * self.window.ndim
+
     def forward(self, input: Tensor) -> Tensor:
         return F.convolve(input, self.weight, self.bias, self.window, self.groups, self.modes, self)
 
@@ -236,6 +241,8 @@ class ConvTranspose(_ConvNd):
     ``torch.nn.utils.spectral_norm`` and its parametrisation want ``dim=1`` here, which they take by themselves for
     torch's own classes.
     """
+
+    padding_mode: ClassVar[str] = "zeros"
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ def test_initialised_and_computed_as_torchs(name: str, rank: int, options: dict)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     for found, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(found, expected)
+    for setting in type(theirs).__constants__:
+        assert getattr(ours, setting) == getattr(theirs, setting)
     x = torch.randn(2, 4, *(9, 8, 7)[:rank])
     assert_close(ours(x), theirs(x))
     theirs.load_state_dict(ours.state_dict())

@@ -50,7 +50,7 @@ def is_available() -> bool:
 
 
 def use_torchs_threads() -> None:
-    """Use as many threads as torch does, or as many as there are."""
+    """Use as many threads as torch does, or as many as there are: Numba's number for this thread, which stays so."""
     import numba
 
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
