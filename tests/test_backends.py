@@ -103,3 +103,12 @@ def test_forward_mode_through_the_backward_pass_of_neurons(monkeypatch: pytest.M
 
 def test_only_recipes_turn_switches_on() -> None:
     assert backends.linear_by_onednn is False
+
+
+def test_neurons_by_onednn_have_a_forward_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x, v = Linear(30, 20), torch.randn(7, 30), torch.randn(7, 30)
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    torch.testing.assert_close(torch.func.jvp(layer, (x,), (v,))[1], v @ layer.weight.T)
+    with torch.autograd.forward_ad.dual_level():
+        y = layer(torch.autograd.forward_ad.make_dual(x, v))
+        torch.testing.assert_close(torch.autograd.forward_ad.unpack_dual(y).tangent, v @ layer.weight.T)

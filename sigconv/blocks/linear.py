@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sigconv import backends
-from sigconv.kernels.problem import is_autocast, is_plain
+from sigconv.kernels.problem import is_autocast, is_forward_mode, is_plain
 from sigconv.operations.differentiable import Differentiable, is_differentiated_again
 
 
@@ -22,8 +22,8 @@ class Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         operands = [input, self.weight] + ([] if self.bias is None else [self.bias])
         by_onednn = backends.linear_by_onednn and all(t.dtype == torch.float32 and t.is_cpu for t in operands)
-        # What does not fit is torch's to refuse.
-        if not by_onednn or input.shape[-1:] != (self.in_features,) or is_autocast(input) or not is_plain(operands):
+        fits = input.shape[-1:] == (self.in_features,)  # what does not is torch's to refuse
+        if not by_onednn or not fits or is_forward_mode() or is_autocast(input) or not is_plain(operands):
             return super().forward(input)
         rows = input.reshape(-1, self.in_features)
         return _Linear.call(rows, self.weight, self.bias).reshape(*input.shape[:-1], self.out_features)
