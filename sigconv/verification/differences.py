@@ -54,17 +54,31 @@ class Error(NamedTuple):
 
 
 def first_errors(
-    function: Function, inputs: Sequence[Tensor], step: float, bound: float, names: Sequence[str], singly: bool = True
+    function: Function,
+    inputs: Sequence[Tensor],
+    step: float,
+    bound: float,
+    names: Sequence[str],
+    *,
+    part: int = 1,
+    together: bool = False,
 ) -> dict[str, Error]:
     """How far derivatives by each input are from central differences, as a share of what is allowed, times the bound.
 
     What is allowed is, for each of the named inputs, the bound times its own largest derivative, since those of others
     may be much larger, plus the effect of rounding inputs and output. Compared are the derivatives of one random linear
-    form of the output: by each number of the inputs or, if these have many or are not to be varied ``singly``, along
-    random directions; if these tell of a mistake, it is looked for among the numbers of an input that has not many.
+    form of the output: by each number of the inputs or, if these have many, along random directions, where one number
+    counts little, and as much less is allowed; if these tell of a mistake, it is looked for among the numbers of an
+    input that has not many.
+
+    Args:
+        part: differences are over the step divided by this; rounding is allowed for as over the whole step, since
+            otherwise the loosest comparison would be the one that holds.
+        together: whether the output is of many gradients, some much smaller than others, which are compared along
+            random directions by what is usual among all.
     """
     leaves = [x.detach() for x in inputs]
-    singly = singly and sum(x.numel() for x in leaves) <= MANY_NUMBERS
+    singly = not together and sum(x.numel() for x in leaves) <= MANY_NUMBERS
     y = function(*leaves).detach()
     g = drawn_like(y)
     found: dict[str, Error] = {}
@@ -74,8 +88,8 @@ def first_errors(
         if not gradient.isfinite().all():
             found[f"by {name}"] = Error(math.inf, ", which are not finite")
             continue
-        comparison = _Comparison(along, x, gradient, y, g, step, bound)
-        worst = comparison.by_each_number() if singly else comparison.in_directions()
+        comparison = _Comparison(along, x, gradient, y, g, step, part, bound)
+        worst = comparison.by_each_number() if singly else comparison.in_directions(together)
         if not worst.size <= bound and not singly and x.numel() <= MANY_NUMBERS:
             located = comparison.by_each_number()
             worst = worst if located.size <= bound else located
@@ -93,20 +107,23 @@ class _Comparison:
     y: Tensor
     g: Tensor
     step: float
+    part: int
     bound: float
 
     def by_each_number(self) -> Error:
-        return self._worst(_each_number(self.x), largest(self.gradient))
+        return self._worst(_each_number(self.x), largest(self.gradient), self.bound)
 
-    def in_directions(self) -> Error:
+    def in_directions(self, together: bool) -> Error:
         """In random directions, whose slopes are about as large as the root of the mean square of the gradient."""
         root = math.sqrt(self.x.numel())
         changes = ((drawn_like(self.x) / root, " in a random direction") for _ in range(DIRECTIONS))
-        return self._worst(changes, self.gradient.norm().item() / root)
+        if together:
+            return self._worst(changes, self.gradient.norm().item() / root, self.bound)
+        return self._worst(changes, largest(self.gradient), self.bound / root)
 
-    def _worst(self, changes: Iterable[tuple[Tensor, str]], derivative: float) -> Error:
+    def _worst(self, changes: Iterable[tuple[Tensor, str]], derivative: float, bound: float) -> Error:
         """The largest error along these changes of x, which are also told in words."""
-        allowed, worst = Allowed.of(self.x, derivative, self.y, self.step, self.bound), Error(0.0, "")
+        allowed, worst = Allowed.of(self.x, derivative, self.y, self.step, bound), Error(0.0, "")
         for change, at in changes:
             slope, given = self._slope(change), dot(self.gradient, change)
             size = self.bound * allowed.share(abs(slope - given), slope)
@@ -115,8 +132,9 @@ class _Comparison:
         return worst
 
     def _slope(self, change: Tensor) -> float:
-        beyond, before = self.along(self.x + self.step * change), self.along(self.x - self.step * change)
-        return dot(self.g, (beyond - before).detach() / (2 * self.step))
+        step = self.step / self.part
+        beyond, before = self.along(self.x + step * change), self.along(self.x - step * change)
+        return dot(self.g, (beyond - before).detach() / (2 * step))
 
 
 class Backward(NamedTuple):
@@ -137,12 +155,10 @@ class Backward(NamedTuple):
         return cls(backward, [*inputs, g], [*names, "the incoming gradient"])
 
 
-def second_errors(backward: Backward, step: float, bound: float) -> dict[str, Error]:
-    """The same for second derivatives: those of all gradients together, along random directions.
-
-    What is allowed is relative to the largest of them.
-    """
-    found = first_errors(backward.function, backward.operands, step, bound, backward.names, singly=False)
+def second_errors(backward: Backward, step: float, bound: float, *, part: int = 1) -> dict[str, Error]:
+    """The same for second derivatives, of all gradients together."""
+    function, operands, names = backward
+    found = first_errors(function, operands, step, bound, names, part=part, together=True)
     return {f"second {what}": error for what, error in found.items()}
 
 

@@ -16,6 +16,9 @@ from sigconv.verification.forms import Function, dot, drawn_like, gradient_of, l
 DIRECTIONS = 8
 """In some, equal numbers move alike, and do not show that there are two slopes."""
 
+VAGUE = 0.1
+"""The same as LOST for a gradient that is small relative to others, as behind a normalisation."""
+
 TINY_STEP = 1e-10
 """Over which float64 still tells a slope roughly, and a function that rounds more coarsely does not."""
 
@@ -37,7 +40,7 @@ def obstacle(
         if any(look.is_coarse for look in found):
             return (
                 f"jumps with {name} at these numbers, or rounds more coarsely than float64, which hides derivatives; "
-                "take others, nearer to 0, and let it compute in the dtype of its input"
+                "take others, such as torch.randn gives, and let it compute in the dtype of its input"
             )
         if any(look.has_two_slopes for look in found):
             return (
@@ -110,7 +113,7 @@ def lost_in_rounding(function: Function, inputs: Sequence[Tensor], step: float, 
     alongs = [partial(by_one, function, inputs, place) for place in range(len(inputs))]
     sizes = [largest(gradient_of(along, x, g)) for along, x in zip(alongs, inputs, strict=True)]
     for along, x, size, name in zip(alongs, inputs, sizes, names, strict=True):
-        if LOST * max(sizes) < size < noise / LOST or (size < noise and _matters(along, x, y, noise)):
+        if LOST * max(sizes) < size < noise / LOST or (size < noise / VAGUE and _matters(along, x, y, noise)):
             return name
     return None
 

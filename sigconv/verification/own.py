@@ -119,20 +119,19 @@ def _of_differences(
 
     Raise UsageError if it is not the derivatives that are wrong.
     """
-    steps = [step / part for part in PARTS]
     backward = Backward.of(function, tensors, names) if twice else None
     found: dict[str, list[Error]] = {}
-    for part in steps:
-        errors = first_errors(function, tensors, part, tolerance, names)
+    for part in PARTS:
+        errors = first_errors(function, tensors, step, tolerance, names, part=part)
         if backward:
-            errors |= second_errors(backward, part, tolerance)
+            errors |= second_errors(backward, step, tolerance, part=part)
         for what, error in errors.items():
             found.setdefault(what, []).append(error)
         wrong = [what for what, tried in found.items() if not any(error.size <= tolerance for error in tried)]
         if not wrong:
             break
     else:
-        short = [min(part, SHORT) for part in steps]
+        short = [min(step / part, SHORT) for part in PARTS]
         why = obstacle(function, tensors, names, short, tolerance)
         if why is None and backward and all(what.startswith("second") for what in wrong):
             why = obstacle(*backward, short, tolerance)
