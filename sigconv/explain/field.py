@@ -96,7 +96,7 @@ def effective_field(network: nn.Module, layer: str, x: Tensor) -> Tensor:
         UsageError: there is no such layer.
     """
     leaf = x.detach().clone().requires_grad_()
-    y = activity(network, layer, leaf.clone())  # which the network may change in place
+    y = activity(network, layer, leaf)
     return torch.autograd.grad(_at(y, middle(y)).sum(), leaf)[0].abs().sum(1).mean(0)
 
 

@@ -51,7 +51,7 @@ def trace(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
     with _watching(
         network, layer_names(network), lambda name, y: found.setdefault(name, _per_example(y, len(x)).clone())
     ):
-        network(x)
+        network(x.clone())  # which it may change in place
     return found
 
 
@@ -71,7 +71,7 @@ def activity(network: nn.Module, layer: str, x: Tensor) -> Tensor:
 
     try:
         with _watching(network, [layer], stop):
-            network(x)
+            network(x.clone())  # which it may change in place
     except _ReachedError:
         return _per_example(reached[0], len(x))
     raise UsageError(f"layer {layer!r} takes no part in what the network computes")

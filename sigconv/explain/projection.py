@@ -76,5 +76,5 @@ def projection(
     known("rule", rule, RULES)
     leaf = x.detach().clone().requires_grad_()
     with _Ruled(rule):
-        y = activity(network, layer, leaf[None].clone())  # which the network may change in place
+        y = activity(network, layer, leaf[None])
     return torch.autograd.grad(y[(0, feature, *place)], leaf)[0]

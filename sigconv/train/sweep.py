@@ -55,23 +55,26 @@ class Summary(Callback):
         folder = Path(str(config.resume or config.hydra.runtime.output_dir)).parent
         if is_sweep(folder):  # that was interrupted before this one of its runs was finished
             self._failed = failed_in(folder)
-            self._tell(folder, self._write(folder))
+            self._write(folder)
+            self._tell(folder)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        folder = Path(config.hydra.sweep.dir)
-        self._tell(folder, self._write(folder))
+        self._tell(Path(config.hydra.sweep.dir))
 
-    def _write(self, folder: Path) -> dict[str, Any]:
+    def _summary(self, folder: Path) -> dict[str, Any]:
         finished = [run for run in map(Run.open, runs_in(folder)) if run.finished]
         done = [run.overrides for run in finished]
-        summary = summarise(finished, [overrides for overrides in self._failed if overrides not in done])
+        return summarise(finished, [overrides for overrides in self._failed if overrides not in done])
+
+    def _write(self, folder: Path) -> None:
+        summary = self._summary(folder)
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_whole(folder / SUMMARY, lambda path: path.write_text(text, "utf-8"))
         if summary["runs"]:
             write_whole(folder / "summary.png", lambda path: picture(summary).savefig(path, format="png", dpi=120))
-        return summary
 
-    def _tell(self, folder: Path, summary: dict[str, Any]) -> None:
+    def _tell(self, folder: Path) -> None:
+        summary = self._summary(folder)
         if summary["runs"]:
             say(table(summary))
         say()

@@ -162,16 +162,12 @@ def second_errors(backward: Backward, step: float, bound: float, *, part: int = 
     return {f"second {what}": error for what, error in found.items()}
 
 
-def why_not_twice(function: Function, inputs: Sequence[Tensor]) -> str | None:
+def why_not_twice(backward: Backward) -> str | None:
     """Why the backward pass itself cannot be differentiated, as some are not made to be; None if it can be."""
-    varied = [x.detach().clone().requires_grad_() for x in inputs]
-    y = function(*varied)
-    g = drawn_like(y).requires_grad_()
+    varied = [x.detach().clone().requires_grad_() for x in backward.operands]
     try:
-        gradients = torch.autograd.grad(y, varied, g, create_graph=True, materialize_grads=True)
-        again = [gradient for gradient in gradients if gradient.requires_grad]
-        ones = [torch.ones_like(gradient) for gradient in again]
-        second = torch.autograd.grad(again, [*varied, g], ones, allow_unused=True) if again else ()
+        gradients = backward.function(*varied)
+        second = torch.autograd.grad(gradients.sum(), varied, allow_unused=True) if gradients.requires_grad else ()
     except Exception as error:  # what a user's backward pass raises
         return first_line(error)
     seen = any(derivative is not None for derivative in second)  # there is one by g, if by nothing else

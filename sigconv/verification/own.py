@@ -76,10 +76,13 @@ def verify(
                 f"verify: the gradient of {name} by {lost} is lost in the rounding of its output, so differences tell "
                 "nothing of it: take smaller numbers, take a constant off the output, or give a larger step"
             )
-        why = why_not_twice(function, tensors)
+        backward = Backward.of(unit_function, units, names)
+        why = why_not_twice(backward)
         found = {
             "calls": errors_of_calls(function, tensors, names),
-            "differences": _of_differences(name, unit_function, units, step, tolerance, names, twice=why is None),
+            "differences": _of_differences(
+                name, unit_function, units, step, tolerance, names, backward if why is None else None
+            ),
         }
         if oracle is not None:
             buffers = dict(target.named_buffers()) if isinstance(target, nn.Module) else {}
@@ -113,13 +116,14 @@ def _of_differences(
     step: float,
     tolerance: float,
     names: Sequence[str],
-    twice: bool,
+    backward: Backward | None,
 ) -> dict[str, float]:
     """The error of each derivative, by the step over which it is smallest; a wrong one is told as it is by ``step``.
 
+    Second ones are among them if there is a ``backward`` pass that can be differentiated.
+
     Raise UsageError if it is not the derivatives that are wrong.
     """
-    backward = Backward.of(function, tensors, names) if twice else None
     found: dict[str, list[Error]] = {}
     for part in PARTS:
         errors = first_errors(function, tensors, step, tolerance, names, part=part)
