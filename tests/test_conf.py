@@ -90,7 +90,7 @@ def raw_signal(config: DictConfig) -> Tensor:
         frames = round(config.data.rate * (config.data.seconds or 0.4))
         return torch.randint(1, 256, (1, frames, config.mouth.height, config.mouth.width), dtype=torch.uint8)
     if "rate" not in config.data:
-        side = 28 if "mnist" in config.data.prepare._target_ else 48
+        side = 28 if "mnist" in config.data.prepare else 48
         return torch.randint(256, (1, side, side), dtype=torch.uint8)
     seconds = config.data.seconds or 0.14
     return torch.randint(-3000, 3000, (1, round(config.data.rate * seconds)), dtype=torch.int16)
@@ -111,9 +111,11 @@ def test_every_option_is_made_in_each_recipe_that_it_fits(recipe: str, group: st
     config = composed(f"{group}={option}", recipe=recipe)
     OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     for data in [config.data, *([config.cross_corpus] if "cross_corpus" in config else [])]:
-        function = get_object(data.prepare["_target_"])
-        signature(function).bind(**{name: value for name, value in data.prepare.items() if name != "_target_"})
-        check_options(function, data.prepare, str)
+        function = get_object(data.prepare)
+        options = {name: data[name] for name in signature(function).parameters if name in data}
+        signature(function).bind(**options)
+        assert set(data) - set(options) <= {"prepare", "rate", "seconds", "mean", "std"}  # those of the recipes
+        check_options(function, options, str)
     if group in ("data", "features", "model", "augment", "mouth", "task", "experiment"):
         features, _, batch = build(config)
         for stage in ("signal", "features"):
@@ -169,7 +171,7 @@ def test_every_trainer_is_made(option: str) -> None:
 def test_corpora_are_crossed_at_their_own_settings(data: str) -> None:
     config = composed("data=fsdd", f"cross_corpus={data}", recipe="speech_spectrogram")
     alone = composed(f"data={data}", recipe="speech_spectrogram").data
-    assert {**config.cross_corpus.prepare, "words": None} == {**alone.prepare, "words": None}
+    assert {**config.cross_corpus, "words": None} == {**alone, "words": None}
     assert config.features.spectrum.rate == 8000  # that of the corpus to train on
     assert "cross_corpus" not in composed(recipe="speech_spectrogram")
 

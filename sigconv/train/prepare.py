@@ -2,17 +2,17 @@
 
 import os
 from contextlib import AbstractContextManager, nullcontext, suppress
+from inspect import signature
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.train.console import say
 from sigconv.train.cross import check_comparable
-from sigconv.train.instantiate import instantiate
+from sigconv.train.instantiate import named
 from sigconv.train.options import check_options
 from sigconv.train.run import Run
 
@@ -45,21 +45,17 @@ def prepare_cross_corpus(config: DictConfig, corpus: Corpus) -> Corpus | None:
 def _prepared(config: DictConfig, group: str) -> Corpus:
     """Calls `prepare` in this group, one of the functions of data_prep; several processes do so one after the other."""
     data = config[group]
-    prepare = get_object(data.prepare["_target_"])
-    check_options(prepare, data.prepare, lambda argument: f"{group}.{_option(data, argument)}")
-    with _one_at_a_time(Path(data.prepare.get("folder") or "data/folder")):
-        corpus = instantiate(data.prepare)
+    prepare = named(data, "prepare")
+    options = {name: data[name] for name in signature(prepare).parameters if name in data}
+    check_options(prepare, options, lambda argument: f"{group}.{argument}")
+    with _one_at_a_time(Path(options.get("folder") or "data/folder")):
+        corpus = prepare(**options)
     if data.get("rate") not in (None, corpus.info.rate):
         has = f"{group}.rate={data.rate}, but {corpus.info.name} has {corpus.info.rate:g}"
         if corpus.info.kind == "video":
             raise UsageError(f"{has} frames a second: leave it out, and choose mouth.rate={corpus.info.rate:g}.")
         raise UsageError(f"{has} samples a second: leave it out.")
     return corpus
-
-
-def _option(data: DictConfig, argument: str) -> str:
-    """The option that gives `data.prepare` this argument: `root` gives most corpora their folder."""
-    return "root" if argument == "folder" and argument not in data else argument
 
 
 def _one_at_a_time(folder: Path) -> AbstractContextManager[object]:

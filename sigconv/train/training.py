@@ -15,6 +15,9 @@ from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.trainer import build_trainer, refused
 
+SPLITTING = ("split", "test", "validation", "speaker")
+"""Options of data that decide which examples are tested."""
+
 
 def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
     """Trains, or resumes training, what `config` describes, and tests it.
@@ -37,9 +40,8 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
         other = Run.open(config.init)
         taken, tensors = start_from(task, other)
         say(f"           starts from {config.init}: {taken} of {tensors} tensors")
-        if _split_otherwise(config.data, other.config.data):
-            split = other.config.data.split
-            say(f"           which was trained with data.split={split}, perhaps on what is tested here")
+        if others := _split_otherwise(config.data, other.config.data):
+            say(f"           which was trained with {others}, perhaps on what is tested here")
     from sigconv.train.compiling import announced_compiling  # imports Numba, which is slow: only after the checks
 
     try:
@@ -55,9 +57,12 @@ def train(config: DictConfig, run: Run, corpus: Corpus) -> tuple[Task, Trainer]:
 def start_from(task: Task, other: Run) -> tuple[int, int]:
     """Loads those weights of a finished run into `task` that match in name and shape: returns how many, of how many.
 
+    The features' settings and statistics, which are no weights, stay as they are.
+
     Raises UsageError if none of the network's weights match.
     """
-    own, (weights, _) = task.state_dict(), other.read_model()
+    (weights, _), settings = other.read_model(), dict(task.features.named_buffers(prefix="features"))
+    own = {name: value for name, value in task.state_dict().items() if name not in settings}
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     if not any(name.startswith("model.") for name in fitting):
         raise UsageError(f"init={other.folder}: none of its weights has the name and shape of one of this network's.")
@@ -65,9 +70,11 @@ def start_from(task: Task, other: Run) -> tuple[int, int]:
     return len(fitting), len(own)
 
 
-def _split_otherwise(data: DictConfig, other: DictConfig) -> bool:
-    """Whether two configs of data split the same corpus in different ways."""
-    return "split" in other and data.prepare["_target_"] == other.prepare["_target_"] and data.split != other.split
+def _split_otherwise(data: DictConfig, other: DictConfig) -> str:
+    """The options by which `other` splits the same corpus in another way; empty if it does not."""
+    if any(data.get(name) != other.get(name) for name in ("prepare", "root")):
+        return ""
+    return ", ".join(f"data.{name}={other[name]}" for name in SPLITTING if name in other and data[name] != other[name])
 
 
 def _remember(run: Run, corpus: Corpus) -> None:

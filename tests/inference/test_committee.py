@@ -46,7 +46,7 @@ def test_it_answers_by_the_mean(run_mnist: Start, digits: Corpus) -> None:
 def test_who_cannot_answer_together_is_told(run_mnist: Start, tmp_path: Path) -> None:
     one = run_mnist("trainer.max_epochs=1").run.folder
     other = write_digits(tmp_path / "other", lambda i: (i + 1) % 10)
-    another = run_mnist("trainer.max_epochs=1", f"data.root={other.folder}").run.folder
+    another = run_mnist("trainer.max_epochs=1", f"data.folder={other.folder}").run.folder
     with pytest.raises(UsageError, match=r"two runs or more; .* gives 1"):
         committee([one])
     with pytest.raises(UsageError, match=r"is not what .* was trained on, bars"):

@@ -115,7 +115,7 @@ def test_anybodys_recordings(run_recipe: Start, tone_digits: Corpus, tmp_path: P
         (["features=waveform", "augment=none"], 1, "ndim"),
         (["features=waveform", "model=m5", "augment=speech"], 1, "SpecAugment takes"),
         (["model.layers=8C3-GAP-3N"], 1, "10"),
-        (["cross_corpus=fsdd", "cross_corpus.root=other", "cross_corpus.source=/nowhere"], 1, "/nowhere"),
+        (["cross_corpus=fsdd", "cross_corpus.folder=other", "cross_corpus.source=/nowhere"], 1, "/nowhere"),
         (["cross_corpus=fdsd"], 2, "Did you mean fsdd?"),
         (
             ["cross_corpus=speech_commands", "cross_corpus.source=words", "cross_corpus.words=[go,up]"],

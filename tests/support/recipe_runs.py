@@ -48,7 +48,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="session")
 def tone_digits(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """FSDD as two whistlers would have recorded it: to be found by data.root=<the folder above its own>."""
+    """FSDD as two whistlers would have recorded it: to be found by data.folder=<the folder above its own>."""
     folder = tmp_path_factory.mktemp("tones")
     write_tone_digits(folder / "recordings")
     return fsdd.prepare(folder / "fsdd", folder / "recordings")
@@ -125,7 +125,7 @@ def run_mnist(digits: Corpus, run_recipe: Start) -> Start:
     """Starts recipes/mnist.py on the small corpus with these arguments, or resumes a run."""
 
     def start(*arguments: str, resume: Path | None = None) -> Answer:
-        words = [f"resume={resume}"] if resume else [f"data.root={digits.folder}", *SMALL, *arguments]
+        words = [f"resume={resume}"] if resume else [f"data.folder={digits.folder}", *SMALL, *arguments]
         return run_recipe("mnist", *words)
 
     return start
@@ -136,7 +136,7 @@ def run_speech(tone_digits: Corpus, run_recipe: Start) -> Start:
     """Starts one of the speech recipes on the tones with these arguments, by a small network, or resumes a run."""
 
     def start(name: str, *arguments: str, resume: Path | None = None) -> Answer:
-        small = [f"data.root={tone_digits.folder.parent}", "data.seconds=0.4", *SMALL_SPEECH[name]]
+        small = [f"data.folder={tone_digits.folder.parent}", "data.seconds=0.4", *SMALL_SPEECH[name]]
         return run_recipe(name, *([f"resume={resume}"] if resume else [*small, *arguments]))
 
     return start

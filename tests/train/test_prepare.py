@@ -25,12 +25,12 @@ def prepared(data: Any, folder: Path) -> Corpus:
 @pytest.mark.parametrize(
     ("made", "answer"),
     [
-        ({"_target_": "sentences.write_words"}, "bars has 10 frames a second: leave it out, and choose mouth.rate=10"),
-        ({"_target_": "tones.write_whistles", "words": ["low"]}, "whistles has 8000 samples a second: leave it out"),
+        ({"prepare": "sentences.write_words"}, "bars has 10 frames a second: leave it out, and choose mouth.rate=10"),
+        ({"prepare": "data_prep.bdg.prepare", "examples": [3, 3, 3]}, "BDG, synthesised has 12000 samples a second: "),
     ],
 )
 def test_another_rate_is_told(tmp_path: Path, made: dict, answer: str) -> None:
-    data = {"rate": 30, "prepare": {"folder": str(tmp_path / "corpus"), **made}}
+    data = {"rate": 30, "folder": str(tmp_path / "corpus"), **made}
     with pytest.raises(UsageError, match=f"data.rate=30, but {answer}"):
         prepared(data, tmp_path)
 
@@ -39,7 +39,7 @@ def test_another_rate_is_told(tmp_path: Path, made: dict, answer: str) -> None:
     ("option", "given", "answer"),
     [
         ("fsdd", {"split": 0}, r"data\.split=0: it must be text"),
-        ("fsdd", {"root": 2024}, r"data\.root=2024: it must be text"),
+        ("fsdd", {"folder": 2024}, r"data\.folder=2024: it must be text"),
         ("folder", {"folder": 2024}, r"data\.folder=2024: it must be text or null"),
         ("folder", {"rate": 0.4}, r"data\.rate=0.4: it must be a whole number\."),
         (
@@ -52,12 +52,12 @@ def test_another_rate_is_told(tmp_path: Path, made: dict, answer: str) -> None:
 def test_an_option_of_the_wrong_type_is_told_by_its_name(tmp_path: Path, option: str, given: dict, answer: str) -> None:
     data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{option}.yaml")
     with pytest.raises(UsageError, match=answer):
-        prepared(OmegaConf.merge(data, {"root": "mine"}, given), tmp_path)
+        prepared(OmegaConf.merge(data, {"root": "mine"} if option == "folder" else {}, given), tmp_path)
 
 
 def test_another_preparation_is_waited_for_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "corpus"
-    data = {"prepare": {"folder": str(folder), "_target_": "tones.write_whistles", "words": ["low"]}}
+    data = {"folder": str(folder), "prepare": "tones.write_whistles", "words": ["low"]}
     held = Event()
 
     def other() -> None:
@@ -73,7 +73,7 @@ def test_another_preparation_is_waited_for_and_said(tmp_path: Path, capsys: pyte
 
 
 def test_a_run_that_goes_on_keeps_its_corpus_while_that_is_there(tmp_path: Path) -> None:
-    data = {"prepare": {"folder": str(tmp_path / "second"), "_target_": "tones.write_whistles", "words": ["low"]}}
+    data = {"folder": str(tmp_path / "second"), "prepare": "tones.write_whistles", "words": ["low"]}
     config = OmegaConf.create({"data": data})
     run = Run(tmp_path / "run", config)
     run.checkpoints.mkdir(parents=True)
