@@ -16,7 +16,7 @@ from sigconv.backends import make_the_most_of_this_machine
 from sigconv.errors import UsageError, complain
 from sigconv.train.cluster import be_first_if_alone, is_first_process
 from sigconv.train.console import quiet_lightning, say
-from sigconv.train.interrupted import commands_left
+from sigconv.train.interrupted import tell_left
 from sigconv.train.launch import Recipe
 from sigconv.train.run import Run, run_folder
 
@@ -42,8 +42,7 @@ def attempt(main: Recipe, name: str, config: DictConfig) -> bool:
     except (KeyboardInterrupt, SystemExit) as stop:
         word, code = _stopped_by(stop)
         if _is_one_of_several():
-            left = commands_left(Path(HydraConfig.get().sweep.dir))
-            say("\n  ".join([f"\n{word}. To complete the runs:", *left]))
+            tell_left(word, Path(HydraConfig.get().sweep.dir))
         elif run is not None:
             say(f"\n{word}. {_to_go_on(run)}")
         sys.exit(code)

@@ -110,6 +110,7 @@ def build_task(config: DictConfig, data: CorpusData) -> Task:
     if data.tokens is None:
         if outputs < 2:
             raise UsageError(f"{data.corpus.folder}: all is of one class, {data.corpus.labels[0]!r}; add others.")
+        check_options(Classification, targets, str)
         return Classification(model, classes=outputs, **targets, **parts)
     for name, value in targets.items():
         if value:

@@ -8,6 +8,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from sigconv.train.console import say
 from sigconv.train.run import CONFIG, Run, command_from_here
 
 COMMAND = "multirun.yaml"  # in which Hydra notes what was asked for
@@ -23,6 +24,11 @@ def failed_in(folder: Path) -> list[list[str]]:
     """The overrides of each run that has failed."""
     summary = folder / SUMMARY
     return json.loads(summary.read_text("utf-8"))["failed"] if summary.is_file() else []
+
+
+def tell_left(word: str, folder: Path) -> None:
+    """Says that several runs were stopped, and how they are completed."""
+    say("\n  ".join([f"\n{word}. To complete the runs:", *commands_left(folder)]))
 
 
 def commands_left(folder: Path) -> Iterator[str]:

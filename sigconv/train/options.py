@@ -28,22 +28,23 @@ def check_options(function: Callable[..., Any], options: Mapping[str, Any], name
         name: what the config calls an argument.
     """
     for argument, parameter in signature(function).parameters.items():
-        if argument in options and not _fits(options[argument], parameter.annotation):
+        if argument in options and not fits(options[argument], parameter.annotation):
             option, wanted = f"{name(argument)}={options[argument]}", _in_words(parameter.annotation)
             cure = f"; to give digits as text, quote them twice: \"{name(argument)}='...'\"" if "text" in wanted else ""
             raise UsageError(f"{option}: it must be {wanted}{cure}.")
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value of a config is of this type; any value fits a type that configs do not have."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is Literal:
         return value in parts
-    if origin is tuple:
-        return isinstance(value, Sequence) and len(value) == len(parts) and all(map(_fits, value, parts))
-    if origin is Sequence:
-        return isinstance(value, Sequence) and all(_fits(item, parts[0]) for item in value)
+    if origin is tuple and Ellipsis not in parts:
+        return isinstance(value, Sequence) and len(value) == len(parts) and all(map(fits, value, parts))
+    if origin in (Sequence, tuple, list):
+        return isinstance(value, Sequence) and all(fits(item, parts[0]) for item in value)
     if kind in (int, float):
         return isinstance(value, int | kind) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, str if kind is Path else kind) if kind in IN_WORDS else True
@@ -55,7 +56,7 @@ def _in_words(kind: Any) -> str:
         return " or ".join(dict.fromkeys(map(_in_words, parts)))
     if origin is Literal:
         return " or ".join(map(str, parts))
-    if origin in (tuple, Sequence):
-        count = f" of {len(parts)}" if origin is tuple else ""
+    if origin in (Sequence, tuple, list):
+        count = f" of {len(parts)}" if origin is tuple and Ellipsis not in parts else ""
         return f"a list{count}, each {_in_words(parts[0])}"
     return IN_WORDS[kind]

@@ -74,6 +74,9 @@ def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[s
             composed = compose(root, list(combination), return_hydra_config=True)
         except ConfigCompositionException:
             _check_groups([choice.key_or_group for choice in choices], _composed(root, ())[0])
+            for choice in choices:
+                if None in _values(choice):
+                    raise UsageError(f"{choice.key_or_group}=null: a recipe needs its {choice.key_or_group}.") from None
             raise
         groups = sorted(name for name in composed.hydra.runtime.choices if not name.startswith("hydra/"))
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
@@ -102,11 +105,25 @@ def _check_value(override: Override, groups: Sequence[str], defaults: dict[str, 
     key = override.key_or_group
     if key not in defaults:
         raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}")
+    if key == "recipe":
+        raise UsageError("recipe is the name of the script that is started: start another one.")
     default = defaults[key]
+    if override.is_delete() and "." not in key:
+        raise UsageError(f"~{key}: a recipe needs its {key}.")
     for value in _values(override):
-        if isinstance(default, Number) and isinstance(value, str) and "${" not in value:
-            kind = "true or false" if isinstance(default, bool) else f"a number, such as {default}"
+        if kind := _misfit(value, default):
             raise UsageError(f"{key}={value}: it must be {kind}.")
+
+
+def _misfit(value: Any, default: Any) -> str | None:
+    """What a value must be that cannot be in place of the default; None if it may fit."""
+    if isinstance(default, dict) and not isinstance(value, dict):
+        return f"options, of which there are {', '.join(default)}; change one of them"
+    if not isinstance(default, Number) or (isinstance(value, str) and "${" in value):
+        return None
+    if isinstance(value, str) or (isinstance(value, Number) and isinstance(value, bool) != isinstance(default, bool)):
+        return "true or false" if isinstance(default, bool) else f"a number, such as {default}"
+    return None
 
 
 def _flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from sigconv.signals.augmentation import Augmentation
 from sigconv.signals.image import RandomWarp
 from sigconv.signals.speech.augment import AddNoise, Overload
 from sigconv.train.data import CorpusData
+from sigconv.train.options import fits
 
 SMOOTHNESS = 5.0  # pixels: the elastic_sigma of deformations
 RANGE = 100  # dB: more than there is between the loudest and the quietest sample in 16 bits
@@ -115,7 +116,7 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
     for name, amounts in found.items():
         change = CHANGES[name]
         given = f"{change.option}={amounts}"
-        if amounts is not None and not _are_numbers(amounts):
+        if not fits(amounts, Sequence[float] | None):
             raise UsageError(f"{given}: it is a list of numbers, such as [20, 10], or null.")
         if amounts and min(amounts) < change.least:
             raise UsageError(f"{given}: it must be at least {change.least:g}.")
@@ -124,10 +125,6 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
         if amounts and change.whole and any(amount % 1 for amount in amounts):
             raise UsageError(f"{given}: signals are shifted by whole samples or pixels.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
-
-
-def _are_numbers(values: object) -> bool:
-    return isinstance(values, Sequence) and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
 
 
 @torch.inference_mode()

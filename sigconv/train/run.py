@@ -57,8 +57,8 @@ class Run:
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty: a run has a folder to itself.")
         run = cls(folder, DictConfig(OmegaConf.to_container(config, resolve=True)))
-        run.write_text(CONFIG, OmegaConf.to_yaml(run.config))
         run.write_text("overrides.yaml", OmegaConf.to_yaml(list(overrides)))
+        run.write_text(CONFIG, OmegaConf.to_yaml(run.config))  # last, as it makes the folder a run's
         return run
 
     @classmethod

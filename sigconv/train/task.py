@@ -128,12 +128,11 @@ class Task(LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         try:
             optimizer = self.optimizer(self.parameters())
-        except ValueError as error:  # a setting out of its range, which the message names
+            if self.schedule is None:
+                return optimizer
+            schedule = self.schedule(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        except (ValueError, TypeError) as error:  # a setting out of its range, which the message names
             raise UsageError(f"optim: {error}") from error
-        if self.schedule is None:
-            return optimizer
-        total = int(self.trainer.estimated_stepping_batches)
-        schedule = self.schedule(optimizer, total_steps=total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -19,9 +19,21 @@ from sigconv.train.callbacks import Record, SeedSteps
 from sigconv.train.cluster import cluster_environment
 from sigconv.train.console import ProgressBar
 from sigconv.train.measures import Measure
+from sigconv.train.options import check_options, fits
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.watch import Watch, guessing_loss
+
+UNUSED = {
+    "fast_dev_run",
+    "max_steps",
+    "max_time",
+    "check_val_every_n_epoch",
+    "limit_val_batches",
+    "limit_test_batches",
+    "overfit_batches",
+}
+"""Options of Lightning's trainer with which an epoch may have no validation, or an example no answer."""
 
 
 class MovableCheckpoint(ModelCheckpoint):
@@ -68,7 +80,7 @@ def build_trainer(config: DictConfig, run: Run, task: Task, corpus: Corpus) -> T
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # CorpusData distributes the examples itself, without repeating any
         )
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
         raise refused(error) from error
 
 
@@ -86,19 +98,25 @@ def _averaging(decay: float) -> WeightAveraging:
 
 
 def _check(config: DictConfig) -> None:
-    epochs, share = config.trainer.max_epochs, config.trainer.get("limit_train_batches", 1)
-    if not isinstance(epochs, int) or epochs < 1:
+    check_options(Trainer, config.trainer, "trainer.{}".format)
+    for option in UNUSED.intersection(config.trainer):
+        raise UsageError(
+            f"trainer.{option} cannot be used: epochs are trained, validated and tested whole. For less training there "
+            "are trainer.max_epochs and trainer.limit_train_batches."
+        )
+    epochs, share = config.trainer.get("max_epochs"), config.trainer.get("limit_train_batches", 1)
+    if epochs is None or epochs < 1:
         raise UsageError(f"trainer.max_epochs={epochs}: it is a whole number, 1 or more.")
-    if not share > 0:
+    if share is None or not share > 0:
         raise UsageError(f"trainer.limit_train_batches={share}: nothing would be trained; it is above 0.")
     if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise UsageError("There is no GPU that torch can use here: train with trainer=cpu.")
     distributed = "strategy" in config.trainer
     if distributed and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UsageError("trainer=ddp and -m do not go together: start the runs one by one.")
-    if config.watch is not None and not (isinstance(config.watch, int) and config.watch > 0):
+    if not fits(config.watch, int | None) or (config.watch is not None and config.watch < 1):
         raise UsageError(f"watch={config.watch}: it is a whole number, 1 or more, or null for never.")
-    if config.average is not None and not 0 < config.average < 1:
+    if not fits(config.average, float | None) or (config.average is not None and not 0 < config.average < 1):
         raise UsageError(f"average={config.average}: it is a decay, more than 0 and less than 1, such as 0.999.")
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import multiprocessing
+import re
 import signal
 import socket
 import sys
@@ -48,6 +49,13 @@ def test_the_average_of_a_short_training_is_of_what_was_learned(run_mnist: Start
     assert run.metrics["test"]["accuracy"] > 0.9
     counts = [int(value) for name, value in run.read_model()[0].items() if name.endswith("num_batches_tracked")]
     assert set(counts) == {8 * 5}  # which no average is
+
+
+def test_weights_of_another_run_are_taken_but_not_its_settings(run_mnist: Start) -> None:
+    other = run_mnist("trainer.max_epochs=1")
+    answer = run_mnist("trainer.max_epochs=1", f"init={other.folder}", "features.mean=0.2")
+    assert re.search(rf"starts from {other.folder}: (\d+) of \1 tensors", answer.out), answer.err
+    assert answer.run.read_model()[0]["features.mean"].item() == pytest.approx(0.2)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(run_mnist: Start) -> None:
@@ -251,13 +259,13 @@ def test_a_job_of_slurm_that_lightning_refuses_is_said(run_mnist: Start, monkeyp
         (["seed=none"], 2, "error: seed=none: it must be a number, such as 0."),
         (["mlp"], 2, "error: 'mlp' is not an override: write key=value, or group=option."),
         (
-            ["data.root=Wörter"],
+            ["data.folder=Wörter"],
             2,
-            "is not an override: ö in a value wants quotes within quotes, as in \"data.root='...ö",
+            "is not an override: ö in a value wants quotes within quotes, as in \"data.folder='...ö",
         ),
-        (["data.root=[ö,a]"], 2, "is not an override: ö in a value"),
-        (["data.root=a(b"], 2, "is not an override: ( in a value"),
-        (["data.root=~/digits"], 2, "'data.root=~/digits' is not an override: write $HOME for ~,"),
+        (["data.folder=[ö,a]"], 2, "is not an override: ö in a value"),
+        (["data.folder=a(b"], 2, "is not an override: ( in a value"),
+        (["data.folder=~/digits"], 2, "'data.folder=~/digits' is not an override: write $HOME for ~,"),
         (["model.layers=20C5-12N"], 1, "error: layer 2, 12N, gives 12 but there are 10 classes; end in 10N"),
         (["model.layers=20C5-MP30-10N"], 1, "MP30"),
         (["loader.batch_size=0"], 1, "error: loader.batch_size=0"),
@@ -266,7 +274,26 @@ def test_a_job_of_slurm_that_lightning_refuses_is_said(run_mnist: Start, monkeyp
         (["loader.in_memory=maybe"], 1, "error: loader.in_memory=maybe: it must be true or false or auto."),
         (["seed=1.5"], 1, "error: seed=1.5: it must be a whole number."),
         (["init=2024"], 1, "error: 2024 is not a run's folder"),
-        (["trainer.max_epochs=1.5"], 1, "error: trainer.max_epochs=1.5: it is a whole number, 1 or more."),
+        (["trainer.max_epochs=1.5"], 1, "error: trainer.max_epochs=1.5: it must be a whole number or null."),
+        (["trainer.max_epochs=null"], 1, "error: trainer.max_epochs=None: it is a whole number, 1 or more."),
+        (["trainer.limit_train_batches=[1]"], 1, "it must be a whole number or a number or null."),
+        (["trainer.accelerator=tpu"], 1, "error: Lightning refuses the settings under trainer: "),
+        (["+trainer.max_steps=2"], 1, "error: trainer.max_steps cannot be used: epochs are trained, validated and"),
+        (["label_smoothing=null"], 1, "error: label_smoothing=None: it must be a number."),
+        (["mixup=[1]"], 1, "error: mixup=[1]: it must be a number."),
+        (["average=text"], 1, "error: average=text: it is a decay"),
+        (["watch=true"], 2, "error: watch=True: it must be a number, such as 500."),
+        (["optim.optimizer=null"], 2, "error: optim.optimizer=None: it must be options, of which there are _target_,"),
+        (["optim.optimizer.weight_decay=null"], 1, "error: optim.optimizer.weight_decay=None: it must be a number."),
+        (["optim.lr=null"], 1, "error: optim"),
+        (["optim.schedule.pct_start=2"], 1, "error: optim: Expected float between 0 and 1 pct_start"),
+        (["data.prepare=nowhere"], 1, "error: data.prepare=nowhere: there is none"),
+        (["optim.schedule._target_=nowhere.at_all"], 1, "error: optim.schedule._target_=nowhere.at_all: there is none"),
+        (["model.dropout=[0.1]"], 1, "error: model.dropout=[0.1]: it must be "),
+        (["shifts=[true]"], 1, "error: shifts=[True]: it is a list of numbers"),
+        (["model=null"], 2, "error: model=null: a recipe needs its model."),
+        (["~seed"], 2, "error: ~seed: a recipe needs its seed."),
+        (["recipe=lips"], 2, "error: recipe is the name of the script that is started"),
         (["trainer.limit_train_batches=0"], 1, "error: trainer.limit_train_batches=0: nothing would be trained"),
         (["trainer.limit_train_batches=0.001"], 1, "error: Lightning refuses the settings under trainer: You"),
         (["~augment", "trainer.max_epochs=1"], 2, "error: ~augment: a recipe needs its augment. There are affine,"),
@@ -410,6 +437,8 @@ def test_several_runs_are_interrupted_between_two(run_mnist: Start, monkeypatch:
     stopped = run_mnist("-m", "trainer.max_epochs=1", "seed=0,1")
     assert stopped.code == 130
     assert "run 1" not in stopped.out
+    assert "Interrupted. To complete the runs:\n  python recipes/mnist.py" in stopped.out
+    assert "seed=1 hydra.run.dir=" in stopped.out
     (summary,) = Path("runs/mnist").glob("*/summary.json")
     assert len(json.loads(summary.read_text())["runs"]) == 1
 
