@@ -1,7 +1,5 @@
 """Switches for a whole process, as in torch.backends: off in the library, on in the recipes."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

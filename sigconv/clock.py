@@ -1,7 +1,5 @@
 """Interleaved timing: contestants take turns, so that whatever temporarily slows a machine down slows all of them."""
 
-from __future__ import annotations
-
 import gc
 import math
 import random
@@ -28,7 +26,7 @@ class Timing:
     rounds: int
 
     @classmethod
-    def of(cls, samples: Sequence[float]) -> Timing:
+    def of(cls, samples: Sequence[float]) -> "Timing":
         low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
         return cls(middle, (high - low) / middle, len(samples))
 

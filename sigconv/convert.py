@@ -1,7 +1,5 @@
 """Change an existing model: swap torch's convolution and pooling layers for ours, or set its weights' memory layout."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from torch import nn

@@ -1,7 +1,5 @@
 """What training a network of the architecture language takes on this machine, from the time of a few batches."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

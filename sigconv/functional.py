@@ -22,8 +22,6 @@ What happens in a call of :func:`conv`:
 Pooling goes the same way.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What an operation needs to know besides its tensors: the window, and the size of the signal it slides over."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -31,7 +29,7 @@ class Geometry:
         return tuple(before + n + after for n, (before, after) in zip(self.size, self.window.padding, strict=True))
 
     @property
-    def padded(self) -> Geometry:
+    def padded(self) -> "Geometry":
         """The same convolution for an input that is already padded."""
         return replace(self, window=self.window.without_padding(), size=self.padded_size)
 
@@ -43,7 +41,7 @@ class Geometry:
         return reach and all(s == 1 for s in window.stride)
 
     @property
-    def flipped(self) -> Geometry:
+    def flipped(self) -> "Geometry":
         """The convolution with the flipped kernel that turns the output's gradient into the input's."""
         window = self.window
         padding = tuple(
@@ -51,14 +49,14 @@ class Geometry:
         )
         return Geometry(replace(window, padding=padding), self.output_size, self.groups)
 
-    def as_picture(self) -> Geometry:
+    def as_picture(self) -> "Geometry":
         """The same with an axis of size 1 added in front."""
         window = self.window
         lifted = Window((1, *window.kernel), (1, *window.stride), ((0, 0), *window.padding), (1, *window.dilation))
         return Geometry(lifted, (1, *self.size), self.groups)
 
     @property
-    def merged(self) -> Geometry:
+    def merged(self) -> "Geometry":
         """The same with neighbouring axes merged where the window has one place, stride 1 and no padding along them.
 
         A 3x1x1 convolution over time, height and width is a 3x1 convolution over time and pixels.

@@ -1,7 +1,5 @@
 """Watching a network's layers while it computes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial

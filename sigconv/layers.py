@@ -4,8 +4,6 @@ They are initialised in the same way, too. ``Conv1d``, ``Conv2d``, ``Conv3d`` an
 fixed number of axes. The general layer takes it from a kernel size that is a tuple, or from ``ndim``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from numbers import Integral

@@ -5,8 +5,6 @@ in it: on a CPU pooling, several times; on a GPU batch normalisation and whateve
 output has the layout of its input, or is channels-last if the layer's weights are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

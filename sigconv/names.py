@@ -1,7 +1,5 @@
 """What users name: entries of tables, and lists of names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Padding along any axes: with a constant, or with the signal itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The plan in words: which kernel computes each direction of each layer, and why."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

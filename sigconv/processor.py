@@ -1,7 +1,5 @@
 """The CPU and the GPU that compute: their names, and what is known of the CPU."""
 
-from __future__ import annotations
-
 import functools
 import platform
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Functions of hashable arguments whose results are kept, so that a layer plans once for each form of its input."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Tables, for a terminal or in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

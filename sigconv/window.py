@@ -4,8 +4,6 @@ All arithmetic on sizes lives here; its source is Dumoulin & Visin, "A guide to 
 learning", 2016. Sizes are counted in samples of the axis that the window slides along.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,7 +57,7 @@ class Window:
         *,
         ndim: int | None = None,
         owner: object = "window",
-    ) -> Window:
+    ) -> "Window":
         """Parse what a user wrote. ``ndim`` is needed where ``kernel`` is a single number.
 
         ``padding="same"`` puts output ``i`` in the middle of the window around input ``stride * i``, so the output
@@ -178,7 +176,7 @@ class Window:
         place = max(0, -((start - before) // self.dilation[axis]))
         return place >= self.kernel[axis] or start + place * self.dilation[axis] >= end
 
-    def grown_to_ceil(self, size: Sizes) -> Window:
+    def grown_to_ceil(self, size: Sizes) -> "Window":
         """The window with enough trailing padding for a last, partial window to fit, as ``ceil_mode`` asks.
 
         As in torch, a window that would start in the trailing padding is left out.
@@ -191,7 +189,7 @@ class Window:
             padding.append((before, max(after, last * s + e - n - before)))
         return replace(self, padding=tuple(padding))
 
-    def without_padding(self, axes: Sequence[int] | None = None) -> Window:
+    def without_padding(self, axes: Sequence[int] | None = None) -> "Window":
         """The window for an input whose ``axes`` (all, if None) are already padded."""
         kept = [(0, 0) if axes is None or axis in axes else pair for axis, pair in enumerate(self.padding)]
         return replace(self, padding=tuple(kept))

@@ -1,7 +1,5 @@
 """What is measured: a network and its input signals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -48,7 +46,7 @@ class Suite:
     laid_out: bool = True
     grows: bool = True
 
-    def on(self, device: torch.device) -> Suite:
+    def on(self, device: torch.device) -> "Suite":
         """The suite as it is measured there."""
         if device.type == "cpu" or not self.grows:
             return self

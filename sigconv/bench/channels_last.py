@@ -1,7 +1,5 @@
 """torch.nn in channels-last, which it has for two and three axes: signals of one axis become pictures of height 1."""
 
-from __future__ import annotations
-
 from functools import singledispatch
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The contestants: one network in several implementations."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
 

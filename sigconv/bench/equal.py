@@ -1,7 +1,5 @@
 """Whether contestants compute the same, within what rounding explains."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """On which machine, and how, a run was measured."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,7 +22,7 @@ class Machine:
     rates: Rates
 
     @classmethod
-    def here(cls, setting: Setting, keeps_memory: bool, rates: Rates) -> Machine:
+    def here(cls, setting: Setting, keeps_memory: bool, rates: Rates) -> "Machine":
         return cls(
             device_name(setting.device),
             torch.get_num_threads(),

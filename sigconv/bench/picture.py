@@ -1,7 +1,5 @@
 """The measurements of a run as a picture: how fast each case's training step is, and how much memory it keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

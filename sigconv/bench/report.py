@@ -1,7 +1,5 @@
 """What was measured in a run: printed, as data, and in Markdown."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """The measurements of a case."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

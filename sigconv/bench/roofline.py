@@ -1,7 +1,5 @@
 """How fast a pass could be on this machine: the roofline of Williams, Waterman & Patterson, 2009, measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter

@@ -1,7 +1,5 @@
 """Running the measurements."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 

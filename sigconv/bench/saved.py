@@ -1,7 +1,5 @@
 """The memory that a training step holds between its forward and its backward pass."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 

@@ -1,7 +1,5 @@
 """Summaries of many cases in a few numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean

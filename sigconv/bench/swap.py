@@ -1,7 +1,5 @@
 """Swapping the parts of a network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import nn

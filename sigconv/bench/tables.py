@@ -1,7 +1,5 @@
 """Measurements as tables, for a terminal or in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sigconv.bench.contestant import TORCH

@@ -1,7 +1,5 @@
 """The same network made of torch.nn's layers, one after the other: the reverse of :func:`sigconv.convert`."""
 
-from __future__ import annotations
-
 import copy
 from collections import OrderedDict
 from functools import singledispatch

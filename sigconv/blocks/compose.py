@@ -1,7 +1,5 @@
 """Modules made of modules: one after another, side by side, and with connections around them."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

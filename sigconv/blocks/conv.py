@@ -1,7 +1,5 @@
 """Convolutions with what usually goes with them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

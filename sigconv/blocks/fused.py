@@ -1,7 +1,5 @@
 """Convolution, normalisation, activation and max pooling, fused to take less time and memory than one by one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

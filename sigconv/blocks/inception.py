@@ -1,7 +1,5 @@
 """The module of Szegedy et al., "Going deeper with convolutions", CVPR 2015."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

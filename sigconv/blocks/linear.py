@@ -1,7 +1,5 @@
 """Fully connected layers, computed by the library that is faster on this processor."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Convolution without weight sharing."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Normalisation layers, by name where they need nothing but the number of channels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Whether modules must be called one by one: they have hooks, or a forward of their own."""
 
-from __future__ import annotations
-
 from torch import nn
 from torch.nn.modules import module as torch_module
 

@@ -1,7 +1,5 @@
 """Modules that remove axes: by folding them into the channels, flattening, or taking statistics over them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

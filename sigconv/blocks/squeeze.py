@@ -1,7 +1,5 @@
 """Maps weighted by what is in all of them."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError

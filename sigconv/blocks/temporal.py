@@ -1,7 +1,5 @@
 """Temporal convolutional networks: dilated convolutions over time with a residual connection around each pair."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

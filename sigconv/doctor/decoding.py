@@ -1,7 +1,5 @@
 """Tests codecs by decoding small pictures, sounds and clips (samples/README.md) and checking the results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """GPUs: does one of our convolutions run on them, with the same result as on the CPU?"""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

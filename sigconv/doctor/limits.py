@@ -1,7 +1,5 @@
 """The cores and memory that this process may use: in a container or a batch job, less than the machine has."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

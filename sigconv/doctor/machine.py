@@ -1,7 +1,5 @@
 """Processor, threads and memory."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Python and the packages: are they installed, do their versions fit each other, and do they load?"""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import platform

@@ -1,7 +1,5 @@
 """The findings as text for a terminal."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The requirements that the installed packages declare, and the commands that install them here."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import shlex

@@ -1,7 +1,5 @@
 """Runs examinations in a separate process: one that crashes or hangs costs only its own finding."""
 
-from __future__ import annotations
-
 import json
 import os
 import pkgutil

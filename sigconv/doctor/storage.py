@@ -1,7 +1,5 @@
 """Disks: free space, and permission to write."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator

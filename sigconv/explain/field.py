@@ -1,7 +1,5 @@
 """The receptive field of a place of a layer, and how much of it counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal

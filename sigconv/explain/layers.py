@@ -1,7 +1,5 @@
 """The layers of a network, by name, and their outputs for an input."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -3,8 +3,6 @@
 Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 4.2.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The inputs that excite each map of a layer most."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ at a ReLU with the input x, an error g becomes
     gradient        g [x > 0]
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -7,8 +7,6 @@ Rounding errors are relative to the signal's largest sample, wherever it is, and
 Shapes are those of :mod:`sigconv.kernels.reference`; a spectrum has one axis for each of the signal's.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.fft import irfftn, rfftn

@@ -1,7 +1,5 @@
 """The input gradient of a depthwise convolution, as the vendor's convolution with the flipped kernel."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

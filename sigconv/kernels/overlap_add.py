@@ -7,8 +7,6 @@ sample ``r`` of block ``o + q``. So the terms of all windows with one ``q`` are 
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from itertools import product

@@ -1,7 +1,5 @@
 """The vendor's convolution of a signal that is padded explicitly, where the vendor's kernels are slow at padding."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -3,8 +3,6 @@
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

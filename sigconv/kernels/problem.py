@@ -1,7 +1,5 @@
 """What a kernel is asked to compute: all that its choice can depend on, without the values themselves."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence
@@ -68,7 +66,7 @@ class Problem:
     winners: torch.dtype | None = None
 
     @classmethod
-    def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> Problem:
+    def of(cls, operation: str, geometry: Geometry, operands: tuple[Tensor | None, ...]) -> "Problem":
         """The problem for operands in the order x, w, g (convolution) or in that of the kernels' functions."""
         tensors = [t for t in operands if t is not None]
         # torch.compile cannot close a generator here.
@@ -76,7 +74,7 @@ class Problem:
         plain = is_plain(tensors) and not any(map(is_batched, tensors))
         return _problem(operation, geometry, forms, plain)
 
-    def with_operation(self, operation: str) -> Problem:
+    def with_operation(self, operation: str) -> "Problem":
         """The same convolution in another direction."""
         return replace(self, operation=operation)
 

@@ -11,8 +11,6 @@ Shapes: x (batch, in channels, *size), w (out channels, in channels / groups, *k
 *output size).
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Iterable

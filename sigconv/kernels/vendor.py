@@ -3,8 +3,6 @@
 The vendor pads both sides of an axis equally; any excess on one side is padded before the call or cropped after it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

@@ -2,8 +2,6 @@
 Krizhevsky, Sutskever & Hinton, NIPS 2012, made for one GPU: other numbers of maps, and no groups. Names and state_dict
 are torchvision's, whose weights load."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

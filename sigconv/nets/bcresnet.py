@@ -1,8 +1,6 @@
 """BC-ResNet of Kim, Chang, Lee & Sung, "Broadcasted residual learning for efficient keyword spotting", Interspeech
 2021, as in their program."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

@@ -1,8 +1,6 @@
 """The digit network of Ciresan, Meier & Schmidhuber, "Multi-column deep neural networks for image classification", CVPR
 2012."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

@@ -1,8 +1,6 @@
 """Networks on raw samples: M3, M5, M11, M18 and M34-res of Dai, Dai, Qu, Li & Das, "Very deep convolutional neural
 networks for raw waveforms", ICASSP 2017."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

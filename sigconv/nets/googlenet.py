@@ -1,8 +1,6 @@
 """GoogLeNet: Szegedy et al., "Going deeper with convolutions", CVPR 2015, for any number of axes. Names and state_dict
 are those of torchvision's googlenet without its auxiliary classifiers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

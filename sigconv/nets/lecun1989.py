@@ -1,8 +1,6 @@
 """A convolutional network for handwritten digits, trained by backpropagation: LeCun, Boser, Denker, Henderson, Howard,
 Hubbard & Jackel, "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

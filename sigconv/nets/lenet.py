@@ -1,7 +1,5 @@
 """LeNet-5 of LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

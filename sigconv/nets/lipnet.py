@@ -1,7 +1,5 @@
 """LipNet of Assael, Shillingford, Whiteson & de Freitas, "LipNet: end-to-end sentence-level lipreading", 2016."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 """The residual network with temporal convolutions of Martinez, Ma, Petridis & Pantic, "Lipreading using temporal
 convolutional networks", ICASSP 2020."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,8 +1,6 @@
 """MatchboxNet of Majumdar & Ginsburg, "MatchboxNet: 1D time-channel separable convolutional neural network architecture
 for speech commands recognition", Interspeech 2020, as in their configuration in NeMo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

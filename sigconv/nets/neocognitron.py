@@ -8,8 +8,6 @@ of 1980 has three stages, and its last cells see the whole picture; here there a
 classifier reads the places of the last.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

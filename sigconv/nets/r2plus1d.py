@@ -1,8 +1,6 @@
 """R(2+1)D of Tran, Wang, Torresani, Ray, LeCun & Paluri, "A closer look at spatiotemporal convolutions for action
 recognition", CVPR 2018. Names and state_dict are those of torchvision's r2plus1d_18, whose weights load."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

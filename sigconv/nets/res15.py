@@ -1,8 +1,6 @@
 """Residual networks on spectrograms: res8, res15 and res26 of Tang & Lin, "Deep residual learning for small-footprint
 keyword spotting", ICASSP 2018, as in their program Honk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

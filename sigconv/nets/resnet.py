@@ -2,8 +2,6 @@
 mappings in deep residual networks", ECCV 2016, for any number of axes. Names and state_dict are those of torchvision's
 resnet18 to resnet152, whose weights load."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar

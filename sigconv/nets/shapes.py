@@ -1,7 +1,5 @@
 """What every network's factory requires of its input and classes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sigconv.blocks import Fold

@@ -1,7 +1,5 @@
 """The last layer of networks on videos."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -1,8 +1,6 @@
 """The time-delay neural network of Waibel, Hanazawa, Hinton, Shikano & Lang, "Phoneme recognition using time-delay
 neural networks", IEEE Transactions on Acoustics, Speech and Signal Processing 37, 1989."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

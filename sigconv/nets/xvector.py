@@ -1,8 +1,6 @@
 """A dilated time-delay network with statistics pooling: the x-vectors of Snyder, Garcia-Romero, Sell, Povey &
 Khudanpur, "X-vectors: robust DNN embeddings for speaker recognition", ICASSP 2018."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

@@ -1,7 +1,5 @@
 """What an architecture string says (:mod:`sigconv.notation` reads it), and the shapes that follow from it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sigconv.errors import UsageError

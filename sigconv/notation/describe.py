@@ -1,7 +1,5 @@
 """What a network of the architecture language costs and what it sees, layer by layer."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import shutil

@@ -1,7 +1,5 @@
 """From the text of an architecture to its layers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From an architecture to the network that it stands for."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

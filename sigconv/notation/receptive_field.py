@@ -1,7 +1,5 @@
 """What one place of a feature map sees of the network's input."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sigconv.window import Sizes, Window
@@ -19,10 +17,10 @@ class ReceptiveField:
     jump: Sizes
 
     @classmethod
-    def of_input(cls, ndim: int) -> ReceptiveField:
+    def of_input(cls, ndim: int) -> "ReceptiveField":
         return cls((1,) * ndim, (1,) * ndim)
 
-    def through(self, window: Window) -> ReceptiveField:
+    def through(self, window: Window) -> "ReceptiveField":
         """The receptive field after one more layer."""
         return ReceptiveField(
             tuple(r + (e - 1) * j for r, j, e in zip(self.size, self.jump, window.extent, strict=True)),

@@ -1,7 +1,5 @@
 """Adaptive pooling: windows of uneven size, laid out so that plain pooling serves them."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

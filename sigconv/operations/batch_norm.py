@@ -9,8 +9,6 @@ else is done on a map of the pooled size. Only x and the winners are kept for th
 signal nor its ReLU is ever in memory.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

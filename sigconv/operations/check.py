@@ -1,7 +1,5 @@
 """Checks before a kernel runs. Every message names the owner (a layer or a function), the axis and both numbers."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Sequence
 from numbers import Integral

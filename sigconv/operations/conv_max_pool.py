@@ -4,8 +4,6 @@ Only the sample that wins its window gets a gradient, and where ReLU is zero non
 sum up the products of winners alone: with windows of 2 x 2, one in four.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor

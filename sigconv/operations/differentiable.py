@@ -1,7 +1,5 @@
 """Functions with their own derivatives, without autograd's overhead where it is not needed."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

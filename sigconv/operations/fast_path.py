@@ -4,8 +4,6 @@ For a form that was seen before, the checks have passed and the function is chos
 that again would take longer than a small convolution itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 

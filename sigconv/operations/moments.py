@@ -3,8 +3,6 @@
 With n places, gx = g_mean / n + 2 g_var (x - mean) / n: one factor and one summand for each map.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ The adjoint of each is here as well, so backward passes, their own backward pass
 same four operations: route and gather, sum_pool and spread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

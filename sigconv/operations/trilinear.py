@@ -10,8 +10,6 @@ the derivatives of these operations are the same operations again: second and th
 nothing more.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ Each direction (forward, grad_input, grad_weight, ...) is decided separately. Th
 :data:`sigconv.planner.rules.RULES` that applies and whose kernel supports it; else the vendor's; else the definition.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

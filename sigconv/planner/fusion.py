@@ -1,7 +1,5 @@
 """Where one kernel of ours takes several steps at once, or a gradient through several."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """Where torch's own functions and autograd serve, so that no Function of ours is needed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -5,8 +5,6 @@ layout, from ``sigconv bench``; docs/performance.md has all figures, and the mac
 for single kernels against the vendor's in the same layout, without call overhead.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Checks of the settings of features and augmentation; every error names the class of their owner."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral

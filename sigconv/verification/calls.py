@@ -1,7 +1,5 @@
 """Whether a backward pass gives the same gradients however it is called."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What is verified: every operation in many geometries, with the torch operator that it must equal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """First and second derivatives against central differences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ class Allowed:
     relative: float
 
     @classmethod
-    def of(cls, x: Tensor, derivative: float, y: Tensor, step: float, bound: float) -> Allowed:
+    def of(cls, x: Tensor, derivative: float, y: Tensor, step: float, bound: float) -> "Allowed":
         """For derivatives of about this size by x of an output y."""
         rounding = rounding_of(y, step)
         return cls(bound * derivative + rounding * largest(y), bound + rounding * largest(x))
@@ -145,7 +143,7 @@ class Backward(NamedTuple):
     names: list[str]
 
     @classmethod
-    def of(cls, function: Function, inputs: Sequence[Tensor], names: Sequence[str]) -> Backward:
+    def of(cls, function: Function, inputs: Sequence[Tensor], names: Sequence[str]) -> "Backward":
         def backward(*operands: Tensor) -> Tensor:
             *leaves, g = (x if x.requires_grad else x.clone().requires_grad_() for x in operands)
             gradients = torch.autograd.grad(function(*leaves), leaves, g, create_graph=True, materialize_grads=True)

@@ -1,7 +1,5 @@
 """Outputs, gradients and norms, which all proofs use."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

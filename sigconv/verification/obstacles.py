@@ -1,7 +1,5 @@
 """Why differences may tell nothing of a function's derivatives at the given numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -79,7 +77,7 @@ class _Look(NamedTuple):
     changes_fast: bool
 
     @classmethod
-    def along(cls, along: Function, x: Tensor, y: Tensor, steps: Sequence[float], bound: float) -> _Look:
+    def along(cls, along: Function, x: Tensor, y: Tensor, steps: Sequence[float], bound: float) -> "_Look":
         slopes = partial(_slopes, along, x, y, drawn_like(y), drawn_like(x))
         step = steps[-1]
         longest, wide, narrow, tiny = (slopes(h) for h in (steps[0], step, step / 8, TINY_STEP))

@@ -1,7 +1,5 @@
 """Prove the backward pass of a user's own layer or function."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

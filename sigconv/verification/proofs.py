@@ -13,8 +13,6 @@ autograd     Output and gradients against those of torch's own operators and the
 winners      With ties, NaN and infinities the same samples win as in torch, and each output has exactly one winner.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What was verified, as a table and as data."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Run the proofs of every operation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """A user's layer as a function of tensors: of its inputs and parameters, in float64."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Blocks of convolution, ReLU and max pooling, without and with batch normalisation, of the recipes' sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Layers and blocks so small that call overhead dominates."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from sigconv.bench.case import Case, Suite

@@ -1,7 +1,5 @@
 """Single layers, of the sizes used for speech and lipreading."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

@@ -4,8 +4,6 @@ There is no dropout, so that all contestants compute the same. Inputs have as ma
 windows are such that torch.nn pads by itself, so that its side does no more work than its users would have it do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import nn

@@ -1,7 +1,5 @@
 """Building blocks of intrinsics: each emits instructions at the current position of LLVM's builder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A line is the windows along the last axis. Channels are taken LANES at a time, i
 one before where their number is not a multiple of LANES, so there must be at least LANES channels.
 """
 
-from __future__ import annotations
-
 from sigconv.kernels.compiled.runtime import inlined
 from sigconv.kernels.compiled.windows import LANES
 from sigconv.kernels.compiled.windows import blocks_of as blocks

@@ -1,7 +1,5 @@
 """Products of matrices whose sums stay in registers, TALL rows of WIDE vectors at a time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

@@ -4,8 +4,6 @@ Numba's own way, prange, turns loops into functions, which takes two to three ti
 already a function, and only the launcher that Numba uses for prange's functions is called.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

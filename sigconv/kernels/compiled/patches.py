@@ -6,8 +6,6 @@ LANES numbers. The last vector of a run overlaps the one before where its length
 has at least LANES numbers.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Sums of products with vectors that lie anywhere in memory: loops that Numba would not keep in registers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

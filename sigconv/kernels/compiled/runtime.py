@@ -4,8 +4,6 @@ It uses OpenMP's threads: of Numba's other threading layers, one ends the proces
 are not torch's threads, whose wheel has an OpenMP runtime of its own.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

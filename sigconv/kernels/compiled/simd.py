@@ -4,8 +4,6 @@ In loops over arrays a compiler must assume that what it writes may be read agai
 These values stay in registers, and each operation on them is one instruction or a few.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ A signal (batch, channel, *size) is a contiguous array (batch, place, channel): 
 row-major order.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Otherwise the system maps large memory again each time, page by page, which takes as long as the loops themselves.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading

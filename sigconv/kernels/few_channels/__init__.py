@@ -5,8 +5,6 @@ a window are rows and the output's maps are vectors, so that one channel is as e
 :mod:`sigconv.kernels.reference`.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

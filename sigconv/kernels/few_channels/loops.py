@@ -5,8 +5,6 @@ signal. So each number of a window forms a row with the numbers at the same plac
 of these rows with the output's gradient, (output, map), is a line's part of the sums.
 """
 
-from __future__ import annotations
-
 from sigconv.kernels.compiled.lines import STRETCH, add_row
 from sigconv.kernels.compiled.panels import multiply
 from sigconv.kernels.compiled.parallel import in_parallel

@@ -5,8 +5,6 @@ convolution. They work on channels-last signals, copy others, and give their res
 is compiled, nor Numba imported, before the first problem that they are chosen for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -3,8 +3,6 @@
 For each place of the window, the windows of a line that see the input at that place are a range.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.lines import (

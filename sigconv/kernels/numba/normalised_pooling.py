@@ -3,8 +3,6 @@
 The loops over signals are in :mod:`.statistics` and :mod:`.pooling`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.runtime import jit

@@ -1,7 +1,5 @@
 """Compiled loops of max pooling; see :mod:`.lines` for how signals are traversed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.lines import block_start, blocks_of, first_sample, flat_index, places_seen

@@ -8,8 +8,6 @@ over all rows are taken in chunks, by any number of threads, and the chunks are 
 The ``floor`` is zero with ReLU, minus infinity without.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.parallel import in_parallel

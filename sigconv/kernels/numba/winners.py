@@ -4,8 +4,6 @@ In a map pooled by 2 x 2 that is one in four. The winners differ from channel to
 product; but each of them involves a whole patch (see :mod:`.patches`), vector by vector.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.lines import add_row

@@ -9,8 +9,6 @@ Triton is imported by the first operation, not before. Under TRITON_INTERPRET=1,
 interpreter runs the same kernels on the CPU, slowly, for tests.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 import os

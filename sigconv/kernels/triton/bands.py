@@ -3,8 +3,6 @@
 Sums over a feature are taken in chunks: with n of them, a program sums every n-th block of (channels, places).
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import triton

@@ -1,8 +1,6 @@
 """Sums over whole batches, in two stages: programs sum up chunks, whose number depends on the shapes alone, and then
 the chunks are added. There are no atomics, so the same operands give the same bits."""
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 from torch import Tensor

@@ -4,8 +4,6 @@ Shapes: x (batch, channels, *size), w (channels * multiplier, 1, *kernel), g and
 *output size). The causal convolution in time is the case of one axis padded in front.
 """
 
-from __future__ import annotations
-
 import torch
 import triton
 import triton.language as tl

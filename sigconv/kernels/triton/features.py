@@ -1,7 +1,5 @@
 """What the features of a signal are normalised by: the channels of its bands, see :mod:`.bands`."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

@@ -7,8 +7,6 @@ Shapes: x (batch, in channels, *size), w (out channels, in channels, *kernel), g
 size).
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -3,8 +3,6 @@
 In two stages, as all sums here: :mod:`sigconv.kernels.triton.chunks`.
 """
 
-from __future__ import annotations
-
 import torch
 import triton
 import triton.language as tl

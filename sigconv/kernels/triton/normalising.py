@@ -3,8 +3,6 @@
 Only x is kept for the gradients: whether ReLU lets a gradient through is recomputed from its input.
 """
 
-from __future__ import annotations
-
 import triton.language as tl
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The operations, each a tape once it has been called: see :mod:`sigconv.kernels.triton.tape`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

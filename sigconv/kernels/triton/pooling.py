@@ -3,8 +3,6 @@
 The first of equal values wins, NaN wins over numbers, and padding never wins.
 """
 
-from __future__ import annotations
-
 import torch
 import triton.language as tl
 from torch import Tensor

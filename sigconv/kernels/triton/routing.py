@@ -3,8 +3,6 @@
 ``winner`` is uint8, a place in each window, or NO_WINNER, which is none of them and so matches nothing.
 """
 
-from __future__ import annotations
-
 import triton.language as tl
 from torch import Tensor
 

@@ -3,8 +3,6 @@
 In both layouts the places of a signal, counted in row-major order, are equally spaced.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

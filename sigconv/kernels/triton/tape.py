@@ -5,8 +5,6 @@ grids, chunks, what Triton looks up for each argument), and takes many times as 
 allocates and launches.
 """
 
-from __future__ import annotations
-
 import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence

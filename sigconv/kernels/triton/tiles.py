@@ -5,8 +5,6 @@ neighbouring threads read neighbouring numbers, and its ``rows`` along the other
 idle.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from typing import Any

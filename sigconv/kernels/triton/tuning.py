@@ -1,7 +1,5 @@
 """Launching kernels, in the configuration that was measured to be the fastest."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any

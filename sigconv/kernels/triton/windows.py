@@ -4,8 +4,6 @@ Every geometry has three axes here, the first ones of size 1 where it has fewer.
 the same counted in row-major order.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ error.
 Shapes are those of :mod:`sigconv.kernels.reference`.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Vectors combined with constants: the transforms of tiles, as straight-line code for each of their matrices."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -5,8 +5,6 @@ Tiles are processed a block at a time, so that their values at all points stay i
 multiple of LANES.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sigconv.kernels.compiled.lines import add_row

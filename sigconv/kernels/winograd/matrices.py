@@ -10,8 +10,6 @@ of opposite points, which share half of their work, with the least rounding in f
 Anderson, Soodhalter & Gregg, 2020, say why it matters).
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Each span has its own sums, so spans, which fix the order of summation, do not d
 change no sum, but each repeats the transforms of the tiles, so there are only as many as leave no thread idle.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import NamedTuple

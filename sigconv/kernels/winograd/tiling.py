@@ -3,8 +3,6 @@
 Along an axis with a dilation of d the outputs fall into d interleaved parts, each of which is tiled separately.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pixels in a fixed random order."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

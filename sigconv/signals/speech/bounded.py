@@ -1,7 +1,5 @@
 """Learned parameters that stay within bounds."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

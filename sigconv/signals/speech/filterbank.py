@@ -9,8 +9,6 @@ every sample. Every millisecond is enough: on speech this changes the frames by 
 16 kHz. The square of a real filter's output oscillates at twice the band's frequency, and would alias.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -3,8 +3,6 @@
 Each defines its filters; :class:`sigconv.signals.speech.filterbank.FilterBank` does the rest.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

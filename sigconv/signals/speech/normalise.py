@@ -6,8 +6,6 @@ recording was, not how it sounds, and in a short word they would dominate the me
 deviations, and come out well below zero. MFCC are the exception: they have no floor, so there all frames count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

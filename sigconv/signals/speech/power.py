@@ -5,8 +5,6 @@ taken to be silent, so that zeros appended to it change nothing in the frames be
 precision, even under autocast: half precision lacks the dynamic range of sound.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 

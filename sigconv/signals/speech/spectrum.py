@@ -5,8 +5,6 @@ or of float64 for a float64 signal; F runs from low to high frequency. Frames an
 :mod:`sigconv.signals.speech.power`.
 """
 
-from __future__ import annotations
-
 import torch
 import torchaudio.functional as AF
 from torch import Tensor
