@@ -170,7 +170,8 @@ class Task(LightningModule, ABC):
         return metric
 
     def _count(self, split: str, logits: Tensor, targets: Tensor) -> None:
-        self._metric(split, "loss").update(self.loss(logits, targets), weight=len(targets))
+        # For each example once: this metric forgets weights when it does not look for NaN.
+        self._metric(split, "loss").update(self.loss(logits, targets).expand(len(targets)))
         self._metric(split, self.measure.name).update(*self.answers(logits, targets))
 
     def _log(self, split: str) -> None:
