@@ -21,6 +21,12 @@ from sigconv.errors import UsageError
 LETTERS = Tokens(["", " ", "a", "b"], "characters")
 
 
+def test_spaces_of_any_kind_and_number_are_one() -> None:
+    tokens = Tokens.of([" a  b\n"], "characters")
+    assert tokens.names == ("", " ", "a", "b")
+    assert tokens.encode(" a  b\n") == [2, 1, 3]
+
+
 def scores(tokens: int, frames: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return (2 * torch.randn(tokens, frames, generator=generator, dtype=torch.float64)).log_softmax(0)

@@ -4,6 +4,7 @@ import io
 import os
 import tarfile
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from data_prep import speech_commands
 from data_prep.speech.hash_split import LISTS, RULE, RULE_WITHOUT_TEST, part, speaker
-from data_prep.speech_commands import COMMANDS, SILENCE, UNKNOWN, prepare
+from data_prep.speech_commands import COMMANDS, SILENCE, UNKNOWN, Word, list_items, prepare
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 
@@ -113,6 +114,17 @@ def test_unknown_is_as_many_other_words_as_a_word_has_on_average(tmp_path, raw):
     assert labels_of(corpus, "train") == {"down": 6, "go": 6, UNKNOWN: 6}
     assert labels_of(corpus, "test") == {"down": 3, "go": 3, UNKNOWN: 3}
     assert not any(source.startswith("_") for source in corpus.split("train").sources)
+
+
+def test_unknown_is_drawn_from_all_other_words():
+    words = [
+        Word(Path(f"{word}/{i}.wav"), f"{word}/{i}.wav", word, f"speaker {i}")
+        for word in ("bed", "cat", "up", "zero")
+        for i in range(200)
+    ]
+    items = list_items(words, ("up", UNKNOWN), RULE)
+    drawn = [item.source for item in items if item.label == UNKNOWN and item.split == "train"]
+    assert {source.split("/")[0] for source in drawn} == {"bed", "cat", "zero"}
 
 
 def test_unknown_is_what_there_is_where_that_is_less(tmp_path):

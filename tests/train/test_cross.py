@@ -15,6 +15,7 @@ from sigconv import cli
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.inference import predict
+from sigconv.train import cross
 from sigconv.train.cross import check_comparable, cross_test, in_words
 
 WORDS = ["high", "low", "middle"]
@@ -39,6 +40,12 @@ def test_classes_are_matched_by_name_not_by_number(ears: Ears, tmp_path: Path) -
         "split_hash": other.info.split_hash,
         "by_class": {"high": 1.0, "low": 1.0, "middle": 1.0},
     }
+
+
+def test_examples_of_all_batches_are_tested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cross, "BATCH", 5)
+    corpus = write_whistles(tmp_path / "others", ["high", "low", "middle"])
+    assert cross_test(Ears(), ABOUT, corpus)["tested"] == 12
 
 
 def test_a_corpus_of_the_same_name_was_seen(ears: Ears, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def batches(
 ) -> list[Batch]:
     data = CorpusData(corpus, **{"batch_size": 32, "seed": 7, **options})
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    data.trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
+    data.trainer = SimpleNamespace(global_rank=rank, world_size=world, strategy=strategy)
     data.setup("test" if split == "test" else "fit")
     loader = {"train": data.train_dataloader, "validation": data.val_dataloader, "test": data.test_dataloader}[split]()
     loader.batch_sampler.sampler.set_epoch(epoch)  # as Lightning does
@@ -36,6 +36,13 @@ def test_memory_and_disk_give_the_same_batches(digits: Corpus, workers: int) -> 
         assert len(memory) == len(disk) == 5
         for one, other in zip(memory, disk, strict=True):
             assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_two_processes_share_the_training_examples(digits: Corpus, in_memory: bool) -> None:
+    options = {"world": 2, "in_memory": in_memory, "workers": 0}
+    places = [batch.place for rank in range(2) for batch in batches(digits, rank=rank, **options)]
+    assert torch.equal(torch.cat(places).sort().values, torch.arange(len(digits.split("train"))))
 
 
 def test_the_examples_are_those_of_the_split(digits: Corpus) -> None:

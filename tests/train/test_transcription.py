@@ -15,8 +15,8 @@ from sigconv.ctc import Tokens, decoder_from
 from sigconv.errors import UsageError
 from sigconv.train import finish as finishing
 from sigconv.train.build import build_data, build_task
-from sigconv.train.data import Batch
 from sigconv.train.finish import finish
+from sigconv.train.measures import WORD_ERRORS, bootstrap_interval, shares
 from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.training import start_from, train
@@ -143,6 +143,26 @@ def test_rates_and_their_intervals() -> None:
     assert rates["wer_high"] == pytest.approx(1 / 6 + 1.96 / 60, abs=0.006)
     assert reading_errors(half, said) == rates
     assert reading_errors(["a b c d"], ["a"])["wer"] == 3  # inserted words count
+    assert reading_errors(["", "a b c"], ["a", "a b c"])["wer"] == 1 / 4  # of all words, not of each text
+
+
+def test_rates_of_texts_of_several_lengths_are_of_all_words_together() -> None:
+    counts, totals = np.array([1, 0] * 50), np.array([1, 9] * 50)  # the short ones are misread
+    by_speaker = shares(WORD_ERRORS, ["ann", "ann", None], counts[:3].tolist(), totals[:3].tolist())
+    assert by_speaker == {"ann": {"wer": 0.1, "tested": 2}}
+    low, high = bootstrap_interval(counts, totals)
+    assert low < 0.1 < high < 0.2
+
+
+def test_the_result_is_that_of_the_decoder(films: Corpus) -> None:
+    tokens = Tokens(["", *WORDS], "words")
+    task = Transcription(nn.Identity(), features=nn.Identity(), tokens=tokens, grammar=GRAMMAR, decoder="grammar")
+    task.test_logits = torch.zeros(films.info.counts["test"], len(tokens), 20)
+    task.test_logits[:, 0] = 5  # blanks everywhere, so that a decoder without a grammar reads nothing
+    results = task.results(films)
+    assert results["decoders"]["greedy"]["wer"] == 1
+    assert results["test"] == results["decoders"]["grammar"] != results["decoders"]["greedy"]
+    assert all(transcript["read"] for transcript in results["transcripts"])
 
 
 def test_errors_are_counted_in_empty_texts_too() -> None:
@@ -158,18 +178,6 @@ def test_the_loss_is_that_of_all_paths() -> None:
     targets = torch.tensor([[1, -1], [1, 2]])
     assert task.loss(logits, targets).item() == pytest.approx(-(math.log(3 / 9) + math.log(1 / 9) / 2) / 2)
     assert task.answers(logits, targets) == (["", ""], ["a", "a b"])
-
-
-def test_frames_of_padding_do_not_count() -> None:
-    """As if the network had never gone on after the end of the film."""
-    task = Transcription(nn.Identity(), features=nn.Identity(), tokens=Tokens(["", "a", "b"], "words"))
-    signal, said, place = torch.randn(1, 3, 10), torch.tensor([[1, 2]]), torch.arange(1)
-    losses = []
-    for shown in (signal, signal[..., :6]):
-        task.validation_step(Batch(shown, said, place, torch.tensor([6])), 0)
-        losses.append(task.metrics["validation/loss"].compute().item())
-        task.metrics["validation/loss"].reset()
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 def test_grammar_words_are_tokens_even_where_nobody_said_them(tmp_path: Path) -> None:

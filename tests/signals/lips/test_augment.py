@@ -64,6 +64,8 @@ def test_light_is_a_factor_and_a_number_within_their_limits() -> None:
     assert 1.18 < factor.max() <= 1.2
     assert -0.3 <= more.min() < -0.28
     assert 0.28 < more.max() <= 0.3
+    factor, more = (all_frames.unflatten(0, (500, 3))[:, 0] for all_frames in (factor, more))
+    assert torch.corrcoef(torch.stack([factor, more]))[0, 1].abs() < 0.2  # drawn independently
 
 
 def test_masked_frames_are_the_mean_of_those_with_a_picture() -> None:

@@ -53,6 +53,13 @@ def test_the_mouth_stays_in_the_middle(tmp_path, located):
     assert read.notes == []
 
 
+def test_the_middle_of_the_crop_is_the_place_of_the_mouth():
+    picture = np.zeros((241, 321, 3), np.uint8)
+    cv2.circle(picture, (160, 120), 5, (255, 255, 255), -1)
+    crop = MouthReader(height=41, width=65)._crop(picture, np.array([160, 120, 65 / 1.7, 0]), 1)[0]
+    np.testing.assert_array_equal(crop, crop[::-1, ::-1])
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.5, -0.3])
 def test_upright_and_of_one_size(tmp_path, located, angle):
     """A point half an eye distance to the right along the face's own horizontal, on cameras near and far."""
@@ -79,6 +86,9 @@ def test_colour_is_red_green_blue(tmp_path, located):
     frames = MouthReader(colour=True)(write_clip(tmp_path / "a.avi", [red] * COUNT)).frames
     assert frames.shape == (3, COUNT, 40, 64)
     np.testing.assert_allclose(frames.mean((1, 2, 3)), (250, 0, 0), atol=8)
+    located([Pose(160, 120, 40, 0)] * COUNT)
+    grey = MouthReader()(tmp_path / "a.avi").frames
+    assert grey.mean() == pytest.approx(0.299 * 250, abs=6)  # as light as red is
 
 
 def test_at_the_edge_of_the_picture(tmp_path, located):
