@@ -1,5 +1,8 @@
 """Going back through ReLU and pooling by each rule, against a case that was worked out by hand."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -89,6 +92,22 @@ def test_a_network_may_begin_by_changing_its_input_in_place() -> None:
     x = torch.tensor([[1.0, -1.0]])
     for place, right in ((0, network[1].weight.item()), (1, 0.0)):
         assert projection(network, "1", x, 0, (place,), "gradient")[0, place] == right
+
+
+@pytest.mark.parametrize("relu", [T.relu, T.relu_, partial(T.relu, inplace=True), torch.relu, torch.relu_])
+def test_what_a_relu_was_given_is_left_as_it_was_or_not(relu: Callable[[Tensor], Tensor]) -> None:
+    class Shortcut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.last = sigconv.Conv1d(1, 2, 3), sigconv.Conv1d(2, 1, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv(x)
+            return self.last(relu(y) + y)
+
+    network, x = Shortcut(), torch.randn(1, 9, requires_grad=True)
+    (expected,) = torch.autograd.grad(network(x[None])[0, 0, 3], x)
+    torch.testing.assert_close(projection(network, "last", x, 0, (3,), "gradient"), expected)
 
 
 def test_the_rules_end_with_the_projection() -> None:

@@ -190,6 +190,8 @@ def test_only_hidden_layers_have_norm_and_activation():
     kinds = [[name for name, _ in layer.named_children()] for layer in net]
     assert kinds == [["conv", "norm", "activation"], [], ["flatten", "linear", "norm", "activation"], ["linear"]]
     assert isinstance(net[0].activation, nn.Tanh)
+    (local, _) = build("1x9-2L3-1N", norm="batch", activation="tanh")
+    assert [name for name, _ in local.named_children()] == ["local", "norm", "activation"]
     assert [name for name, _ in build("1x9-2C3-3C3", norm="batch")[-1].named_children()] == ["conv"]
 
 
