@@ -43,6 +43,17 @@ def test_ink_is_scaled_to_its_box_and_centred_by_its_mass(tmp_path: Path) -> Non
     assert abs((weight.sum(1) @ place).item() - 14) <= 1
 
 
+@pytest.mark.parametrize(("breadth", "pixels"), [(16, 2), (30, 3)])
+def test_a_straight_upright_one_is_in_the_middle(breadth: int, pixels: int, tmp_path: Path) -> None:
+    one = np.zeros((300, 300), np.uint8)
+    one[50:250, 140 : 140 + breadth] = 255
+    digit, _ = _read(tmp_path, one)
+    rows, columns = (np.flatnonzero(digit[0].amax(axis).numpy() > 10) for axis in (1, 0))
+    assert len(columns) == pixels
+    assert columns.mean() == pytest.approx(14, abs=0.5)
+    assert rows.mean() == pytest.approx(14, abs=0.5)
+
+
 def test_dark_ink_on_light_paper_is_inverted_and_says_so(tmp_path: Path) -> None:
     light, _ = _read(tmp_path, _seven())
     dark, inverted = _read(tmp_path, 255 - _seven())
