@@ -107,6 +107,12 @@ def test_a_quiet_room_is_silent() -> None:
     assert list(hear(Ears(), ABOUT, cut(noise, [2000]))) == []
 
 
+def test_a_loud_room_is_silent_too_behind_a_microphone_that_was_muted() -> None:
+    noise = np.random.default_rng(0).normal(0, 100, 10 * RATE).astype(np.int16)
+    noise[: RATE // 2] = 0
+    assert list(hear(Ears(), ABOUT, cut(noise, [2000]))) == []
+
+
 class Device(ModuleType):
     """What sounddevice is to `microphone`."""
 

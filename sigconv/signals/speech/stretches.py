@@ -11,6 +11,7 @@ ABOVE_NOISE_DB = 4.5  # nor frames that are not this far above the quietest tent
 DIGITAL_SILENCE_DB = -30  # of one step of 16 bits
 PAUSE = 0.2  # seconds: shorter ones are part of a word, such as the closure of a stop
 SHORTEST = 0.06  # seconds: shorter stretches are clicks
+UNBROKEN = 0.95  # share of a stretch: where more of it stands out from its own noise, there are no pauses in it
 
 
 def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
@@ -45,9 +46,11 @@ def cut_pieces(samples: np.ndarray, rate: float, length: int) -> list[Piece]:
     """The pieces of a recording to look at one by one, with windows of at most `length`.
 
     Each stretch between pauses is one; it is heard with what is around it, as in training, up to the middle of the
-    pauses or what `length` has room for. Over a stretch longer than `length`, a window slides by half its length.
+    pauses or what `length` has room for. A stretch longer than `length` is cut further by the noise in it alone; over
+    one that stays longer, a window slides by half its length.
     """
-    stretches = find_stretches(samples, rate)
+    found = find_stretches(samples, rate)
+    stretches = [finer for stretch in found for finer in _cut_by_its_own_noise(samples, rate, stretch, length)]
     pieces: list[Piece] = []
     for i, (first, end) in enumerate(stretches):
         room = (length - (end - first)) // 2
@@ -58,6 +61,24 @@ def cut_pieces(samples: np.ndarray, rate: float, length: int) -> list[Piece]:
             after = (stretches[i + 1][0] - end) // 2 if i + 1 < len(stretches) else samples.shape[1] - end
             pieces.append(Piece(first, end, (first - min(room, before), end + min(room, after))))
     return pieces
+
+
+def _cut_by_its_own_noise(
+    samples: np.ndarray, rate: float, stretch: tuple[int, int], length: int
+) -> list[tuple[int, int]]:
+    """What of a stretch longer than `length` stands out from the noise in it alone: nothing, if it is steady.
+
+    A background may change within a recording: a fan is switched on, a microphone muted for a while, or the pauses
+    gated. By the noise of the quieter part, all of the louder one is a single stretch, whatever is said in it. A held
+    vowel that is as steady as noise is lost with it, but words are not invented where nobody speaks.
+    """
+    first, end = stretch
+    if end - first <= length:
+        return [stretch]
+    inner = [(first + a, first + b) for a, b in find_stretches(samples[:, first:end], rate)]
+    if sum(b - a for a, b in inner) > UNBROKEN * (end - first):
+        return inner
+    return [finer for one in inner for finer in _cut_by_its_own_noise(samples, rate, one, length)]
 
 
 def _joined(runs: list[tuple[int, int]], pause: float) -> list[tuple[int, int]]:

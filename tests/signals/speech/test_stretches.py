@@ -41,6 +41,16 @@ def test_digital_silence_at_an_end_is_not_the_noise_of_the_room(zeros: int) -> N
     assert np.array(found) / RATE == pytest.approx(np.array(times), abs=0.021)
 
 
+def test_words_are_found_one_by_one_though_a_noise_begins_among_them() -> None:
+    """As of a fan that is switched on; or of a microphone that was muted."""
+    sound, words = utterance(["low", "high", "middle", "middle", "low", "high"], 0.5)
+    sound = sound + np.random.default_rng(0).normal(0, 5, len(sound))
+    sound[len(sound) // 2 :] += np.random.default_rng(1).normal(0, 600, len(sound) - len(sound) // 2)
+    pieces = cut_pieces(sound.astype(np.int16)[None], RATE, LENGTH)
+    times = [(start, end) for _, start, end in words]
+    assert np.array([(piece.first, piece.end) for piece in pieces]) / RATE == pytest.approx(np.array(times), abs=0.031)
+
+
 @pytest.mark.parametrize("mains", [50, 60])
 def test_the_buzz_of_the_mains_joins_no_words(mains: int) -> None:
     """A sawtooth has loud and quiet halves of its period."""
@@ -96,6 +106,12 @@ def test_where_there_is_no_pause_a_window_slides_over_all() -> None:
 def test_nothing_stands_out_of_noise_or_silence(level: float) -> None:
     sound = np.random.default_rng(0).normal(0, level, (1, 20 * RATE)).astype(np.int16)
     assert cut_pieces(sound, RATE, LENGTH) == []
+
+
+@pytest.mark.parametrize("level", [10, 1000])
+def test_nothing_stands_out_of_noise_behind_digital_silence(level: float) -> None:
+    noise = np.random.default_rng(0).normal(0, level, 2 * RATE).astype(np.int16)
+    assert cut_pieces(np.concatenate([np.zeros(RATE // 2, np.int16), noise])[None], RATE, LENGTH) == []
 
 
 def test_clicks_are_no_words() -> None:
