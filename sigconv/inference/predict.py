@@ -46,7 +46,8 @@ class Prediction:
             sentences.
         probability: of the label, or of the text; None if there is neither.
         top: the likeliest classes and their probabilities, the likeliest first.
-        segments: the pieces of a long recording, in their order; None for any other file.
+        segments: the pieces of a long recording, in their order, or none where nothing stands out from the background;
+            None for any other file.
         text: the sentence that was read; None for a network that classifies.
         notes: what was done to the file beforehand, such as inverting or resampling it.
         error: why there is no answer; None if there is one.
@@ -66,8 +67,9 @@ def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction
     """Yields the answer for each file lazily; a file that cannot be read gives a `Prediction` with an error.
 
     A recording longer than the network's input is cut at its pauses; one without pauses, or a video longer than all
-    of the training, is cut by a sliding window, which leaves out where a video has no face. A network that reads
-    sentences takes each file as a whole, and uses the decoder that the run was tested with.
+    of the training, is cut by a sliding window, which leaves out where a video has no face. Steady noise gives no
+    pieces. A network that reads sentences takes each file as a whole, and uses the decoder that the run was tested
+    with.
 
     Raises UsageError if `run` is not a finished run's folder, or was trained on signals that files cannot give.
     """
@@ -126,6 +128,8 @@ def read_and_answer(
 
 
 def _classify(network: nn.Module, labels: list[str], file: str, reading: Reading) -> Prediction:
+    if reading.times == []:
+        return Prediction(file, segments=[], notes=reading.notes)
     likely = probabilities(network, reading.signals)
     if reading.times is not None:
         return Prediction(file, segments=segments(likely, reading.times, labels), notes=reading.notes)

@@ -12,6 +12,8 @@ from sigconv.errors import UsageError
 from sigconv.signals.length import Piece, fit_length, slide
 from sigconv.words import by_x
 
+STEADY = 3  # windows of the network: a sound as even as noise that is no longer may be one that is held, like a vowel
+NOTHING = "nothing stands out from the background"
 DIGIT, CHARACTER = (1, 28, 28), (1, 48, 48)  # shapes of pictures, each with a reader
 About = Mapping[str, Any]  # what a run knows about its corpus: name, kind, labels or tokens, rate, dtype, shape, reader
 
@@ -21,7 +23,7 @@ class Reading:
     """A file as the network takes it.
 
     Attributes:
-        signals: (N, *shape), the raw signal, or the pieces of a long recording.
+        signals: (N, *shape), the raw signal, or the pieces of a long recording, of which there may be none.
         times: start and end of each of them in the file, in seconds; None if there is one answer for the whole file.
         notes: what was done to the file.
         poses: (T, 4), where the mouth is in a video, at the network's rate; None for any other file.
@@ -79,16 +81,22 @@ def _read_image(file: str, about: About) -> Reading:
 
 def _read_sound(file: str, about: About) -> Reading:
     from sigconv.signals.speech.recording import read_recording
-    from sigconv.signals.speech.stretches import cut_pieces
+    from sigconv.signals.speech.stretches import cut_pieces, find_stretches
 
     rate, length = about["rate"], about["shape"][1]
     recording = read_recording(file, round(rate))
-    sound = torch.from_numpy(recording.samples)
+    sound, notes = torch.from_numpy(recording.samples), recording.notes
     if "tokens" in about or sound.shape[1] <= length:
-        return Reading(_whole(sound, about), notes=recording.notes)
-    # If no stretch stands out, the sound is steady, like a held vowel, and all of it is taken.
-    pieces = cut_pieces(recording.samples, rate, length) or slide(0, sound.shape[1], length)
-    return Reading(*fit_pieces(sound, pieces, about), recording.notes)
+        if not find_stretches(recording.samples, rate):
+            notes.append(f"{NOTHING}: the answer may be by chance")
+        return Reading(_whole(sound, about), notes=notes)
+    pieces = cut_pieces(recording.samples, rate, length)
+    if not pieces and sound.shape[1] > STEADY * length:
+        return Reading(sound.new_empty(0, *about["shape"]), [], [*notes, f"{NOTHING}: no word is found"])
+    if not pieces:
+        notes.append(f"{NOTHING}: all of it is taken, and the answers may be by chance")
+        pieces = slide(0, sound.shape[1], length)
+    return Reading(*fit_pieces(sound, pieces, about), notes)
 
 
 def _read_video(file: str, about: About) -> Reading:

@@ -132,7 +132,7 @@ def typed(*words: object) -> Result:
 
 
 def test_a_word_of_any_format_rate_and_number_of_channels(ears: None, tmp_path: Path) -> None:
-    sound = whistle(PITCH["high"], 0.4, 44100)
+    sound = np.pad(whistle(PITCH["high"], 0.3, 44100), 4000)
     files = [tmp_path / name for name in ("word.mp3", "word.flac", "word.ogg")]
     for file in files:
         soundfile.write(file, np.stack([sound, sound // 2], 1), 44100)
@@ -190,12 +190,36 @@ def test_what_is_no_sound_is_told_in_a_line_each_and_the_others_are_answered(ear
     assert all(error.count(str(tmp_path)) == 1 for error in errors)
 
 
-def test_a_steady_sound_is_answered_window_by_window(ears: None, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "hum.wav", whistle(PITCH["middle"], 3.0), RATE)
+def test_a_short_steady_sound_is_answered_window_by_window(ears: None, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "hum.wav", whistle(PITCH["middle"], 1.5), RATE)
     (answer,) = predict("run", [tmp_path / "hum.wav"])
-    assert [segment.label for segment in answer.segments] == ["middle"] * 11
+    assert [segment.label for segment in answer.segments] == ["middle"] * 5
     assert answer.segments[0].start == 0
-    assert answer.segments[-1].end == pytest.approx(3.0)
+    assert answer.segments[-1].end == pytest.approx(1.5)
+    assert answer.notes == [
+        "nothing stands out from the background: all of it is taken, and the answers may be by chance"
+    ]
+
+
+def test_a_long_noise_gives_no_words(ears: None, tmp_path: Path) -> None:
+    file = tmp_path / "rain.wav"
+    soundfile.write(file, np.random.default_rng(0).normal(0, 300, 5 * RATE).astype(np.int16), RATE)
+    result = typed(file)
+    assert result.exit_code == 0
+    assert result.stdout == f"{file}: a long recording; nothing stands out from the background: no word is found\n"
+    assert json.loads(typed("--json", file).stdout)["segments"] == []
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [whistle(PITCH["low"], 0.01), np.random.default_rng(0).normal(0, 300, LENGTH).astype(np.int16)],
+    ids=["ten milliseconds", "noise"],
+)
+def test_a_short_sound_without_a_word_is_answered_with_a_warning(sound: np.ndarray, ears: None, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "short.wav", sound, RATE)
+    (answer,) = predict("run", [tmp_path / "short.wav"])
+    assert answer.label in PITCH
+    assert answer.notes[-1] == "nothing stands out from the background: the answer may be by chance"
 
 
 def test_a_speech_run_carries_all_that_prediction_needs(
