@@ -16,6 +16,7 @@ from PIL.ExifTags import Base
 from sigconv.errors import UsageError
 from sigconv.signals.image.picture import PAPER_SIZE, Picture, shrink, to_bytes
 from sigconv.signals.image.sheet import sheet_alone
+from sigconv.signals.no_file import why_no_file
 
 LONGEST = 1024  # longest side, in pixels, of the picture in which ink is looked for
 SPECK = 1 / 40  # of the longest side: pieces of ink no longer than this are dirt
@@ -50,7 +51,8 @@ def decode(path: str | PathLike[str]) -> Picture:
         data = np.frombuffer(path.read_bytes(), np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); check the path") from error
+        why = why_no_file(path) or f"{error.strerror}; check the path"
+        raise UsageError(f"{path} cannot be read: {why}") from error
     except cv2.error:
         picture = None
     if picture is None or picture.dtype.kind != "u":

@@ -13,6 +13,7 @@ import numpy as np
 
 from sigconv.errors import UsageError
 from sigconv.signals.lips.pose import Picture
+from sigconv.signals.no_file import why_no_file
 
 # Damaged files make FFmpeg and OpenCV print; what matters is raised here. OpenCV reads this at its first video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet
@@ -151,6 +152,8 @@ class _Found(NamedTuple):
 def _search(path: Path) -> _Found:
     """All there is; BadVideo if that is no video, or not all of it."""
     try:
+        if why := why_no_file(path):
+            raise BadVideo(path, "unreadable", why)
         with open(path, "rb") as raw:
             if not raw.read(1):
                 raise BadVideo(path, "empty", "it has 0 bytes")

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from sigconv.errors import UsageError
+from sigconv.signals.no_file import why_no_file
 
 READABLE = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64")
 CONVERTIBLE = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka")  # sound, but not for libsndfile
@@ -76,6 +77,8 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         BadRecording: the file is missing, unreadable, not audio, empty or truncated.
     """
     try:
+        if why := why_no_file(path):
+            raise BadRecording(path, "unreadable", why)
         with open(path, "rb") as raw:
             return _decode(path, raw)
     except soundfile.LibsndfileError as error:
