@@ -16,7 +16,7 @@ def voice_power(sound: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
     for finding a voice only: networks hear the sound as it is.
 
     Args:
-        sound: float64 (T,). The last frame is filled up with zeros.
+        sound: (T,), int16 or float64. The last frame is filled up with zeros.
         rate: samples a second. From less than 400 no frequency is left out.
     """
     from scipy.ndimage import median_filter  # here, as scipy takes a third of a second to import
@@ -24,7 +24,7 @@ def voice_power(sound: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
     frame = max(1, round(FRAME * rate))
     frames = -(-len(sound) // frame)
     filled = np.pad(_without_rumble(sound - sound.mean(), rate), (0, frames * frame - len(sound)))
-    power = np.square(filled).reshape(frames, frame).mean(1)
+    power = np.square(filled, out=filled).reshape(frames, frame).mean(1)
     lasting = median_filter(power, MEDIAN, mode="constant")
     return (lasting if lasting.any() else power), frame
 

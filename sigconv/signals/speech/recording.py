@@ -18,6 +18,7 @@ QUIET = 0.01  # of full scale, -40 dB: below it, 16 bits hold less than 60 dB
 TURNED_UP = 0.5  # the peak to which a quiet recording is amplified
 CLIPPED_RUN = 3  # samples
 CLIPPED_SHARE = 0.01  # of all samples
+BLOCK = 1 << 16  # samples that are made float64 at once: those of an hour would fill the memory
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,22 @@ def read_recording(path: str | Path, rate: int) -> Recording:
     """
     path = Path(path)
     channels, file_rate = decode(path)
-    if not np.isfinite(channels).all():
+    length = channels.shape[1]
+    if not np.isfinite(_peak(channels)):
         raise BadRecording(path, "not finite", "it holds NaN or infinite values; export it again")
     faults = find_faults(channels)
     if "silent" in faults:
         raise BadRecording(path, "silent", f"nothing in it is above {20 * math.log10(SILENCE):.0f} dB of full scale")
     notes = ["clipped: it was recorded too loud"] if "clipped" in faults else []
-    sound = _without_offset(_mix_down(channels, notes), notes)
+    sound = _mix_down(channels, notes)
+    del channels  # an hour in stereo is more than a gigabyte
+    sound = _without_offset(sound, notes)
     if file_rate != rate:
         sound = soxr.resample(sound, file_rate, rate, quality="HQ")
         notes.append(f"resampled from {file_rate} Hz")
     if not sound.size:
-        raise BadRecording(path, "empty", f"its {channels.shape[1]} samples at {file_rate} Hz are none at {rate} Hz")
-    if np.abs(sound).max() < SILENCE:
+        raise BadRecording(path, "empty", f"its {length} samples at {file_rate} Hz are none at {rate} Hz")
+    if _peak(sound) < SILENCE:
         raise BadRecording(path, "silent", f"its sound is all above {rate / 2:g} Hz, where {rate} Hz hold none")
     samples = _quantise(sound, notes)
     return Recording(samples[None], notes, tuple(faults))
@@ -88,9 +92,21 @@ def find_faults(channels: np.ndarray) -> list[str]:
     each = channels.reshape(-1, channels.shape[-1])  # one by one below, since a long recording fills the memory
     if max(max(channel.max() - channel.mean(), channel.mean() - channel.min()) for channel in each) < SILENCE:
         return ["silent"]
-    limit, top = CLIPPED_SHARE * channels.shape[-1], max(1.0, *(np.abs(channel).max() for channel in each))
-    clipped = any(_in_runs(np.abs(channel) >= FULL_SCALE * top) >= limit for channel in each)
+    limit, full = CLIPPED_SHARE * channels.shape[-1], FULL_SCALE * max(1.0, _peak(each))
+    clipped = any(_in_runs((channel >= full) | (channel <= -full)) >= limit for channel in each)
     return ["clipped"] if clipped else []
+
+
+def _peak(sound: np.ndarray) -> float:
+    """The greatest magnitude of any floating samples, NaN if one is; without a copy, as by np.abs."""
+    return float(np.maximum(sound.max(), -sound.min()))
+
+
+def _variance(sound: np.ndarray) -> float:
+    """Of (T,), int16 or floating; in float64."""
+    mean = sound.mean(dtype=np.float64)
+    blocks = (sound[at : at + BLOCK] - mean for at in range(0, len(sound), BLOCK))
+    return sum(float(block @ block) for block in blocks) / len(sound)
 
 
 def _in_runs(chosen: np.ndarray) -> int:
@@ -105,9 +121,9 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
     count = len(channels)
     if count == 1:
         return channels[0]
-    mix, energies = channels.mean(axis=0), np.array([channel.var() for channel in channels])
+    mix, energies = channels.mean(axis=0), np.array([_variance(channel) for channel in channels])
     # Uncorrelated channels give a mix whose energy is the sum of theirs / count^2.
-    if mix.var() < 0.1 * energies.sum() / count**2:
+    if _variance(mix) < 0.1 * energies.sum() / count**2:
         loudest = int(energies.argmax())
         notes.append(f"{count} channels cancel each other: number {loudest + 1}, the loudest, taken alone")
         return channels[loudest]
@@ -118,7 +134,7 @@ def _mix_down(channels: np.ndarray, notes: list[str]) -> np.ndarray:
 def find_offset(sound: np.ndarray) -> float:
     """The mean of (T,) if it is more than a twentieth of the level, else zero."""
     mean = float(sound.mean(dtype=np.float64))
-    return mean if abs(mean) > OFFSET * float(sound.std(dtype=np.float64)) else 0.0
+    return mean if abs(mean) > OFFSET * math.sqrt(_variance(sound)) else 0.0
 
 
 def _without_offset(sound: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -131,11 +147,13 @@ def _without_offset(sound: np.ndarray, notes: list[str]) -> np.ndarray:
 
 def _quantise(sound: np.ndarray, notes: list[str]) -> np.ndarray:
     """Float (T,) to int16; the inverse of the conversion of 16 bits to float when a file is read."""
-    peak = float(np.abs(sound).max())
+    peak = _peak(sound)
     if peak > 1:
         sound = sound / peak
         notes.append(f"turned down by {20 * math.log10(peak):.1f} dB, to stay within full scale")
     elif peak < QUIET and (sound * 32768 % 1).any():  # what was read from 16 bits gains nothing
         sound = sound * (TURNED_UP / peak)
         notes.append(f"turned up by {20 * math.log10(TURNED_UP / peak):.1f} dB, as 16 bits would hold little of it")
-    return np.clip(np.rint(sound * 32768), -32768, 32767).astype(np.int16)
+    steps = sound * 32768
+    np.rint(steps, out=steps)
+    return np.clip(steps, -32768, 32767, out=steps).astype(np.int16)

@@ -18,19 +18,18 @@ def find_stretches(samples: np.ndarray, rate: float) -> list[tuple[int, int]]:
     """The stretches between pauses, as (first, end) in samples.
 
     Args:
-        samples: (1, T).
+        samples: (1, T), int16 or float64.
         rate: samples a second.
     """
     from scipy.ndimage import maximum_filter1d  # here, as scipy takes a third of a second to import
 
-    sound = samples[0].astype(np.float64)
-    power, frame = voice_power(sound, rate)
+    power, frame = voice_power(samples[0], rate)
     power = (power + np.append(power[1:], 0)) / 2  # 20 ms, a period of the mains, through which a buzz is steady
     level = 10 * np.log10(power + 1e-12)
     loudest = maximum_filter1d(level, 2 * round(NEAR * rate / frame) + 1)
     loud = level > np.maximum(loudest - RANGE_DB, _noise(level) + ABOVE_NOISE_DB)
     edges = np.flatnonzero(np.diff(np.pad(loud.astype(np.int8), 1))) * frame
-    runs = [(int(first), min(int(end), len(sound))) for first, end in edges.reshape(-1, 2)]
+    runs = [(int(first), min(int(end), samples.shape[1])) for first, end in edges.reshape(-1, 2)]
     return [run for run in _joined(runs, PAUSE * rate) if run[1] - run[0] >= SHORTEST * rate]
 
 

@@ -3,6 +3,7 @@ import pickle
 import random
 import signal
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,17 @@ def test_unrelated_channels_are_mixed_down(write):
     recording = read_recording(write("a.wav", channels), RATE)
     assert np.allclose(recording.samples[0], 32768 * channels.mean(1), atol=2)
     assert recording.notes == ["2 channels mixed down"]
+
+
+def test_a_recording_takes_little_more_memory_than_its_channels_and_their_mix(write):
+    """As those of an hour are two gigabytes."""
+    channels = np.random.default_rng(0).normal(0, 0.1, (1 << 19, 2)).astype(np.float32)
+    path = write("a.wav", channels)
+    tracemalloc.start()
+    read_recording(path, RATE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.2 * (channels.nbytes + channels.nbytes / 2)
 
 
 @pytest.mark.parametrize("count", [6, 20])
