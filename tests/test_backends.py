@@ -101,6 +101,14 @@ def test_forward_mode_through_the_backward_pass_of_neurons(monkeypatch: pytest.M
     torch.testing.assert_close(found, slope.t() @ x)
 
 
+def test_neurons_by_onednn_leave_autocast_and_vmap_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Linear(30, 20), torch.randn(3, 7, 30)
+    monkeypatch.setattr(backends, "linear_by_onednn", True)
+    torch.testing.assert_close(torch.func.vmap(layer)(x), layer(x))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+
+
 def test_only_recipes_turn_switches_on() -> None:
     assert backends.linear_by_onednn is False
 

@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 import sigconv
 from sigconv import planner
@@ -78,6 +79,12 @@ def test_batch_norm_is_synchronised_between_processes():
 def test_batch_norm_names_what_it_expects(shape):
     with pytest.raises(UsageError, match=r"BatchNorm\(5\): input has shape .* must be \(batch, 5, \.\.\.\)"):
         BatchNorm(5)(torch.randn(shape))
+
+
+@pytest.mark.parametrize("pool", [None, 2])
+def test_block_with_batch_norm_takes_no_single_signals(pool):
+    with pytest.raises(UsageError, match=r"BatchNorm\(8\): input has shape \(8, 6, 6\)"):
+        ConvBlock(3, 8, 3, ndim=2, pool=pool)(torch.randn(3, 8, 8))
 
 
 @pytest.mark.parametrize("ndim", RANKS)
@@ -259,6 +266,13 @@ def test_statistics_of_half_precision_keep_the_signal_as_it_is(dtype):
     torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=1e-3)
     again, wanted = torch.autograd.grad(found.sum(), x)[0], torch.autograd.grad(expected.sum(), wide)[0]
     torch.testing.assert_close(again.float(), wanted, rtol=0.1, atol=1e-2)
+
+
+def test_statistics_of_half_precision_have_a_forward_mode():
+    x = (3 + torch.randn(2, 4, 5)).half()
+    with forward_ad.dual_level():
+        y, slope = forward_ad.unpack_dual(StatisticsPooling()(forward_ad.make_dual(x, x)))
+    torch.testing.assert_close(slope, y)  # homogeneous of degree one
 
 
 @pytest.mark.parametrize("size", [(), (5,), (5, 3)])

@@ -63,6 +63,20 @@ def test_equals_its_parts(ndim: int, norm: str | None) -> None:
 
 
 @NORMS
+@pytest.mark.parametrize(
+    "options",
+    [{"pool": MaxPool2d(2, ceil_mode=True)}, {"padding_mode": "circular"}, {"groups": 2}],
+    ids=["ceil_mode", "circular", "groups"],
+)
+def test_options_are_honoured(norm: str | None, options: dict) -> None:
+    usual = {"ndim": 2, "padding": "same", "norm": norm, "pool": 2}
+    block, x = ConvBlock(32, 32, 3, **(usual | options)).double(), torch.randn(8, 32, 15, 41, dtype=torch.float64)
+    parts = _one_by_one(block)
+    for a, b in zip(_trained(block, x), _trained(parts, x), strict=True):
+        assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@NORMS
 @pytest.mark.parametrize("pool", [MaxPool(2, ndim=2), MaxPool2d(2)], ids=["any rank", "MaxPool2d"])
 def test_pooling_behind_the_block_is_joined_too(norm: str | None, pool: MaxPool) -> None:
     block = _block(2, norm)
@@ -171,6 +185,24 @@ def test_second_derivatives(norm: str | None) -> None:
     assert JOINED[norm] in used
 
 
+@pytest.mark.parametrize(("norm", "name"), [(None, "x"), ("batch", "x"), (None, "conv.bias"), ("batch", "norm.bias")])
+def test_forward_mode(norm: str | None, name: str) -> None:
+    """Which no fused operation knows: it is left to the parts."""
+    block = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=norm, pool=2).double()
+    x = torch.randn(8, 20, 30, 40, dtype=torch.float64)
+    found, expected = (_slope(b, x, name) for b in (block, _one_by_one(block)))
+    assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def _slope(block: ConvBlock, x: Tensor, name: str) -> Tensor:
+    """The derivative along the cosine of the input, or of the parameter of this name."""
+    given = x if name == "x" else block.get_parameter(name).detach()
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(given, given.cos())
+        y = block(dual) if name == "x" else torch.func.functional_call(block, {name: dual}, (x,))
+        return forward_ad.unpack_dual(y).tangent
+
+
 @NORMS
 def test_forward_mode_through_a_backward_pass(norm: str | None) -> None:
     block = _block(1, norm).double()
@@ -245,6 +277,22 @@ def test_what_a_subclass_of_a_block_does_is_done_before_pooling() -> None:
     assert_close(chain(block=block, pool=pool)(x), pool(block(x)), rtol=1e-4, atol=1e-4)
 
 
+class _Doubled(MaxPool2d):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+@pytest.mark.parametrize(
+    ("conv", "pool"),
+    [(Conv(3, 20, (3, 3)), _Doubled(2)), (nn.Conv2d(3, 20, 3), MaxPool2d(2))],
+    ids=["somebody's own pool", "torch's convolution"],
+)
+def test_parts_that_are_not_ours_are_called_in_a_chain(conv: nn.Module, pool: nn.Module) -> None:
+    block, x = ConvBlock(3, 20, 3, ndim=2), torch.randn(8, 3, 30, 40)
+    block.conv = conv
+    assert_close(chain(block=block, pool=pool)(x), pool(block(x)), rtol=1e-4, atol=1e-4)
+
+
 def test_a_block_takes_a_convolution_of_torch() -> None:
     block, x = _block(2, None), torch.randn(8, 3, 30, 40)
     own = copy.deepcopy(block)
@@ -260,12 +308,37 @@ def test_one_number_a_channel_has_no_variance() -> None:
             block(torch.randn(1, 3, 3, 3))
 
 
-def test_hooks_see_every_part() -> None:
+HOOKS = pytest.mark.parametrize("kind", ["forward", "forward_pre", "full_backward", "full_backward_pre"])
+
+
+@HOOKS
+def test_hooks_see_every_part(kind: str) -> None:
     block, seen = _block(2, "batch"), []
     for part in block.children():
-        part.register_forward_hook(lambda module, *_: seen.append(type(module).__name__))
-    block(torch.randn(8, 3, 30, 40))
-    assert seen == ["Conv", "BatchNorm", "ReLU", "MaxPool"]
+        getattr(part, f"register_{kind}_hook")(lambda module, *_: seen.append(module))
+    _assert_seen(kind, block, seen)
+
+
+@HOOKS
+def test_hooks_of_all_modules_see_every_part(kind: str) -> None:
+    block, seen = _block(2, "batch"), []
+    with getattr(nn.modules.module, f"register_module_{kind}_hook")(lambda module, *_: seen.append(module)):
+        _assert_seen(kind, block, seen)
+
+
+def _assert_seen(kind: str, block: ConvBlock, seen: list[nn.Module]) -> None:
+    block(torch.randn(8, 3, 30, 40, requires_grad=True)).sum().backward()
+    parts = list(block.children())
+    assert [part for part in seen if part is not block] == (parts[::-1] if "backward" in kind else parts)
+
+
+@pytest.mark.parametrize("name", ["block", "pool"])
+def test_a_hook_in_a_chain_is_called(name: str) -> None:
+    network, seen = chain(block=ConvBlock(3, 20, 3, ndim=2), pool=MaxPool2d(2)), []
+    part = network.get_submodule(name)
+    part.register_forward_hook(lambda module, *_: seen.append(module))
+    network(torch.randn(8, 3, 30, 40))
+    assert seen == [part]
 
 
 def test_running_statistics_without_momentum_and_evaluation() -> None:
@@ -335,11 +408,14 @@ def test_a_norm_of_other_channels_is_named(pool: int | None, channels: int) -> N
 
 
 @pytest.mark.parametrize("pool", [None, 2])
-def test_a_norm_of_another_dtype_is_torchs_to_refuse(pool: int | None) -> None:
-    block = ConvBlock(3, 20, 3, ndim=2, pool=pool)
-    block.norm.bfloat16()
+@pytest.mark.parametrize(("dtype", "of_norm"), [(torch.float32, torch.bfloat16), (torch.float64, torch.float32)])
+def test_a_norm_of_another_dtype_is_torchs_to_refuse(
+    pool: int | None, dtype: torch.dtype, of_norm: torch.dtype
+) -> None:
+    block = ConvBlock(3, 20, 3, ndim=2, pool=pool).to(dtype)
+    block.norm.to(of_norm)
     with pytest.raises(RuntimeError, match="mixed dtype"):
-        block(torch.randn(32, 3, 30, 40))
+        block(torch.randn(32, 3, 30, 40, dtype=dtype))
 
 
 def test_windows_that_do_not_fit_are_named() -> None:
@@ -347,8 +423,23 @@ def test_windows_that_do_not_fit_are_named() -> None:
         _block(2, None)(torch.randn(4, 3, 1, 4000))
 
 
-def test_autocast_is_honoured() -> None:
-    block, x = _block(2, "batch"), torch.randn(8, 3, 30, 40)
+@NORMS
+def test_windows_that_see_nothing_are_named(norm: str | None) -> None:
+    block = ConvBlock(3, 20, 1, ndim=2, norm=norm, pool=MaxPool2d(2, padding=2))
+    with pytest.raises(UsageError, match="see nothing"):
+        block(torch.randn(8, 3, 30, 40))
+
+
+def test_pooling_over_more_axes_takes_channels_for_one() -> None:
+    """What the convolution gives is a single signal to it."""
+    block = ConvBlock(3, 20, 3, ndim=2, norm=None, pool=MaxPool(2, ndim=3))
+    assert block(torch.randn(8, 3, 30, 40)).shape == (8, 10, 14, 19)
+
+
+@NORMS
+def test_autocast_is_honoured(norm: str | None) -> None:
+    block, x = ConvBlock(20, 24, 3, ndim=2, padding="same", norm=norm, pool=2), torch.randn(8, 20, 30, 40)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert block.conv(x).dtype == torch.bfloat16
-        assert block(x).shape == (8, 20, 15, 20)
+        found, expected = block(x), _one_by_one(block)(x)
+    assert found.dtype == expected.dtype == torch.bfloat16
+    assert_close(found, expected)

@@ -93,6 +93,9 @@ def test_rank_from_the_kernel_or_from_ndim() -> None:
         (lambda: sigconv.AdaptiveAvgPool2d(7.0), ["axis 0", "7.0", "whole number"]),
         (lambda: sigconv.Conv(1, 1, 3, ndim=0), ["0 spatial", "1"]),
         (lambda: sigconv.Conv2d(4, 4, 3, groups="2"), ["groups", "'2'"]),
+        (lambda: sigconv.Conv2d(4, 4, 3, groups=0), ["cannot be split", "0 groups"]),
+        (lambda: sigconv.Conv2d(4, 4, 3, groups=-1), ["cannot be split", "-1 groups"]),
+        (lambda: sigconv.Conv2d(1, 3, 3, padding=True), ["padding True", "not a number"]),
     ],
 )
 def test_wrong_arguments_are_named(make, words: list[str]) -> None:
@@ -112,8 +115,15 @@ def test_transposed_output_size() -> None:
     ours, theirs = _pair("ConvTranspose2d", 2, 3, 3, 2)
     x = torch.randn(1, 2, 4, 4)
     assert_close(ours(x, (10, 9)), theirs(x, (10, 9)))
-    with pytest.raises(ValueError, match=r"axis 1 is 11.*9 to 10"):
-        ours(x, (9, 11))
+    for size, message in (((9, 11), r"axis 1 is 11.*9 to 10"), ((8, 9), r"axis 0 is 8.*9 to 10")):
+        with pytest.raises(UsageError, match=message):
+            ours(x, size)
+
+
+def test_transposed_output_beyond_all_windows_is_padded() -> None:
+    ours, theirs = _pair("ConvTranspose1d", 2, 3, 3, dilation=3, output_padding=2)
+    x = torch.randn(1, 2, 6)
+    assert_close(ours(x), theirs(x))
 
 
 class Residual(nn.Module):
@@ -313,6 +323,12 @@ def test_padding_in_words_is_for_the_window_that_there_is(name: str) -> None:
     assert video.padding == (1, 2)
 
 
+def test_padding_in_numbers_stays_whatever_the_window() -> None:
+    layer = sigconv.Conv1d(2, 3, 3, padding=((2, 1),))
+    layer.dilation = 2
+    assert layer.padding == layer.window.padding == ((2, 1),)
+
+
 def test_a_weight_of_another_size_needs_its_window() -> None:
     layer, x = sigconv.Conv3d(16, 16, 5, groups=16), torch.randn(2, 16, 8, 9, 9)
     layer.weight = nn.Parameter(torch.randn(16, 1, 3, 3, 3))
@@ -404,6 +420,12 @@ def test_transposed_convolution_takes_the_size_of_a_whole_signal() -> None:
     assert layer(x, output_size=torch.Size([2, 4, 12, 13])).shape == (2, 4, 12, 13)
     assert layer(x[0], output_size=torch.Size([4, 12, 13])).shape == (4, 12, 13)
     assert layer(x[..., :5], output_size=12).shape == (2, 4, 12, 12)
+
+
+def test_the_stride_of_a_single_signal_tells_no_layout() -> None:
+    x = torch.empty_strided((1, 3, 5, 6), (7, 1, 18, 3))
+    assert is_channels_last(x)
+    assert not is_channels_last(x.contiguous())
 
 
 @pytest.mark.parametrize("strides", [(64, 1, 1), (64, 1, 64), (64, 1, 7)])

@@ -25,6 +25,10 @@ def test_is_the_definition(drawn: Drawn, in_channels: int, out_channels: int, in
     assert_is_definition(few_channels, geometry, in_channels, out_channels, innermost)
 
 
+def test_more_windows_than_a_part_has() -> None:
+    assert_is_definition(few_channels, Geometry(Window.parse((5,), 2), (400,)), 1, 16, False)
+
+
 def test_refuses_groups_few_maps_and_half_precision() -> None:
     assert not supported(few_channels, Geometry(Window.parse((3,)), (9,), groups=2), 2, 16)
     assert not supported(few_channels, Geometry(Window.parse((3,)), (9,)), 1, 15)

@@ -224,6 +224,26 @@ def test_what_it_leaves_to_others(x: Tensor) -> None:
     assert numba.supports(_problem_of(torch.zeros(1, 16, 4)))
 
 
+def test_what_its_loops_cannot_do_is_left_to_others() -> None:
+    def supports(operation: str, kernel: int, *operands: Tensor, groups: int = 1) -> bool:
+        geometry = Geometry(Window.parse((kernel,)), (300,), groups)
+        return numba.supports(Problem.of(operation, geometry, operands))
+
+    x, g, winner = torch.zeros(1, 16, 300), torch.zeros(1, 16, 299), torch.zeros(1, 16, 299, dtype=torch.uint8)
+    assert supports("max_pool", 254, x)
+    assert not supports("max_pool", 256, x)  # a place is a byte
+    assert supports("route", 2, winner, g)
+    assert not supports("route", 2, winner.long(), g)
+    assert supports("forward", 3, x, torch.zeros(16, 1, 3), groups=16)
+    assert not supports("forward", 3, x, torch.zeros(32, 1, 3), groups=16)  # two maps of each channel
+
+
+def test_depthwise_sums_of_more_windows_than_a_part_has() -> None:
+    geometry = Geometry(Window.parse((5,), 2), (400,), 16)
+    x, g = _whole(2, 16, 400), _whole(2, 16, *geometry.output_size)
+    assert torch.equal(numba.grad_weight(x, g, geometry), reference.grad_weight(x, g, geometry))
+
+
 def test_under_a_transform_it_is_left_alone() -> None:
     seen = []
     torch.func.vmap(lambda x: seen.append(numba.supports(_problem_of(x))) or x)(torch.zeros(3, 1, 16, 4))

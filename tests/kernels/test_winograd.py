@@ -15,6 +15,7 @@ from sigconv import planner
 from sigconv.geometry import Geometry
 from sigconv.kernels import winograd
 from sigconv.kernels.compiled import runtime
+from sigconv.kernels.problem import Problem
 from sigconv.kernels.winograd.matrices import PLACES, factors, matrices
 from sigconv.kernels.winograd.sharing import loss, share_out
 from sigconv.kernels.winograd.tiling import is_tiled, tiling
@@ -126,6 +127,8 @@ def test_refuses_what_has_no_tiles() -> None:
     assert not is_tiled(Geometry(Window.parse((5, 5, 5)), (9, 9, 9)))  # too many points
     assert not (of(1) | of(4) | of(7) | of(3, stride=2) | of(3, channels=15))
     assert not supported(winograd, Geometry(Window.parse((3,)), (9,), groups=16), 16, 16)
+    nobody = Problem("forward", Geometry(Window.parse((3,)), (9,)), 0, 16, 16, torch.float32, "cpu", True, True)
+    assert not winograd.supports(nobody)
     assert of(3, padding=3) == {"forward", "grad_weight"}  # its flipped convolution would be cropped
     doubles = problems(Geometry(Window.parse((3,)), (9,)), 16, 16, torch.float64)
     assert not any(winograd.supports(problem) for problem, _ in doubles)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import sigconv
+import sigconv.functional as F
 from sigconv import planner
 from sigconv.errors import UsageError
 from sigconv.geometry import Geometry, PooledGeometry
@@ -335,6 +336,33 @@ def test_what_is_known_is_computed_alike_again(layer: sigconv.layers.Conv, shape
     assert all(
         torch.equal(first, again) and first.stride() == again.stride() for first, again in zip(*found, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"bias": torch.randn(1)}, "bias"),
+        ({"bias": torch.randn(6).double()}, "float64"),
+        ({"weight": torch.randn(6, 2, 3).double()}, "float64"),
+        ({"weight": torch.randn(6, 2, 3, device="meta")}, "meta"),
+        ({"groups": 1}, "4 channels"),
+    ],
+    ids=["bias", "dtype of bias", "dtype of weight", "device", "groups"],
+)
+def test_a_form_holds_all_that_is_checked(other: dict, words: str) -> None:
+    """So what is wrong is told even if only that has changed since the last call."""
+    given = {"x": torch.randn(2, 4, 11), "weight": torch.randn(6, 2, 3), "bias": torch.randn(6), "groups": 2}
+    F.conv(**given)
+    with pytest.raises(UsageError, match=words):
+        F.conv(**(given | other))
+
+
+def test_a_form_holds_how_it_is_padded() -> None:
+    layer, x = sigconv.Conv1d(2, 3, 3, padding=1), torch.randn(2, 2, 11)
+    layer(x)
+    layer.padding_mode = "circular"
+    around = nn.functional.pad(x, (1, 1), mode="circular")
+    torch.testing.assert_close(layer(x), nn.functional.conv1d(around, layer.weight, layer.bias))
 
 
 def test_what_is_padded_apart_or_no_batch_is_not_known() -> None:
