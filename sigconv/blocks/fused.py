@@ -11,7 +11,7 @@ from sigconv.blocks.activation import ScaledTanh
 from sigconv.blocks.norm import BatchNorm
 from sigconv.blocks.observed import has_forward_of
 from sigconv.geometry import PooledGeometry
-from sigconv.kernels.problem import is_autocast, is_forward_mode
+from sigconv.kernels.problem import is_autocast
 from sigconv.layers import Conv, MaxPool
 from sigconv.layout import preferred
 from sigconv.operations import check
@@ -98,7 +98,7 @@ def _fused(conv: Conv, norm: nn.Module | None, activation: nn.Module | None, poo
 
 def _of_winners(conv: Conv, rectifies: bool, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     """Convolution and pooling, if kernels backpropagate through the convolution from winners alone."""
-    if set(conv.modes) != {"zeros"} or is_forward_mode() or is_autocast(x):
+    if set(conv.modes) != {"zeros"} or is_autocast(x):
         return None
     check.convolution(conv, x, conv.weight, conv.bias, conv.window, conv.groups)
     x = preferred(x)
@@ -114,7 +114,7 @@ def _rectified(conv: Conv, x: Tensor, geometry: PooledGeometry) -> Tensor:
 
 def _normalised(conv: Conv, norm: BatchNorm, x: Tensor, geometry: PooledGeometry) -> Tensor | None:
     numbers = len(x) * math.prod(geometry.pooling.size)
-    if is_forward_mode() or not norm.is_plain(x) or numbers < 2:  # one has no variance: the norm will raise
+    if not norm.is_plain(x) or numbers < 2:  # one has no variance: the norm will raise
         return None
     z = _convolved(conv, x)
     norm._check_input_dim(z)

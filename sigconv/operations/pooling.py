@@ -93,17 +93,6 @@ class _RectifiedMaxPool(Differentiable):
         gx = route(winner, g, ctx.geometry) if ctx.needs_input_grad[0] else None
         return gx, alive_sum(winner, g, ctx.geometry) if ctx.needs_input_grad[1] else None, None
 
-    @staticmethod
-    def tangent(ctx: Any, x_tangent: Tensor | None, shift_tangent: Tensor | None, _: None) -> tuple[Tensor, None]:
-        (winner,) = ctx.saved_tensors
-        terms = []
-        if x_tangent is not None:
-            terms.append(_selected("gather", winner, x_tangent, ctx.geometry))
-        if shift_tangent is not None:
-            shift = shift_tangent.reshape(-1, *[1] * ctx.geometry.window.ndim)
-            terms.append(torch.where(winner == NO_WINNER, 0, shift))
-        return torch.as_tensor(sum(terms)), None
-
 
 def rectified_and_winner(x: Tensor, shift: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     """The maximum of relu(x + shift) in each window, and its winner; neither is differentiable."""

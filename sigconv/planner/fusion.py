@@ -23,8 +23,10 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
     """Whether one kernel fuses max pooling with the step before it, for x convolved by ``window`` to this number of
-    ``channels``."""
-    if torch.compiler.is_compiling() or (not is_forced() and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]):
+    ``channels``; none in forward mode."""
+    if torch.compiler.is_compiling() or is_forward_mode():
+        return False
+    if not is_forced() and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]:
         return False  # too few, unless padding makes four times as many; not fusing is always right
     if not is_plain((x,)) or is_batched(x):
         return False
