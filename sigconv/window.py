@@ -219,7 +219,7 @@ def _by_axis(padding: Padding, ndim: int, owner: object) -> tuple[AxisPadding, .
     """``padding`` as an entry for each axis, whatever is in them."""
     if isinstance(padding, str) or not isinstance(padding, Sequence):
         return (padding,) * ndim
-    if len(padding) in (1, ndim) and not (ndim == 1 and len(padding) == 2):
+    if len(padding) in (1, ndim):
         return tuple(padding) * (ndim // len(padding))
     if len(padding) == 2:
         return (tuple(padding),) * ndim  # type: ignore[return-value]

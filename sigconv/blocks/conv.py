@@ -83,7 +83,7 @@ class ConvBlock(nn.Module):
             if isinstance(y, Tensor):
                 return y.squeeze(0)
             return tuple(part.squeeze(0) for part in y)  # type: ignore[return-value]  # a pool gave indices, too
-        if not parts.keys() <= PARTS or are_observed(self, *parts.values()):
+        if not parts.keys() <= PARTS or are_observed(*parts.values()):
             return self._one_by_one(laid_out(x, conv))
         pool = parts.get("pool")
         if isinstance(pool, MaxPool) and has_forward_of(MaxPool, pool):

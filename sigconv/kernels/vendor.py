@@ -38,10 +38,9 @@ def supports_pooling(operation: str, geometry: Geometry) -> bool:
     if operation in ("max_pool", "route"):
         return _can_pool(geometry)
     if operation in ("sum_pool", "spread"):
-        undilated = all(d == 1 for d in geometry.window.dilation)
         # torch cannot average a volume smaller than the window, whatever its padding
         larger = all(n >= k for n, k in zip(geometry.size, geometry.window.kernel, strict=True))
-        return undilated and larger and _can_pool(geometry)
+        return larger and _can_pool(geometry)
     return False
 
 
