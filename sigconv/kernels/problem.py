@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -73,10 +73,6 @@ class Problem:
         forms = tuple([Form(t.shape, t.stride(), t.dtype, t.device.type) for t in tensors])
         plain = is_plain(tensors) and not any(map(is_batched, tensors))
         return _problem(operation, geometry, forms, plain)
-
-    def with_operation(self, operation: str) -> "Problem":
-        """The same convolution in another direction."""
-        return replace(self, operation=operation)
 
     def __hash__(self) -> int:
         return self._hash

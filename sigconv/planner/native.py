@@ -1,5 +1,6 @@
 """Where torch's own functions and autograd serve, so that no Function of ours is needed."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -57,4 +58,4 @@ def _vendor_serves(geometry: Geometry, form: tuple[Any, ...], wanted: tuple[bool
         return False
     by_input, by_weight = wanted
     operations = ["forward"] + ["grad_input"] * by_input + ["grad_weight"] * by_weight
-    return all(search(forward.with_operation(operation), settings).kernel == "vendor" for operation in operations)
+    return all(search(replace(forward, operation=operation), settings).kernel == "vendor" for operation in operations)

@@ -190,16 +190,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fft",
-        "the window is so long that a product of spectra is faster (2 to 20 times)",
-        lambda p: _on_cpu(p, *CONVOLUTION) and _is_separate(p) and p.geometry.window.places >= 400,
-    ),
-    Rule(
-        "fft",
-        "the vendor is slow at long windows (5 to 40 times)",
+        "the window is so long that a product of spectra is faster (2 to 40 times)",
         lambda p: (
             _is_separate(p)
             and (
-                (_on_cpu(p, "grad_weight") and p.geometry.window.places >= 200)
+                (_on_cpu(p, *CONVOLUTION) and p.geometry.window.places >= 400)
+                or (_on_cpu(p, "grad_weight") and p.geometry.window.places >= 200)
                 or (_on_cpu(p, "forward") and p.geometry.window.places >= 64 and not p.channels_last)
             )
         ),
