@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sigconv import planner
 from sigconv.blocks.observed import are_observed
 from sigconv.errors import UsageError
 from sigconv.layout import is_channels_last
 from sigconv.names import named
-from sigconv.operations.batch_norm import normalised, normalises, rectifies
+from sigconv.operations.batch_norm import normalised
 
 
 class BatchNorm(_BatchNorm):
@@ -47,7 +48,7 @@ class BatchNorm(_BatchNorm):
 
     def rectified(self, x: Tensor) -> Tensor:
         """ReLU of the normalised signal, by one operation where that is faster; calls no hooks."""
-        if rectifies(x) and self.is_plain(x):
+        if planner.rectifies(x) and self.is_plain(x):
             self._check_input_dim(x)  # kernels would take more channels for bands
             return self.by_kernel(x, rectified=True)
         return torch.relu(self.forward(x))
@@ -96,7 +97,7 @@ class SubSpectralNorm(nn.Module):
         # The norm may have been replaced, say by one that works across processes.
         known = type(self.norm) is BatchNorm and self.norm.is_plain(x) and not are_observed(self.norm)
         factors = channels * self.sub_bands
-        if known and factors == self.norm.num_features and is_channels_last(x) and normalises(x, factors):
+        if known and factors == self.norm.num_features and is_channels_last(x) and planner.normalises(x, factors):
             return self.norm.by_kernel(x)
         bands = x.reshape(batch, factors, height // self.sub_bands, *size)
         return self.norm(bands).reshape(x.shape)

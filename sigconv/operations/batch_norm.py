@@ -20,7 +20,6 @@ from sigconv.geometry import Geometry, each_place
 from sigconv.layout import is_channels_last
 from sigconv.operations.differentiable import Differentiable, by_autograd, is_differentiated_again, matched_layout
 from sigconv.operations.pooling import max_and_winner
-from sigconv.planner.rules import LEAST_POOLED, LEAST_RECTIFIED
 
 
 class _Normalised(Differentiable):
@@ -42,22 +41,6 @@ class _Normalised(Differentiable):
             return (*by_autograd(_plain, (x, weight, bias), g, *ctx.settings), None, None)
         kernel = planner.kernel("grad_normalise", each_place(x.shape[2:]), (x, g))
         return (*kernel(x, g, weight, bias, mean, var, *ctx.settings), None, None)
-
-
-def normalises(x: Tensor, bands: int) -> bool:
-    """Whether a kernel of ours normalises signals like x (batch, channel, *size), with ``bands`` over all channels."""
-    # Asked first: comparing a symbolic size would specialise what is compiled or exported.
-    if torch.compiler.is_compiling():
-        return False
-    return x.numel() > bands and planner.is_ours("normalise", each_place(x.shape[2:]), x)
-
-
-def rectifies(x: Tensor) -> bool:
-    """The same for whole channels with ReLU, where that is faster."""
-    if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:  # enough on no device: quicker than to ask for it
-        return False
-    least = LEAST_RECTIFIED.get(x.device.type)
-    return least is not None and x.numel() >= least and normalises(x, x.shape[1])
 
 
 def normalised(

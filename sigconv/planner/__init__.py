@@ -5,7 +5,7 @@ serves, and :mod:`fusion` where one kernel of ours takes several steps. :mod:`si
 """
 
 from sigconv.planner.choice import KERNELS, Choice, choose, is_forced, kernel, observed, use_kernel
-from sigconv.planner.fusion import has_fused_pool, has_gradients_of_winners, is_ours
+from sigconv.planner.fusion import has_fused_pool, has_gradients_of_winners, is_ours, normalises, rectifies
 from sigconv.planner.native import is_native, is_native_pooling, is_native_transposed
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "is_native_transposed",
     "is_ours",
     "kernel",
+    "normalises",
     "observed",
+    "rectifies",
     "use_kernel",
 ]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sigconv.geometry import Geometry, PooledGeometry
+from sigconv.geometry import Geometry, PooledGeometry, each_place
 from sigconv.kernels.problem import OF_WINNERS, Problem, autocast_dtype, is_autocast, is_forward_mode, is_plain
 from sigconv.layout import is_batched
 from sigconv.planner.choice import Settings, is_forced, search, settings_now
-from sigconv.planner.rules import LEAST_FUSED
+from sigconv.planner.rules import LEAST_FUSED, LEAST_POOLED, LEAST_RECTIFIED
 from sigconv.remembered import remembered
 from sigconv.window import Sizes, Window
 
@@ -19,6 +19,22 @@ def is_ours(operation: str, geometry: Geometry, x: Tensor) -> bool:
     if torch.compiler.is_compiling() or is_forward_mode():
         return False
     return _is_ours(Problem.of(operation, geometry, (x,)), settings_now())
+
+
+def normalises(x: Tensor, bands: int) -> bool:
+    """Whether a kernel of ours normalises signals like x (batch, channel, *size), with ``bands`` over all channels."""
+    # Asked first: comparing a symbolic size would specialise what is compiled or exported.
+    if torch.compiler.is_compiling():
+        return False
+    return x.numel() > bands and is_ours("normalise", each_place(x.shape[2:]), x)
+
+
+def rectifies(x: Tensor) -> bool:
+    """The same for whole channels with ReLU, where that is faster."""
+    if torch.compiler.is_compiling() or x.numel() < LEAST_POOLED:  # enough on no device: quicker than to ask for it
+        return False
+    least = LEAST_RECTIFIED.get(x.device.type)
+    return least is not None and x.numel() >= least and normalises(x, x.shape[1])
 
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
