@@ -24,7 +24,6 @@ Pooling goes the same way.
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -34,7 +33,7 @@ from torch.nn import functional as F
 
 from sigconv import planner
 from sigconv.errors import UsageError
-from sigconv.geometry import Geometry
+from sigconv.geometry import Geometry, transposed_geometry
 from sigconv.kernels.problem import autocast_dtype, is_autocast, is_traced
 from sigconv.layout import laid_out_for, preferred
 from sigconv.operations import check, fast_path
@@ -167,26 +166,6 @@ def convolve_transposed(
     return y if batched.ndim == x.ndim else y.squeeze(0)
 
 
-def transposed_geometry(
-    window: Window, output_padding: Sizes, output_size: Sizes, groups: int
-) -> tuple[Geometry, list[tuple[int, int]]]:
-    """The geometry of the convolution that is transposed, and what to append to its input that no window sees.
-
-    An output_padding less than the stride adds no window. More would make room for another one, so it replaces trailing
-    padding instead, and whatever remains of it is filled with zeros.
-    """
-    padding, unseen = list(window.padding), [(0, 0)] * window.ndim
-    extra = list(output_padding)
-    for axis, (s, (before, after)) in enumerate(zip(window.stride, window.padding, strict=True)):
-        if extra[axis] >= s:
-            padding[axis] = (before, max(0, after - extra[axis]))
-            unseen[axis] = (0, max(0, extra[axis] - after))
-            extra[axis] = 0
-    window = replace(window, padding=tuple(padding))
-    size = tuple(n + e for n, e in zip(window.input_size(output_size), extra, strict=True))
-    return Geometry(window, size, groups), unseen
-
-
 def max_pool(
     x: Tensor,
     kernel_size: PerAxis,
@@ -285,7 +264,7 @@ def pool_avg(
         return function(x, *arguments)
     torchs = _for_compilers("avg_pool", window)
     divisors = () if divisor_override is None else (divisor_override,)  # torch takes none along one axis
-    if torchs is not None and not (divisors and window.ndim == 1) and max(window.dilation) == 1:
+    if torchs is not None and not (divisors and window.ndim == 1):
         check.signal(owner, x, window.ndim)
         return torchs(x, window.kernel, window.stride, window.even_padding, ceil_mode, count_include_pad, *divisors)
     batched, geometry = _pooled(x, window, ceil_mode, owner)

@@ -110,6 +110,26 @@ class PooledGeometry(Geometry):
         return self.pooling.output_size
 
 
+def transposed_geometry(
+    window: Window, output_padding: Sizes, output_size: Sizes, groups: int
+) -> tuple[Geometry, list[tuple[int, int]]]:
+    """The geometry of the convolution that is transposed, and what to append to its input that no window sees.
+
+    An output_padding less than the stride adds no window. More would make room for another one, so it replaces trailing
+    padding instead, and whatever remains of it is filled with zeros.
+    """
+    padding, unseen = list(window.padding), [(0, 0)] * window.ndim
+    extra = list(output_padding)
+    for axis, (s, (before, after)) in enumerate(zip(window.stride, window.padding, strict=True)):
+        if extra[axis] >= s:
+            padding[axis] = (before, max(0, after - extra[axis]))
+            unseen[axis] = (0, max(0, extra[axis] - after))
+            extra[axis] = 0
+    window = replace(window, padding=tuple(padding))
+    size = tuple(n + e for n, e in zip(window.input_size(output_size), extra, strict=True))
+    return Geometry(window, size, groups), unseen
+
+
 @remembered
 def each_place(size: Sizes) -> Geometry:
     """The geometry of an elementwise operation."""

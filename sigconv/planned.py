@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from sigconv import planner
 from sigconv.errors import UsageError, first_line
-from sigconv.functional import transposed_geometry
-from sigconv.geometry import Geometry
+from sigconv.geometry import Geometry, transposed_geometry
 from sigconv.kernels.problem import CONVOLUTION, Problem
 from sigconv.layers import AvgPool, Conv, ConvTranspose, MaxPool
 from sigconv.table import Table
