@@ -222,7 +222,7 @@ class Conv(_ConvNd):
 
     @property
     def output_padding(self) -> Sizes:
-        """None, as in torch.nn: it is for transposed convolutions."""
+        """Zeros: only a transposed convolution pads its output, but torch.nn's layers all have this attribute."""
         return (0,) * self.window.ndim
 
     def forward(self, input: Tensor) -> Tensor:
