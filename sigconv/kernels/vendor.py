@@ -156,16 +156,11 @@ def max_pool(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
     return pool(x, *arguments)
 
 
-def _max_pool_as_picture(x: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    best, winner = max_pool(x.unsqueeze(2), geometry.as_picture())
-    return best.squeeze(2), winner.squeeze(2)
-
-
 def max_pool_call(geometry: Geometry) -> tuple[Callable[..., tuple[Tensor, Tensor]], tuple]:
     """The function that pools x, and its arguments after x."""
-    if geometry.window.ndim == 1:
-        return _max_pool_as_picture, (geometry,)
     # Not torch.ops.aten's, whose call takes as long as pooling a small map.
+    if geometry.window.ndim == 1:
+        return torch.max_pool1d_with_indices, _pool_arguments(geometry)
     return getattr(torch._C._nn, f"max_pool{geometry.window.ndim}d_with_indices"), _pool_arguments(geometry)
 
 
