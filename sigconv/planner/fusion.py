@@ -39,7 +39,7 @@ def rectifies(x: Tensor) -> bool:
 
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
     """Whether one kernel fuses max pooling with the step before it, for x convolved by ``window`` to this number of
-    ``channels``; none in forward mode."""
+    ``channels``; none supports forward mode."""
     if torch.compiler.is_compiling() or is_forward_mode():
         return False
     if not is_forced() and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]:

@@ -19,6 +19,8 @@ BATCH, CHANNELS = 2, 2
 MANY = 17
 """Channels that fill one vector, plus one: for kernels that take many at a time."""
 RANKS = (1, 2, 3)
+OF_MEANS = 1080
+"""A divisor of means: windows hold products of 1, 2, 3 and (adaptive) 5 samples."""
 SIZE = (5, 4, 3)
 """Small, and both odd and even, so that strides leave samples over; with fewer axes the first entries are used."""
 
@@ -137,10 +139,10 @@ def _conv_transpose_cases() -> Iterator[Case]:
 
 def _max_pool_cases() -> Iterator[Case]:
     for ndim in RANKS:
-        for options in MAX_POOL_WINDOWS:
-            yield _pool_case(ndim, options, ours.max_pool, _torch("max_pool", ndim))
-        yield _pool_case(ndim, MAX_POOL_WINDOWS[0], ours.max_pool, _torch("max_pool", ndim), (1, MANY))
-        yield _pool_case(ndim, MAX_POOL_WINDOWS[2], ours.max_pool, _torch("max_pool", ndim), (1, MANY))
+        chosen = [(options, (BATCH, CHANNELS)) for options in MAX_POOL_WINDOWS]
+        chosen += [(MAX_POOL_WINDOWS[0], (1, MANY)), (MAX_POOL_WINDOWS[2], (1, MANY))]
+        for options, batch in chosen:
+            yield _pool_case(ndim, options, ours.max_pool, partial(_torch("max_pool", ndim), **options), batch)
         padding = ((1, 0), (0, 2), (2, 1))[:ndim]
 
         def padded(x: Tensor, ndim: int = ndim, padding: Any = padding) -> Tensor:
@@ -157,15 +159,16 @@ def _avg_pool_cases() -> Iterator[Case]:
             {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False, "ceil_mode": True},
             {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True},
         ):
-            yield _pool_case(ndim, options, ours.avg_pool, _torch("avg_pool", ndim))
+            torch_function = partial(_torch("avg_pool", ndim), **options)
+            yield _pool_case(ndim, options, ours.avg_pool, torch_function, divisor=OF_MEANS)
 
 
-def _adaptive_cases(kind: str) -> Iterator[Case]:
+def _adaptive_cases(name: str, divisor: int = 1) -> Iterator[Case]:
     for ndim in RANKS:
         for size in ((1, 1, 1), (3, 5, 2), (4, 3, 3)):
             options = {"output_size": size[:ndim]}
-            name = f"adaptive_{kind}_pool"
-            yield _pool_case(ndim, options, getattr(ours, name), _torch(name, ndim))
+            torch_function = partial(_torch(name, ndim), **options)
+            yield _pool_case(ndim, options, getattr(ours, name), torch_function, divisor=divisor)
 
 
 def _rectified_cases(normalised: bool) -> Iterator[Case]:
@@ -242,12 +245,10 @@ def _pool_case(
     function: Callable[..., Any],
     torch_function: Callable[..., Any],
     batch: tuple[int, int] = (BATCH, CHANNELS),
+    divisor: int = 1,
 ) -> Case:
-    with_options = torch_function if torch_function.__name__ == "padded" else partial(torch_function, **options)
-    shape = (*batch, *SIZE[:ndim])
-    divisor = 1080 if "avg" in function.__name__ else 1  # windows hold products of 1, 2, 3 and (adaptive) 5
-    name = f"{_name(ndim, options)}, {batch[1]} channels"
-    return Case(name, partial(function, ndim=ndim, **options), with_options, (shape,), ((0,),), divisor)
+    shape, name = (*batch, *SIZE[:ndim]), f"{_name(ndim, options)}, {batch[1]} channels"
+    return Case(name, partial(function, ndim=ndim, **options), torch_function, (shape,), ((0,),), divisor)
 
 
 MAX_POOL_WINDOWS: tuple[dict[str, Any], ...] = (
@@ -268,6 +269,6 @@ CASES: dict[str, tuple[Case, ...]] = {
     "normalised": tuple(_normalised_cases(rectified=False)),
     "normalised_relu": tuple(_normalised_cases(rectified=True)),
     "normalised_max_pool": tuple(_rectified_cases(normalised=True)),
-    "adaptive_max_pool": tuple(_adaptive_cases("max")),
-    "adaptive_avg_pool": tuple(_adaptive_cases("avg")),
+    "adaptive_max_pool": tuple(_adaptive_cases("adaptive_max_pool")),
+    "adaptive_avg_pool": tuple(_adaptive_cases("adaptive_avg_pool", OF_MEANS)),
 }

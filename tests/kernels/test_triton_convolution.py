@@ -120,11 +120,12 @@ def test_within_rounding_and_the_same_bits_twice(
     exact = _results(reference, tuple(t.double() for t in operands), geometry)
     sums = _results(reference, tuple(t.double().abs() for t in operands), geometry)
     there = tuple(t.to(triton_device) for t in operands)
-    again = _results(kernels, there, geometry)
-    for found, expected, scale, repeated in zip(_results(kernels, there, geometry), exact, sums, again, strict=False):
-        assert found.dtype == dtype
-        assert ((found.cpu().double() - expected).abs() <= ROUNDING * torch.finfo(dtype).eps * scale).all()
-        assert torch.equal(found, repeated)
+    found = list(_results(kernels, there, geometry))
+    for mine, expected, scale in zip(found, exact, sums, strict=False):
+        assert mine.dtype == dtype
+        assert ((mine.cpu().double() - expected).abs() <= ROUNDING * torch.finfo(dtype).eps * scale).all()
+    if triton_device == "cuda":  # the interpreter knows one order
+        assert all(map(torch.equal, found, _results(kernels, there, geometry)))
 
 
 def test_what_padding_covers_is_not_read(triton_device: str) -> None:

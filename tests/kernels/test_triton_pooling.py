@@ -135,13 +135,14 @@ def test_several_tiles_in_every_dtype_and_the_same_bits_twice(
     gx = kernels.route(winner, best, geometry)
     wide = reference.route(winner.cpu(), expected.float(), geometry)
     torch.testing.assert_close(gx.cpu().float(), wide, rtol=torch.finfo(dtype).eps, atol=0)
-    equal(gx, kernels.route(winner, best, geometry))
+    if triton_device == "cuda":  # the interpreter knows one order
+        equal(gx, kernels.route(winner, best, geometry))
 
 
 def test_proofs_hold(triton_device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the planner and autograd, as ``sigconv verify`` does it."""
     monkeypatch.setitem(planner.KERNELS, "triton", kernels)
-    monkeypatch.setattr(proofs, "RANKS", (1, 2))
+    monkeypatch.setattr(proofs, "RANKS", (1, 2) if triton_device == "cuda" else (1,))
     proof = proofs.winners("triton", torch.float32, torch.device(triton_device))
     assert proof.holds, proof
 
