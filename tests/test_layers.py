@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 import sigconv
 from sigconv.errors import UsageError
-from sigconv.layout import channels_last, is_channels_last
+from sigconv.layout import channels_last, is_channels_last, like
 
 CONVOLUTIONS = [(name, rank) for name in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
 CONV_OPTIONS: list[dict] = [
@@ -426,6 +426,14 @@ def test_the_stride_of_a_single_signal_tells_no_layout() -> None:
     x = torch.empty_strided((1, 3, 5, 6), (7, 1, 18, 3))
     assert is_channels_last(x)
     assert not is_channels_last(x.contiguous())
+
+
+def test_a_single_channel_is_brought_into_the_other_layout() -> None:
+    assert not is_channels_last(like(channels_last(torch.randn(2, 1, 5, 4)), torch.randn(2, 3, 5, 4)))
+
+
+def test_a_weight_of_one_place_leaves_the_layout_as_it_is() -> None:
+    assert sigconv.Conv2d(4, 8, 1)(torch.randn(2, 4, 5, 6)).is_contiguous()
 
 
 @pytest.mark.parametrize("strides", [(64, 1, 1), (64, 1, 64), (64, 1, 7)])
