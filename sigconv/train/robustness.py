@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.padding import crop, pad_constant
-from sigconv.signals.augmentation import Augmentation
 from sigconv.signals.image import RandomWarp
 from sigconv.signals.speech.augment import AddNoise, Overload
 from sigconv.train.data import CorpusData
@@ -22,58 +20,6 @@ RANGE = 100  # dB: more than there is between the loudest and the quietest sampl
 PINK = 1.0, 1.0  # as the colour of AddNoise
 
 
-def accuracy_by_shift(network: nn.Module, data: CorpusData, shifts: Sequence[float]) -> dict[str, float]:
-    """Accuracy on the test signals when all are shifted by each number of samples, averaged over all directions.
-
-    There are two directions along each axis. Zeros are shifted in, and what is shifted out is lost.
-
-    Args:
-        network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        shifts: in whole samples, or pixels.
-    """
-    return {str(shift): _accuracy(network, data, partial(_moved, shift=shift)) for shift in map(int, shifts)}
-
-
-def accuracy_by_deformation(network: nn.Module, data: CorpusData, strengths: Sequence[float]) -> dict[str, float]:
-    """Accuracy on the test pictures under elastic distortion of each strength, which is the same at every call.
-
-    Args:
-        network: raw pictures (B, C, H, W) -> logits (B, classes), in evaluation.
-        strengths: the elastic_alpha of :class:`sigconv.signals.image.RandomWarp`.
-    """
-    return {f"{strength:g}": _accuracy(network, data, partial(_deformed, strength=strength)) for strength in strengths}
-
-
-def accuracy_by_noise(network: nn.Module, data: CorpusData, ratios: Sequence[float]) -> dict[str, float]:
-    """Accuracy on the test recordings in pink noise at each ratio; the noise is the same at every call.
-
-    Args:
-        network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
-        ratios: signal to noise, in dB, as defined by :class:`sigconv.signals.speech.augment.AddNoise`.
-    """
-    rate = data.corpus.info.rate
-    assert rate is not None
-    return _accuracy_under(network, data, ratios, lambda ratio: AddNoise(rate, (ratio, ratio), PINK))
-
-
-def accuracy_by_overload(network: nn.Module, data: CorpusData, levels: Sequence[float]) -> dict[str, float]:
-    """Accuracy on the test recordings if they had been recorded too loud, and clipped.
-
-    Args:
-        network: waveforms (B, 1, T) -> logits (B, classes), in evaluation.
-        levels: of each recording's peak above full scale, in dB.
-    """
-    return _accuracy_under(network, data, levels, lambda level: Overload((level, level)))
-
-
-def _accuracy_under(
-    network: nn.Module, data: CorpusData, amounts: Sequence[float], augmentation: Callable[[float], Augmentation]
-) -> dict[str, float]:
-    """Accuracy on the test signals as augmented by each amount."""
-    by = {amount: augmentation(amount).train() for amount in amounts}
-    return {f"{amount:g}": _accuracy(network, data, partial(_augmented, by=by[amount])) for amount in by}
-
-
 @dataclass(frozen=True)
 class Change:
     """A change to the test signals whose effect on the accuracy is measured.
@@ -82,7 +28,7 @@ class Change:
         option: of the config, with a list of amounts.
         unit: of an amount.
         axis: label of the axis of amounts in a plot.
-        measure: gives the accuracy at each amount.
+        versions: signals (B, *shape), an amount and the sampling rate, if there is one -> each changed version of them.
         least, most: amounts allowed.
         whole: whether amounts are whole numbers.
     """
@@ -90,22 +36,71 @@ class Change:
     option: str
     unit: str
     axis: str
-    measure: Callable[[nn.Module, CorpusData, Sequence[float]], dict[str, float]]
+    versions: Callable[[Tensor, float, float | None], Iterator[Tensor]]
     least: float = 0
     most: float = math.inf
     whole: bool = False
+
+    def measure(self, network: nn.Module, data: CorpusData, amounts: Sequence[float]) -> dict[str, float]:
+        """Accuracy on the test signals when all are changed by each amount; random changes are the same at every call.
+
+        Args:
+            network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
+        """
+        return {f"{amount:g}": self._accuracy(network, data, amount) for amount in amounts}
+
+    @torch.inference_mode()
+    def _accuracy(self, network: nn.Module, data: CorpusData, amount: float) -> float:
+        """Over all changed versions of the test signals."""
+        device = next(network.parameters()).device
+        test, rate = data.corpus.split("test"), data.corpus.info.rate
+        right = asked = 0
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            for batch, answers in zip(data.all_signals(test), test.labels.split(data.batch_size), strict=True):
+                for x in self.versions(batch.to(device), amount, rate):
+                    right += int((network(x).argmax(1).cpu() == answers).sum())
+                    asked += len(answers)
+        return right / asked
 
     def in_words(self, shares: Mapping[str, float]) -> str:
         return ", ".join(f"{share:.2%} at {amount}{self.unit}" for amount, share in shares.items())
 
 
+def _moved(x: Tensor, amount: float, rate: float | None) -> Iterator[Tensor]:
+    """x moved by a number of samples, or pixels, in each direction; zeros come in. x itself if that is 0."""
+    if amount == 0:
+        yield x
+        return
+    ndim, shift = x.ndim - 2, int(amount)
+    for axis in range(ndim):
+        for pair in ((shift, 0), (0, shift)):
+            pads = [pair if a == axis else (0, 0) for a in range(ndim)]
+            yield crop(pad_constant(x, pads), [(after, before) for before, after in pads])
+
+
+def _deformed(x: Tensor, amount: float, rate: float | None) -> Iterator[Tensor]:
+    """Pictures in their own dtype, each distorted differently, `amount` being elastic_alpha; x itself if that is 0."""
+    warp = RandomWarp(elastic_alpha=amount, elastic_sigma=SMOOTHNESS).train()
+    yield warp(x.float()).round().to(x.dtype) if amount else x
+
+
+def _noisy(x: Tensor, amount: float, rate: float | None) -> Iterator[Tensor]:
+    """Recordings in pink noise, `amount` being the `snr` of `AddNoise`."""
+    assert rate is not None
+    yield AddNoise(rate, (amount, amount), PINK).train()(x)
+
+
+def _overloaded(x: Tensor, amount: float, rate: float | None) -> Iterator[Tensor]:
+    """Recordings as if recorded too loud, and clipped."""
+    yield Overload((amount, amount)).train()(x)
+
+
 CHANGES = {
-    "shift": Change(
-        "shifts", "", "shift in samples or pixels, mean over all directions", accuracy_by_shift, whole=True
-    ),
-    "deformation": Change("deformations", "", "strength of elastic distortion", accuracy_by_deformation, most=1000),
-    "noise": Change("snr", " dB", "signal to pink noise, dB", accuracy_by_noise, -RANGE, RANGE),
-    "overload": Change("overloads", " dB", "peak above full scale, dB", accuracy_by_overload, most=RANGE),
+    "shift": Change("shifts", "", "shift in samples or pixels, mean over all directions", _moved, whole=True),
+    "deformation": Change("deformations", "", "strength of elastic distortion", _deformed, most=1000),
+    "noise": Change("snr", " dB", "signal to pink noise, dB", _noisy, -RANGE, RANGE),
+    "overload": Change("overloads", " dB", "peak above full scale, dB", _overloaded, most=RANGE),
 }
 """The changes by their names in the metrics."""
 
@@ -125,40 +120,3 @@ def wanted_changes(config: Mapping[str, Any]) -> dict[str, list[float]]:
         if amounts and change.whole and any(amount % 1 for amount in amounts):
             raise UsageError(f"{given}: signals are shifted by whole samples or pixels.")
     return {name: list(amounts) for name, amounts in found.items() if amounts}
-
-
-@torch.inference_mode()
-def _accuracy(network: nn.Module, data: CorpusData, changed: Callable[[Tensor], Iterator[Tensor]]) -> float:
-    """Accuracy over all changed versions of the test signals; random changes are the same at every call."""
-    device = next(network.parameters()).device
-    test = data.corpus.split("test")
-    right = asked = 0
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for batch, answers in zip(data.all_signals(test), test.labels.split(data.batch_size), strict=True):
-            for x in changed(batch.to(device)):
-                right += int((network(x).argmax(1).cpu() == answers).sum())
-                asked += len(answers)
-    return right / asked
-
-
-def _moved(x: Tensor, shift: int) -> Iterator[Tensor]:
-    """x (B, channels, *size) moved by ``shift`` samples in each direction; x itself if that is 0."""
-    if shift == 0:
-        yield x
-        return
-    ndim = x.ndim - 2
-    for axis in range(ndim):
-        for pair in ((shift, 0), (0, shift)):
-            pads = [pair if a == axis else (0, 0) for a in range(ndim)]
-            yield crop(pad_constant(x, pads), [(after, before) for before, after in pads])
-
-
-def _deformed(x: Tensor, strength: float) -> Iterator[Tensor]:
-    """x (B, C, H, W) in its own dtype, each picture distorted differently; x itself if the strength is 0."""
-    warp = RandomWarp(elastic_alpha=strength, elastic_sigma=SMOOTHNESS).train()
-    yield warp(x.float()).round().to(x.dtype) if strength else x
-
-
-def _augmented(x: Tensor, by: Augmentation) -> Iterator[Tensor]:
-    yield by(x)

@@ -20,7 +20,10 @@ from sigconv.train.measures import Measure
 
 
 class Outputs(Metric):
-    """The logits of every example of an epoch, gathered over all processes, in the order of the split."""
+    """The logits of every example of an epoch, gathered over all processes, in the order of the split.
+
+    Torchmetrics' CatMetric takes on the network's dtype, such as bfloat16, in which places are not exact.
+    """
 
     logits: list[Tensor]
     index: list[Tensor]

@@ -67,6 +67,14 @@ def test_classes_of_different_size_have_a_mean_of_their_own() -> None:
     assert task.in_words({"test": even}).endswith("(1 of 10 wrong)")
 
 
+def test_tested_logits_are_in_the_order_of_the_split_whatever_the_dtype_of_the_network() -> None:
+    task = Classification(nn.Identity(), features=nn.Identity(), classes=2).bfloat16()
+    places = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
+    for part in places.split(300):
+        task.outputs.update(part[:, None].float(), part)
+    assert task.outputs.compute().flatten().tolist() == list(range(1000))
+
+
 def test_one_class_alone_is_refused(digits: Corpus, tmp_path: Path) -> None:
     signal = digits.split("train")[0].numpy()
     examples = [Example(signal, split, split, label=0) for split in ("train", "validation", "test")]

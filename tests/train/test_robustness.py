@@ -8,15 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
-from sigconv.train.robustness import (
-    CHANGES,
-    _moved,
-    accuracy_by_deformation,
-    accuracy_by_noise,
-    accuracy_by_overload,
-    accuracy_by_shift,
-    wanted_changes,
-)
+from sigconv.train.robustness import CHANGES, _moved, wanted_changes
 
 
 def _data(signals: Tensor, labels: Tensor, rate: float | None = None) -> Any:
@@ -38,9 +30,9 @@ class Middle(nn.Module):
 
 def test_signals_go_both_ways_along_each_axis_and_zeros_come_in() -> None:
     x = torch.arange(1, 7, dtype=torch.uint8).reshape(1, 1, 2, 3)
-    moved = [m[0, 0].tolist() for m in _moved(x, 1)]
+    moved = [m[0, 0].tolist() for m in _moved(x, 1, None)]
     assert moved == [[[0, 0, 0], [1, 2, 3]], [[4, 5, 6], [0, 0, 0]], [[0, 1, 2], [0, 4, 5]], [[2, 3, 0], [5, 6, 0]]]
-    assert all(torch.equal(m, x) for m in _moved(x, 0))
+    assert all(torch.equal(m, x) for m in _moved(x, 0, None))
 
 
 def test_accuracy_is_the_mean_over_directions() -> None:
@@ -49,7 +41,7 @@ def test_accuracy_is_the_mean_over_directions() -> None:
     pictures[1, 0, :, 2] = 2  # stays where it is if moved along itself, but for what comes in
     pictures[2, 0] = 3
     data = _data(pictures, torch.tensor([1, 2, 3]))
-    assert accuracy_by_shift(Middle(), data, [0, 1, 3]) == {"0": 1.0, "1": (0 + 2 + 4) / 12, "3": 0.0}
+    assert CHANGES["shift"].measure(Middle(), data, [0, 1, 3]) == {"0": 1.0, "1": (0 + 2 + 4) / 12, "3": 0.0}
 
 
 def test_deformation_is_the_same_at_every_call_and_costs() -> None:
@@ -57,8 +49,8 @@ def test_deformation_is_the_same_at_every_call_and_costs() -> None:
     pictures[:, 0, 2, 2] = 3
     data = _data(pictures, torch.full((40,), 3))
     state = torch.get_rng_state()
-    found = accuracy_by_deformation(Middle(), data, [0, 60])
-    assert found == accuracy_by_deformation(Middle(), data, [0, 60])
+    found = CHANGES["deformation"].measure(Middle(), data, [0, 60])
+    assert found == CHANGES["deformation"].measure(Middle(), data, [0, 60])
     assert torch.equal(state, torch.get_rng_state())
     assert found["0"] == 1
     assert 0 <= found["60"] < 0.9
@@ -81,8 +73,8 @@ def test_noise_is_the_same_at_every_call_and_costs() -> None:
     halves = torch.stack([tone * 1.05 ** (label == half) for label in labels for half in (0, 1)])
     data = _data(halves.reshape(40, 1, 4000).short(), labels, rate=8000)
     state = torch.get_rng_state()
-    found = accuracy_by_noise(Louder(), data, [60, -20])
-    assert found == accuracy_by_noise(Louder(), data, [60, -20])
+    found = CHANGES["noise"].measure(Louder(), data, [60, -20])
+    assert found == CHANGES["noise"].measure(Louder(), data, [60, -20])
     assert torch.equal(state, torch.get_rng_state())
     assert found["60"] == 1
     assert 0.2 < found["-20"] < 0.8
@@ -97,7 +89,7 @@ def test_overload_clips_at_its_level() -> None:
     peaks = []
     network = Louder()
     network.register_forward_pre_hook(lambda _, x: peaks.append(x[0].abs().amax().item() * 32768))
-    assert accuracy_by_overload(network, data, [0, 20])["0"] == 1
+    assert CHANGES["overload"].measure(network, data, [0, 20])["0"] == 1
     assert min(peaks) == pytest.approx(12000 / 10, rel=1e-3)
     assert max(peaks) == pytest.approx(12000, rel=1e-3)
 

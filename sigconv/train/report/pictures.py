@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
@@ -147,8 +147,7 @@ def _log_where_positive(axes: Axes) -> None:
 
 def fade(colour: str, least: float = 0.15, most: float = 0.95) -> LinearSegmentedColormap:
     """A colour map from nearly transparent to opaque, so that it suits both a light page and a dark one."""
-    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return LinearSegmentedColormap.from_list("fade", [(*rgb, least), (*rgb, most)])
+    return LinearSegmentedColormap.from_list("fade", [to_rgba(colour, least), to_rgba(colour, most)])
 
 
 def png(pixels: np.ndarray) -> Markup:

@@ -2,11 +2,11 @@
 
 import base64
 import io
-import wave
 from collections.abc import Sequence
 
 import librosa
 import numpy as np
+import soundfile
 import torch
 from markupsafe import Markup
 from matplotlib import colormaps, rc_context
@@ -44,14 +44,8 @@ def spectrogram(samples: np.ndarray, rate: float) -> Markup:
 
 def player(samples: np.ndarray, rate: float) -> Markup:
     """An audio player of int16 samples, or of floating-point ones in [-1, 1]."""
-    if samples.dtype != np.int16:
-        samples = (32767 * samples.clip(-1, 1)).round().astype(np.int16)
     buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(round(rate))
-        file.writeframes(samples.astype("<i2").tobytes())
+    soundfile.write(buffer, samples, round(rate), "PCM_16", format="WAV")
     data = base64.b64encode(buffer.getvalue()).decode()
     return Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(data)
 
