@@ -1,5 +1,6 @@
 """Prepares the user's own clips of talking faces as a corpus: `python data_prep/video_folder.py PATH`."""
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.lips.video import READABLE
 from sigconv.signals.speech.soundfiles import READABLE as SOUND
 
+APOSTROPHES = dict.fromkeys(map(ord, "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"), "'")
+QUOTATION = re.compile(r"(?<!\S)'+((?:(?!\s'\S).)*?)'+(?!\S)")  # in which no other one begins
 DIVIDE = "divide the clips otherwise among folders train, validation and test"
 
 
@@ -157,26 +160,28 @@ def _tell_unlearned(name: str, texts: Mapping[str, str], splits: Mapping[str, st
 def read_text(path: Path, clip: str) -> str:
     """What is said in a clip: words in lower case, with digits and apostrophes, separated by single spaces.
 
-    Accents and vowel signs stay with their letters, composed (NFC), so that a word has one spelling.
+    Accents and vowel signs stay with their letters, composed (NFC), and what nobody sees, such as a soft hyphen, is
+    deleted, so that a word has one spelling. Apostrophes around a word, or around several, are quotation marks; a lone
+    one stays, as in 'twas or dogs'.
     """
     try:
-        said = path.read_text("utf-8").lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        said = path.read_text("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text: save it again.") from None
-    kept = "".join(letter if _is_spoken(letter) else " " for letter in unicodedata.normalize("NFC", said))
-    words = [word for word in kept.split() if not all(map(_is_mark, word))]  # marks alone are the rest of an emoji
+        said = None
+    if said is None or "\0" in said:  # as in UTF-16 without a mark at its beginning
+        raise UsageError(f"{path} is not UTF-8 text: save it again.")
+    seen = "".join(letter for letter in said.lower().translate(APOSTROPHES) if unicodedata.category(letter) != "Cf")
+    kept = "".join(letter if _is_spoken(letter) else " " for letter in unicodedata.normalize("NFC", seen))
+    unquoted = QUOTATION.sub(r"\1", " ".join(kept.split()))
+    words = [word for word in unquoted.split() if any(map(str.isalnum, word))]
     if not words:
         raise UsageError(f"{path} is empty: write into it what is said in {clip}.")
     return " ".join(words)
 
 
 def _is_spoken(character: str) -> bool:
-    return character.isalnum() or character == "'" or _is_mark(character)
-
-
-def _is_mark(character: str) -> bool:
-    """Whether it belongs to the letter before it, as accents do."""
-    return unicodedata.category(character)[0] == "M"
+    """Whether it is a letter, a digit or an apostrophe, or belongs to the letter before it, as accents do."""
+    return character.isalnum() or character == "'" or unicodedata.category(character)[0] == "M"
 
 
 main = command_line(prepare, mouth=MouthReader)

@@ -1,4 +1,5 @@
 import shutil
+import unicodedata
 from functools import partial
 
 import pytest
@@ -119,6 +120,48 @@ def test_texts_of_any_language_keep_their_words(tmp_path, said, text):
     path = tmp_path / "a.txt"
     path.write_text(said, "utf-8")
     assert video_folder.read_text(path, "a.mp4") == text
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("'blue'", "blue"),
+        ("\N{LEFT SINGLE QUOTATION MARK}Blue\N{RIGHT SINGLE QUOTATION MARK} and blue", "blue and blue"),
+        ("'Place blue,' he said. 'Now!'", "place blue he said now"),
+        ("he said 'it's the red one'", "he said it's the red one"),
+        ("''so''", "so"),
+        ("'Twas 'blue', the dogs' bone", "'twas blue the dogs' bone"),
+        ("he said, ' go - '", "he said go"),
+        ("a ' b", "a b"),
+    ],
+)
+def test_apostrophes_that_quote_are_no_part_of_a_word(tmp_path, said, text):
+    path = tmp_path / "a.txt"
+    path.write_text(said, "utf-8")
+    assert video_folder.read_text(path, "a.mp4") == text
+
+
+@pytest.mark.parametrize("name", ["SOFT HYPHEN", "ZERO WIDTH SPACE", "ZERO WIDTH NON-JOINER", "ZERO WIDTH JOINER"])
+def test_what_nobody_sees_makes_no_other_word(tmp_path, name):
+    path = tmp_path / "a.txt"
+    path.write_text(f"\N{ZERO WIDTH NO-BREAK SPACE}sun{unicodedata.lookup(name)}day", "utf-8")
+    assert video_folder.read_text(path, "a.mp4") == "sunday"
+
+
+@pytest.mark.parametrize("said", ["'", "- ' -", "\N{SOFT HYPHEN}", "\N{COMBINING ACUTE ACCENT}'"])
+def test_a_text_without_words_is_refused(tmp_path, said):
+    (tmp_path / "a.txt").write_text(said, "utf-8")
+    with pytest.raises(UsageError, match=r"a\.txt is empty: write into it what is said in a\.mp4"):
+        video_folder.read_text(tmp_path / "a.txt", "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("said", "encoding"), [("yes", "utf-16"), ("yes", "utf-16-le"), ("yes", "utf-16-be"), ("été", "latin-1")]
+)
+def test_texts_in_other_encodings_are_refused(tmp_path, said, encoding):
+    (tmp_path / "a.txt").write_text(said, encoding)
+    with pytest.raises(UsageError, match=r"a\.txt is not UTF-8 text: save it again"):
+        video_folder.read_text(tmp_path / "a.txt", "a.mp4")
 
 
 def test_a_corpus_among_the_clips_is_refused(root, prepare):
