@@ -217,8 +217,3 @@ def _check_classes(files: Sequence[File], splits: Mapping[str, str], more: str) 
             f"Each class must be in each split, but there is no {', '.join(missing)}. Record {more}, give validation "
             "or test a larger share, or sort the files into train, validation and test by hand."
         )
-
-
-def cite(root: Path, state: str) -> str:
-    """The citation of a corpus of the files below `root`, in the state that is their `file_state`."""
-    return f"recordings in {root}, when the hash of their names, sizes and times was {state}"

@@ -8,7 +8,6 @@ from data_prep.class_folders import (
     assign_splits,
     check_formats,
     check_place,
-    cite,
     find_speakers,
     has_kind,
     select,
@@ -67,7 +66,6 @@ def prepare(
     speakers = find_speakers(sounds, speaker)
     options = {"rate": rate, "validation": validation, "test": test, "speaker": speaker, "faulty": faulty}
     chosen = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
-    state = file_state(root, (sound.path for sound in sounds))
     info = CorpusInfo(
         name=root.name,
         kind="audio",
@@ -75,11 +73,12 @@ def prepare(
         labels=tuple(sorted({sound.label for sound in sounds if sound.label})),
         rate=rate,
         terms="those of the recordings",
-        citation=cite(root, state),
+        citation=f"recordings in {root}",
         command=shlex.join(["python", "data_prep/folder.py", str(root), *chosen]),
-        states={"root": state},
+        states={"root": file_state(root, (sound.path for sound in sounds))},
     )
-    place = Path(folder) if folder else Path("data", f"folder_{info.name}_{digest(info.citation, *chosen)[:8]}")
+    name = f"folder_{info.name}_{digest(info.states['root'], info.command)[:8]}"
+    place = Path(folder) if folder else Path("data", name)
     corpus = load_prepared(place, info)
     if corpus:
         return corpus

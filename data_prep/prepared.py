@@ -1,6 +1,6 @@
 """Reuses a corpus that was prepared before."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,22 +18,20 @@ def load_prepared(folder: Path, info: CorpusInfo) -> Corpus | None:
     if is_free(folder):
         return None
     corpus = Corpus.load(folder).verify_changed()
-    command, sources = _made_by(corpus.info)
-    if command != info.command:
+    if corpus.info.command != info.command:
         raise UsageError(
             f"{folder} was made by '{corpus.info.command}', and not by '{info.command}': "
             "delete it, or choose another folder."
         )
     for name, given in info.sources.items():
-        used = sources.get(name, given)  # unknown in a corpus of earlier versions
-        if given and used != given:
+        if given and (used := corpus.info.sources[name]) != given:
             made = f"with {name} {used}" if used else f"without {name}"
             raise UsageError(
                 f"{folder} was made {made}, and not with {name} {given}: "
                 f"leave {name} out to take the corpus as it is, or delete it, or choose another folder."
             )
     for name, state in info.states.items():
-        if _states(corpus.info).get(name, state) != state:
+        if corpus.info.states.get(name, state) != state:
             leave = f"leave {name} out to take the corpus as it is, or " if name in info.sources else ""
             raise UsageError(
                 f"The files of {name} (their names, sizes or times) have changed since {folder} was made: "
@@ -59,14 +57,3 @@ def file_state(root: Path, files: Iterable[Path]) -> str:
     top = f"{root.as_posix()}/"
     stats = [(path.as_posix().removeprefix(top), path.stat()) for path in files]
     return digest(*(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats))[:16]
-
-
-def _made_by(info: CorpusInfo) -> tuple[str, Mapping[str, str | None]]:
-    """A corpus' command and sources. In earlier versions, glyphs.py wrote its source into the command."""
-    command, _, source = info.command.partition(" --source ")
-    return command, locate(source=source) if source else info.sources
-
-
-def _states(info: CorpusInfo) -> Mapping[str, str]:
-    """In earlier versions, only corpora of the user's own files had one, at the end of their citation."""
-    return info.states or {"root": info.citation.rpartition(" ")[2]}

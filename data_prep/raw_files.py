@@ -1,15 +1,12 @@
 """The files below a folder that somebody has brought: none is passed over without a word."""
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from data_prep.left_out import first_few
 from sigconv.errors import UsageError
-
-LEFTOVER = re.compile(r".*\.part-[a-z0-9_]{8}")  # in earlier versions; now it begins with a dot, too
 
 
 def list_files(root: Path) -> list[Path]:
@@ -56,8 +53,8 @@ def files_in(folders: Iterable[Path], kind: str) -> list[Path]:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether it, or a folder above it, begins with a dot, as do macOS' notes, or is left of a killed unpacking."""
-    return any(part.startswith(".") or LEFTOVER.fullmatch(part) for part in path.parts)
+    """Whether it, or a folder above it, begins with a dot, as macOS' notes do, and what a killed unpacking left."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -15,7 +15,6 @@ from data_prep.class_folders import (
     assign_splits,
     check_formats,
     check_place,
-    cite,
     find_speakers,
     has_kind,
     select,
@@ -85,7 +84,7 @@ def prepare(
     speakers = find_speakers(files, speaker)
     chosen = {"task": task, "validation": validation, "test": test, "speaker": speaker, **asdict(reader)}
     info = _describe(root, said, reader, write_flags(chosen))
-    name = f"video_folder_{info.name}_{digest(info.citation, info.command)[:8]}"
+    name = f"video_folder_{info.name}_{digest(info.states['root'], info.command)[:8]}"
     place = Path(folder) if folder else Path("data", name)
     corpus = load_prepared(place, info)
     if corpus:
@@ -105,7 +104,7 @@ def prepare(
 
 
 def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader, flags: str) -> CorpusInfo:
-    state = file_state(root, [file.path for file in said] + [text for text in said.values() if text])
+    used = [file.path for file in said] + [text for text in said.values() if text]
     return CorpusInfo(
         name=root.name,
         kind="video",
@@ -113,10 +112,10 @@ def _describe(root: Path, said: Mapping[File, Path | None], reader: MouthReader,
         labels=tuple(sorted({file.label for file in said if file.label})),
         rate=reader.rate,
         terms="those of the recordings",
-        citation=cite(root, state),
+        citation=f"recordings in {root}",
         command=f"python data_prep/video_folder.py {shlex.quote(str(root))} {flags}",
         reader=asdict(reader),
-        states={"root": state},
+        states={"root": file_state(root, used)},
     )
 
 

@@ -76,7 +76,7 @@ class CorpusInfo:
         reader: the settings with which raw files were turned into signals, if there were any to choose; a trained
             network reads its files with the same ones.
         sources: where the raw files were found, by the argument that names the place: an absolute path without links,
-            or None if none was given, as for a download; empty for a corpus without a choice, or of earlier versions.
+            or None if none was given, as for a download; empty for a corpus without a choice.
         states: the hash of the names, sizes and times of the raw files, by the argument that names their place.
         counts: the number of examples in each split.
         split_hash: the hash of the whole corpus, see `split_hash`.

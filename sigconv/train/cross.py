@@ -27,8 +27,8 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
 
     Args:
         network: raw signals (B, *shape) -> logits (B, classes), in evaluation.
-        about: the network's corpus, as recorded in a run's folder: name, split_hash (if the run is not of an earlier
-            version), kind, labels, rate, shape, dtype and reader.
+        about: the network's corpus, as recorded in a run's folder: name, split_hash, kind, labels, rate, shape, dtype
+            and reader.
 
     Raises UsageError if the kinds of signal differ, videos were made with other settings, or they share no class.
     """
@@ -62,7 +62,7 @@ def cross_test(network: nn.Module, about: Mapping[str, Any], corpus: Corpus) -> 
 
 def _of_one_dataset(info: CorpusInfo, about: Mapping[str, Any]) -> bool:
     """Whether two corpora are: they have the same name before the task or the split, or the same files."""
-    return info.name.split(",")[0] == about["name"].split(",")[0] or info.split_hash == about.get("split_hash")
+    return info.name.split(",")[0] == about["name"].split(",")[0] or info.split_hash == about["split_hash"]
 
 
 def check_comparable(about: Mapping[str, Any], other: Corpus) -> None:

@@ -118,9 +118,7 @@ class Run:
 
         Raises UsageError if it is not there, is damaged, or is a different one.
         """
-        where = folder or self.read_json(CORPUS).get("folder")
-        if where is None:
-            raise UsageError(f"{self.folder} does not say where its corpus is: name its folder by --corpus.")
+        where = folder or self.read_json(CORPUS)["folder"]
         if folder is None and is_free(Path(where)):
             raise UsageError(f"The corpus of {self.folder} is no longer in {where}: name its folder by --corpus.")
         corpus = Corpus.load(where).verify_changed()

@@ -39,11 +39,6 @@ UNUSED = {
 class MovableCheckpoint(ModelCheckpoint):
     """Remembers the best epoch of a run whose folder has moved since: Lightning's forgets it with the old paths."""
 
-    @property
-    def state_key(self) -> str:
-        """As of Lightning's class, by which checkpoints from before there was this one name it."""
-        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
-
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         old, new = str(state_dict["dirpath"]), str(self.dirpath)
 

@@ -1,13 +1,11 @@
 """A corpus that is there, and what it is asked to be made from: a source is not ignored, nor what became of it."""
 
-import json
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from data_prep.prepared import file_state, load_prepared, with_sources
+from data_prep.prepared import load_prepared, with_sources
 from sigconv.corpus import CorpusInfo, Example, write_corpus
 from sigconv.errors import UsageError
 
@@ -68,16 +66,6 @@ def test_a_source_that_is_gone_is_still_the_one_that_the_corpus_was_made_from(ma
     assert make(source=tmp_path / "part").info == make(source=tmp_path / "part").info
 
 
-@pytest.mark.parametrize("source", [None, "anywhere"])
-def test_a_corpus_of_earlier_versions_opens(make, tmp_path, source):
-    make(source="somewhere")
-    sidecar = tmp_path / "corpus" / "corpus.json"
-    facts = json.loads(sidecar.read_text())
-    del facts["sources"], facts["states"]
-    sidecar.write_text(json.dumps(facts))
-    assert make(source=source).info.sources == {}
-
-
 @pytest.fixture
 def dots(tmp_path):
     """A source with two raw files, and one that is none."""
@@ -118,25 +106,6 @@ def test_each_of_several_sources_may_change(make, dots, tmp_path):
     assert make(source=dots, test_source=None)
     with pytest.raises(UsageError, match=r"The files of test_source .* have changed since"):
         make(source=dots, test_source=tmp_path / "test")
-
-
-def test_one_of_earlier_versions_that_has_its_state_in_the_citation(dots, tmp_path):
-    state = file_state(dots, dots.glob("*.dot"))
-    old = replace(INFO, citation=f"recordings in {dots}, when the hash of their names, sizes and times was {state}")
-    write_corpus(tmp_path / "corpus", old, [Example(np.ones((1, 2, 2), np.uint8), "train", "dot", label=1)])
-    assert load_prepared(tmp_path / "corpus", replace(INFO, states={"root": state}))
-    with pytest.raises(UsageError, match=r"The files of root .* have changed since .* was made: delete it"):
-        load_prepared(tmp_path / "corpus", replace(INFO, states={"root": "0" * 16}))
-
-
-def test_one_that_has_its_source_in_the_command_too(make, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    old = replace(INFO, command=f"{INFO.command} --source my fonts")
-    write_corpus(tmp_path / "corpus", old, [Example(np.ones((1, 2, 2), np.uint8), "train", "dot", label=1)])
-    for source in (None, "my fonts", tmp_path / "my fonts"):
-        assert make(source=source).info.command == old.command
-    with pytest.raises(UsageError, match=f"made with source {tmp_path}/my fonts, and not with source {tmp_path}/other"):
-        make(source="other")
 
 
 def test_the_damaged_one_says_how_to_make_it_again(make, tmp_path):

@@ -1,3 +1,4 @@
+import os
 import shutil
 import unicodedata
 from functools import partial
@@ -54,6 +55,11 @@ def test_the_folder_is_named_by_what_is_in_it(root, prepare, tmp_path, monkeypat
     one = video_folder.prepare(root)
     assert one.folder.name.startswith("video_folder_clips_")
     assert video_folder.prepare(root, test=0.2).folder != one.folder
+    clip = root / "yes" / "a_0.avi"
+    before = clip.stat()
+    os.utime(clip, (1, 1))
+    assert video_folder.prepare(root).folder != one.folder
+    os.utime(clip, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def test_sentences_have_a_text_beside_each_clip(tmp_path, root, prepare, capfd):

@@ -16,6 +16,7 @@ PITCH = {"low": 300, "middle": 700, "high": 1500}  # Hz
 LENGTH = RATE // 2  # samples that the network takes
 ABOUT = {
     "name": "other whistles",
+    "split_hash": "of other files",
     "kind": "audio",
     "labels": list(PITCH),
     "rate": RATE,

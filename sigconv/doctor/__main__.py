@@ -1,5 +1,0 @@
-import sys
-
-from sigconv.doctor import main
-
-sys.exit(main())
