@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_prep.fsdd import DIGITS
-from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared, with_sources
 from data_prep.raw_files import files_in
 from data_prep.script import command_line
@@ -17,6 +16,7 @@ from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.names import named
+from sigconv.words import first_few
 
 URL = "https://github.com/soerenab/AudioMNIST/archive/refs/heads/master.tar.gz"
 SPEAKERS, TAKES = 60, 50

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import typer
 
-from data_prep.left_out import first_few
 from data_prep.raw_files import is_hidden
 from data_prep.splits import SPLITS, draw_splits
 from sigconv.errors import UsageError
+from sigconv.words import first_few
 
 SPLIT_FOLDERS = {split: split for split in SPLITS} | {"valid": "validation", "val": "validation", "dev": "validation"}
 LEAST = 3  # recordings of a class: one for each split

@@ -5,8 +5,8 @@ from hashlib import blake2b
 
 import typer
 
-from data_prep.left_out import first_few
 from sigconv.corpus import Example
+from sigconv.words import first_few
 
 
 class Copies:

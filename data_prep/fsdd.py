@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.left_out import first_few
 from data_prep.prepared import load_prepared, with_sources
 from data_prep.raw_files import files_in
 from data_prep.script import command_line
@@ -18,6 +17,7 @@ from data_prep.unpack import fetch_unpacked
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.names import named
+from sigconv.words import first_few
 
 VERSION = "1.0.10"
 URL = f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v{VERSION}.tar.gz"

@@ -2,11 +2,12 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from sigconv.words import first_few
+
 LEFT_OUT = "left_out.csv"
-FEW = 5  # names shown in the terminal for each reason
 
 
 class LeftOut(Exception):  # noqa: N818 (a clip that does not fit is no error)
@@ -35,8 +36,3 @@ def count_reasons(reasons: Mapping[str, str]) -> str:
         names = [source for source, why in reasons.items() if why == reason]
         lines.append(f"  {count:,} {reason}: {first_few(names)}")
     return "\n".join(lines)
-
-
-def first_few(names: Sequence[str], between: str = ", ") -> str:
-    """The first `FEW` names, and dots if there are more."""
-    return between.join([*names[:FEW], *["..."] * (len(names) > FEW)])

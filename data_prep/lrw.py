@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from data_prep.left_out import count_reasons, first_few
+from data_prep.left_out import count_reasons
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.prepared import file_state, load_prepared
@@ -22,6 +22,7 @@ from sigconv.corpus import Corpus, CorpusInfo, Example
 from sigconv.errors import UsageError
 from sigconv.names import known, listed
 from sigconv.signals.lips.mouths import MouthReader, Mouths
+from sigconv.words import first_few
 
 AGREEMENT = "https://www.bbc.co.uk/rd/projects/lip-reading-datasets"
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}  # of a word, and their splits

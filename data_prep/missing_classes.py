@@ -2,9 +2,9 @@
 
 import typer
 
-from data_prep.left_out import first_few
 from data_prep.splits import SPLITS
 from sigconv.corpus import Corpus
+from sigconv.words import first_few
 
 
 def tell_missing(corpus: Corpus) -> Corpus:

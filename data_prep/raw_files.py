@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from data_prep.left_out import first_few
 from sigconv.errors import UsageError
+from sigconv.words import first_few
 
 
 def list_files(root: Path) -> list[Path]:

@@ -21,7 +21,6 @@ from data_prep.class_folders import (
     sort_into_classes,
     without_classes,
 )
-from data_prep.left_out import first_few
 from data_prep.lips.clips import Clip
 from data_prep.lips.mouth_corpus import write_mouths
 from data_prep.lips.words import TASKS
@@ -35,6 +34,7 @@ from sigconv.names import known
 from sigconv.signals.lips.mouths import MouthReader, Mouths
 from sigconv.signals.lips.video import READABLE
 from sigconv.signals.speech.soundfiles import READABLE as SOUND
+from sigconv.words import first_few
 
 APOSTROPHES = dict.fromkeys(map(ord, "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"), "'")
 QUOTATION = re.compile(r"(?<!\S)'+((?:(?!\s'\S).)*?)'+(?!\S)")  # in which no other one begins

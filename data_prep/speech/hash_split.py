@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_prep.left_out import first_few
 from sigconv.errors import UsageError
+from sigconv.words import first_few
 
 # Bounds and splits: a speaker gets the split of the first bound that is above the speaker's hash, in per cent.
 Rule = Sequence[tuple[int, str]]

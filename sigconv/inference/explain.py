@@ -10,10 +10,7 @@ from torch import nn
 from sigconv.corpus import CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.explain import is_pooling, trace
-from sigconv.inference.predict import load
-from sigconv.train.build import build_data
-from sigconv.train.data import CorpusData
-from sigconv.train.report.inside import (
+from sigconv.inference.inside import (
     Example,
     Outputs,
     activity_sections,
@@ -22,11 +19,14 @@ from sigconv.train.report.inside import (
     map_sections,
     occlusion_sections,
 )
+from sigconv.inference.predict import load
+from sigconv.inference.seen import View
+from sigconv.train.build import build_data
+from sigconv.train.data import CorpusData
+from sigconv.train.network import network_name
 from sigconv.train.report.learned import filter_sections, response_sections
 from sigconv.train.report.section import Section, evenly, page
-from sigconv.train.report.seen import View
 from sigconv.train.run import Run
-from sigconv.train.training import network_name
 
 SEARCHED = {"image": 2000, "audio": 500, "video": 50}  # examples that are searched for those that excite a map most
 Progress = Callable[[str], None]

@@ -52,9 +52,9 @@ def _wrong_kind(outputs: tuple[int, ...], sequence: bool) -> str:
     )
 
 
-def first_weights(model: nn.Module) -> Tensor | None:
-    """The weights of the first layer, detached; None for a network without any."""
-    return next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)
+def network_name(config: DictConfig) -> str:
+    """The architecture string, or the name of the function that makes the network."""
+    return config.model.get("layers") or config.model["_target_"].rsplit(".", 1)[-1]
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from sigconv.train.build import build_data, build_task
 from sigconv.train.cluster import is_first_process
 from sigconv.train.console import say
 from sigconv.train.finish import take_kept
+from sigconv.train.network import network_name
 from sigconv.train.robustness import wanted_changes
 from sigconv.train.run import Run
 from sigconv.train.task import Task
@@ -86,8 +87,3 @@ def _remember(run: Run, corpus: Corpus) -> None:
         raise UsageError(
             f"{corpus.folder} is not what {run.folder} was trained on so far: it has changed since. Start a new run."
         )
-
-
-def network_name(config: DictConfig) -> str:
-    """The architecture string, or the name of the function that makes the network."""
-    return config.model.get("layers") or config.model["_target_"].rsplit(".", 1)[-1]

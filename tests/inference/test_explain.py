@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from sigconv.cli import app
 from sigconv.corpus import Corpus
-from sigconv.train.report.inside import HIDDEN, Example, map_sections
-from sigconv.train.report.seen import View
+from sigconv.inference.inside import HIDDEN, Example, map_sections
+from sigconv.inference.seen import View
 
 ONE_EPOCH = "trainer.max_epochs=1"
 

@@ -19,6 +19,7 @@ from sigconv.signals.speech.filterbanks import FreeFilters, SincFilters
 from sigconv.signals.speech.spectrum import LogMel
 from sigconv.signals.speech.waveform import Waveform
 from sigconv.train.report import sound
+from sigconv.train.report.learned import learned_filters
 
 
 def decoded(markup: Markup) -> bytes:
@@ -68,14 +69,14 @@ def test_a_player_plays_the_samples(dtype: type) -> None:
 def test_filters_are_found_where_they_are_on_raw_samples() -> None:
     front = SincFilters(rate=RATE, filters=12)
     conv = nn.Sequential(nn.Conv1d(1, 7, 31), nn.Conv1d(7, 9, 5))
-    assert sound.learned_filters(chain(spectrum=front), nn.Linear(3, 3), (1, 12, 9)).shape == (
+    assert learned_filters(chain(spectrum=front), nn.Linear(3, 3), (1, 12, 9)).shape == (
         12,
         front.filters().shape[1],
     )
-    assert torch.equal(sound.learned_filters(Waveform(), conv, (1, 800)), conv[0].weight[:, 0])
-    assert sound.learned_filters(LogMel(rate=RATE), nn.Conv2d(1, 7, 3), (1, 40, 9)) is None
-    assert sound.learned_filters(LogMel(rate=RATE), nn.Conv1d(40, 40, 3, groups=40), (1, 40, 9)) is None
-    assert sound.learned_filters(Waveform(), nn.Linear(800, 7), (1, 800)) is None
+    assert torch.equal(learned_filters(Waveform(), conv, (1, 800)), conv[0].weight[:, 0])
+    assert learned_filters(LogMel(rate=RATE), nn.Conv2d(1, 7, 3), (1, 40, 9)) is None
+    assert learned_filters(LogMel(rate=RATE), nn.Conv1d(40, 40, 3, groups=40), (1, 40, 9)) is None
+    assert learned_filters(Waveform(), nn.Linear(800, 7), (1, 800)) is None
 
 
 @pytest.mark.parametrize("filters", [torch.zeros(3, 9), torch.randn(1, 2), FreeFilters(rate=RATE).filters().detach()])

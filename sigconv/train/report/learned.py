@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from sigconv.corpus import CorpusInfo
 from sigconv.notation import parse
 from sigconv.notation.describe import describe
-from sigconv.train.network import first_weights
+from sigconv.signals.speech.filterbank import FilterBank
 from sigconv.train.report import pictures, sound
 from sigconv.train.report.section import Section, part
 from sigconv.window import padding_of
@@ -59,7 +59,7 @@ def filter_sections(model: nn.Module, shape: Sequence[int]) -> list[Section]:
 
 def response_sections(features: nn.Module, model: nn.Module, seen: Sequence[int], info: CorpusInfo) -> list[Section]:
     """The filters that were learned on raw sound, as frequency responses; `seen` is the shape that the network sees."""
-    filters = sound.learned_filters(features, model, seen) if info.kind == "audio" else None
+    filters = learned_filters(features, model, seen) if info.kind == "audio" else None
     if filters is None or info.rate is None:
         return []
     note = (
@@ -67,3 +67,19 @@ def response_sections(features: nn.Module, model: nn.Module, seen: Sequence[int]
         "Half of its power lies below its centre."
     )
     return [Section("Filters on raw samples", sound.frequency_responses(filters, info.rate), note)]
+
+
+def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) -> Tensor | None:
+    """(filters, taps) of a learned front end, or of the first convolution of a network that sees (1, samples)."""
+    for module in features.modules():
+        if isinstance(module, FilterBank):
+            return module.filters().detach().cpu()
+    first = first_weights(model)
+    if len(seen) != 2 or first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
+        return None
+    return first[:, 0].cpu()
+
+
+def first_weights(model: nn.Module) -> Tensor | None:
+    """The weights of the first layer, detached; None for a network without any."""
+    return next((weight.detach() for weight in model.parameters() if weight.ndim > 1), None)

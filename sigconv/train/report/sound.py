@@ -1,8 +1,7 @@
-"""Sound in a report: to look at, to listen to, and the filters that were learned for it."""
+"""Draws sound in a report: to look at, to listen to, and the filters that were learned for it."""
 
 import base64
 import io
-from collections.abc import Sequence
 
 import librosa
 import numpy as np
@@ -11,12 +10,10 @@ import torch
 from markupsafe import Markup
 from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
 from sigconv.signals.speech.decibels import decibels
-from sigconv.signals.speech.filterbank import FilterBank
-from sigconv.train.network import first_weights
 from sigconv.train.report.pictures import BLUE, INK, ORANGE, STYLE, fade, png, svg
 
 BANDS, RANGE_DB = 64, 70  # of the spectrograms
@@ -55,17 +52,6 @@ def excerpt(signal: Tensor, rate: float, begin: float, end: float) -> Markup:
     first, last = (round(share * signal.shape[1]) for share in (begin, end))
     part = signal[0, first:last].detach().cpu().numpy()
     return player(part, rate) if len(part) >= AUDIBLE * rate else Markup("")
-
-
-def learned_filters(features: nn.Module, model: nn.Module, seen: Sequence[int]) -> Tensor | None:
-    """(filters, taps) of a learned front end, or of the first convolution of a network that sees (1, samples)."""
-    for part in features.modules():
-        if isinstance(part, FilterBank):
-            return part.filters().detach().cpu()
-    first = first_weights(model)
-    if len(seen) != 2 or first is None or first.ndim != 3 or first.shape[1] != 1 or first.shape[2] < 2:
-        return None
-    return first[:, 0].cpu()
 
 
 def frequency_responses(filters: Tensor, rate: float) -> Markup:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from sigconv.explain import effective_field, occlusion, projection, receptive_field, strongest
 from sigconv.explain.field import SHARE, Range, extent, middle
+from sigconv.inference.seen import View, is_wave, waves
 from sigconv.train.report.section import Section, evenly, part
-from sigconv.train.report.seen import View, is_wave, waves
 from sigconv.train.report.sound import excerpt
 from sigconv.words import by_x
 
