@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sigconv.bench.report import Report
-    from sigconv.inference.predict import Prediction, Segment
+    from sigconv.inference.predict import Prediction
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -158,7 +158,7 @@ def predict(
         if as_json:
             typer.echo(json.dumps(asdict(prediction)))
         else:
-            typer.echo(_in_words(prediction), err=prediction.error is not None)
+            typer.echo(str(prediction), err=prediction.error is not None)
     if video is not None and not failed:
         typer.echo(f"{video} is written, without sound.", err=True)
     raise typer.Exit(1 if failed else 0)
@@ -192,7 +192,7 @@ def listen(run: Annotated[Path, typer.Argument(help="The folder of a run that wa
     typer.echo("Listening; Ctrl-C ends it.", err=True)
     try:
         for segment in heard:
-            typer.echo(segment_line(segment))
+            typer.echo(str(segment))
     except KeyboardInterrupt:
         typer.echo("", err=True)
 
@@ -285,24 +285,6 @@ def _predictions(run: Path, files: list[Path], video: Path | None) -> Iterator[P
         from sigconv.inference.subtitles import subtitle
 
         yield subtitle(run, files, video)
-
-
-def _in_words(prediction: Prediction) -> str:
-    if prediction.error is not None:
-        return f"error: {prediction.error}"
-    if prediction.segments is not None:
-        answer = ["a long recording"]
-    elif prediction.text is not None:
-        answer = [f"{prediction.text or 'nothing was read'} ({prediction.probability:.1%})"]
-    else:
-        likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in prediction.top)
-        answer = [likeliest, f"then {', '.join(others)}"] if others else [likeliest]
-    lines = [f"{prediction.file}: {'; '.join([*answer, *prediction.notes])}"]
-    return "\n".join([*lines, *(f"  {segment_line(segment)}" for segment in prediction.segments or ())])
-
-
-def segment_line(segment: Segment) -> str:
-    return f"{segment.start:7.2f} to {segment.end:6.2f} s  {segment.probability:6.1%}  {segment.label}"
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ class Segment:
     label: str
     probability: float
 
+    def __str__(self) -> str:
+        return f"{self.start:7.2f} to {self.end:6.2f} s  {self.probability:6.1%}  {self.label}"
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -61,6 +64,20 @@ class Prediction:
     text: str | None = None
     notes: list[str] = field(default_factory=list)
     error: str | None = None
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"error: {self.error}"
+        first = f"{self.file}: {'; '.join([*self._answer(), *self.notes])}"
+        return "\n".join([first, *(f"  {segment}" for segment in self.segments or ())])
+
+    def _answer(self) -> list[str]:
+        if self.segments is not None:
+            return ["a long recording"]
+        if self.text is not None:
+            return [f"{self.text or 'nothing was read'} ({self.probability:.1%})"]
+        likeliest, *others = (f"{label} ({probability:.1%})" for label, probability in self.top)
+        return [likeliest, f"then {', '.join(others)}"] if others else [likeliest]
 
 
 def predict(run: str | Path, files: Iterable[str | Path]) -> Iterator[Prediction]:
