@@ -7,8 +7,8 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
+from sigconv.train.batches import derive_seed
 from sigconv.train.console import say
-from sigconv.train.data import derive_seed
 from sigconv.train.measures import measure_of
 
 

@@ -10,11 +10,29 @@ from matplotlib.ticker import NullFormatter
 
 from sigconv.train.measures import Measure, measure_of
 from sigconv.train.robustness import CHANGES
+from sigconv.train.summary import grouped, mean_changes, names
 
 WIDTH, LINE = 6.0, 0.32  # inches: width of a panel, and height of a bar in the first
 
 
-def draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
+def picture(summary: dict[str, Any]) -> Figure:
+    """Single runs, and means over several, as bars and curves.
+
+    Runs of another task than the first one's have another measure, and are left out.
+    """
+    rows, means = [row for row in summary["runs"] if measure_of(summary["runs"][0]).name in row], summary["means"]
+    shared, name = names(rows)
+    entries = []
+    for overrides, members in grouped(rows).items():
+        measure = measure_of(members[0]).name
+        mean_of = next((m for m in means if m["overrides"] == list(overrides)), None)
+        entry = {"name": name({"overrides": overrides}) or "all", "weights": members[0]["weights"]}
+        entry[measure] = mean_of[measure] if mean_of else {"mean": members[0][measure]}
+        entries.append(entry | mean_changes(members))
+    return _draw(entries, " ".join(shared))
+
+
+def _draw(entries: Sequence[dict[str, Any]], title: str) -> Figure:
     """Bars of the errors; beside them, the errors against the number of weights, if that varies, and against the amount
     of each change of the test signals that was measured.
 

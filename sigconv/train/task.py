@@ -15,7 +15,7 @@ from sigconv.convert import channels_last as with_weights_in_channels_last
 from sigconv.corpus import Corpus
 from sigconv.errors import UsageError
 from sigconv.layout import channels_last
-from sigconv.train.data import Batch
+from sigconv.train.batches import Batch
 from sigconv.train.measures import Measure
 
 

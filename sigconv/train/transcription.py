@@ -13,7 +13,7 @@ from torchmetrics.text import WordErrorRate
 from sigconv.corpus import Corpus
 from sigconv.ctc import BLANK, DECODERS, Tokens, end_after, make_decoder
 from sigconv.ctc.greedy import collapse
-from sigconv.train.data import Batch
+from sigconv.train.batches import Batch
 from sigconv.train.measures import WORD_ERRORS, bootstrap_interval, shares
 from sigconv.train.task import Task
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sigconv.errors import UsageError
 from sigconv.hooks import hooked
-from sigconv.train.data import Batch
+from sigconv.train.batches import Batch
 
 WINDOW = 50  # steps between two checks of the losses, each of which waits for the device
 ROWS = 16  # layers in a diagnosis

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from sigconv.corpus import Corpus, Example, write_corpus
 from sigconv.errors import UsageError
+from sigconv.train.batches import Batch
 from sigconv.train.build import build_data, build_task
 from sigconv.train.classification import Classification, by_class
-from sigconv.train.data import Batch
 
 
 class Kept(nn.Module):

@@ -13,7 +13,8 @@ from sigconv.corpus import Corpus
 from sigconv.ctc import Tokens
 from sigconv.errors import UsageError
 from sigconv.signals.length import cut, fit_length
-from sigconv.train.data import Batch, BatchOrder, CorpusData, DiskDataset, Fit, MemoryLoader, derive_seed
+from sigconv.train.batches import Batch, BatchOrder, MemoryLoader, derive_seed
+from sigconv.train.data import CorpusData, DiskDataset, Fit
 
 
 def batches(

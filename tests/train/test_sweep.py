@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sigconv.train.sweep import confidence_interval, picture, summarise, table
+from sigconv.train.summary import confidence_interval, summarise, table
+from sigconv.train.sweep_picture import picture
 
 
 def run(share: float, *overrides: str, figure: str = "accuracy", weights: int = 10, **more: Any) -> SimpleNamespace:
