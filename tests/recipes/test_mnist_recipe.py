@@ -127,7 +127,7 @@ def test_a_run_that_has_moved_knows_its_best_epoch(run_mnist: Start, monkeypatch
     state = torch.load(resumed.run.checkpoints / "best.ckpt", weights_only=True)
     assert state["epoch"] == 0  # of equals the first
     last = torch.load(resumed.run.checkpoint, weights_only=True)["callbacks"]
-    (best,) = (kept for key, kept in last.items() if key.startswith("ModelCheckpoint") and kept["monitor"])
+    (best,) = (kept for key, kept in last.items() if key.startswith("MovableCheckpoint") and kept["monitor"])
     assert list(best["best_k_models"]) == [best["best_model_path"]] == [str(moved.absolute() / "checkpoints/best.ckpt")]
 
 
