@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from sigconv.errors import UsageError
+from sigconv.signals.image import RandomWarp
+from sigconv.signals.speech.augment import AddNoise
 from sigconv.train.robustness import CHANGES, _moved, wanted_changes
 
 
 def _data(signals: Tensor, labels: Tensor, rate: float | None = None) -> Any:
     """A test split, three signals a batch."""
-    corpus = SimpleNamespace(split=lambda _: SimpleNamespace(labels=labels), info=SimpleNamespace(rate=rate))
+    split = {"test": SimpleNamespace(labels=labels)}.__getitem__
+    corpus = SimpleNamespace(split=split, info=SimpleNamespace(rate=rate))
     return SimpleNamespace(corpus=corpus, batch_size=3, all_signals=lambda _: signals.split(3))
 
 
@@ -26,6 +29,38 @@ class Middle(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.one_hot(x[:, 0, 2, 2].long(), 4).float()
+
+
+class Heard(nn.Module):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.heard = x
+        return x.new_zeros(len(x), 2, dtype=torch.float32)
+
+
+def heard(change: str, amount: float, signals: Tensor) -> Tensor:
+    """What a network hears of three signals, whatever was drawn before."""
+    network = Heard()
+    torch.manual_seed(7)
+    CHANGES[change].measure(network, _data(signals, torch.zeros(3, dtype=torch.int64), rate=8000), [amount])
+    torch.manual_seed(0)
+    return network.heard
+
+
+def test_noise_is_pink_and_of_its_ratio() -> None:
+    sound = (8000 * torch.sin(torch.arange(4000) * 0.5)).short().expand(3, 1, -1)
+    assert torch.equal(heard("noise", 10, sound), AddNoise(8000, (10, 10), (1, 1))(sound))
+
+
+def test_distortion_is_smooth_and_gives_whole_shades() -> None:
+    pictures = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
+    distorted = heard("deformation", 40, pictures)
+    assert torch.equal(distorted, RandomWarp(elastic_alpha=40, elastic_sigma=5)(pictures.float()).round().byte())
 
 
 def test_signals_go_both_ways_along_each_axis_and_zeros_come_in() -> None:

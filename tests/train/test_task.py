@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LinearLR
 
 from sigconv.ctc import Tokens
+from sigconv.train.batches import Batch
 from sigconv.train.callbacks import SeedSteps
 from sigconv.train.classification import Classification
-from sigconv.train.data import Batch
 from sigconv.train.transcription import Transcription
 
 

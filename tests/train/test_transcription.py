@@ -14,7 +14,6 @@ from sigconv.corpus import Corpus
 from sigconv.ctc import Tokens, decoder_from
 from sigconv.errors import UsageError
 from sigconv.train import finish as finishing
-from sigconv.train.batches import Batch
 from sigconv.train.build import build_data, build_task
 from sigconv.train.finish import finish
 from sigconv.train.measures import WORD_ERRORS, bootstrap_interval, shares
