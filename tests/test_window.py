@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sigconv.errors import UsageError
-from sigconv.notation.receptive_field import ReceptiveField
 from sigconv.window import Window, padding_of
 
 
@@ -118,11 +117,3 @@ def test_what_does_not_fit_is_named(options: dict, words: list[str]) -> None:
     assert str(error.value).startswith("Conv2d: ")
     for word in words:
         assert word in str(error.value)
-
-
-def test_receptive_field_grows_layer_by_layer() -> None:
-    field = ReceptiveField.of_input(1)
-    for window in (Window.parse((3,), padding=1), Window.parse((2,), 2), Window.parse((3,), dilation=2)):
-        field = field.through(window)
-    # 3 samples; two neighbours of them: 4, jump 2; then three places 2 * 2 samples apart: 4 + 2 * 4.
-    assert (field.size, field.jump) == ((12,), (2,))

@@ -1,7 +1,6 @@
 """The command, its tables and its files."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from sigconv.bench.case import Case, Suite
 from sigconv.bench.picture import draw, save
 from sigconv.bench.report import Report
 from sigconv.bench.roofline import Rates
-from sigconv.bench.tables import Table
 from sigconv.layers import Conv1d
 
 
@@ -178,12 +176,3 @@ def test_mistakes_get_one_line(
         cli.main()
     assert stop.value.code == 2
     assert answer in capsys.readouterr().err
-
-
-def test_tables_are_aligned() -> None:
-    table = Table(["case", "ms"], [["a", "1.00"], ["longer", "23.4"]])
-    assert str(table) == "case      ms\n------  ----\na       1.00\nlonger  23.4"
-    assert table.markdown() == "| case | ms |\n| --- | --: |\n| a | 1.00 |\n| longer | 23.4 |"
-    summed = replace(table, foot=["sum", "24.4"])
-    assert str(summed) == f"{table}\n------  ----\nsum     24.4"
-    assert summed.markdown() == f"{table.markdown()}\n| sum | 24.4 |"
