@@ -24,7 +24,7 @@ from sigconv.train.run import Run
 from sigconv.train.task import Task
 from sigconv.train.watch import Watch, guessing_loss
 
-UNUSED = {
+LEAVING_OUT = {
     "fast_dev_run",
     "max_steps",
     "max_time",
@@ -94,7 +94,7 @@ def _averaging(decay: float) -> WeightAveraging:
 
 def _check(config: DictConfig) -> None:
     check_options(Trainer, config.trainer, "trainer.{}".format)
-    for option in UNUSED.intersection(config.trainer):
+    for option in LEAVING_OUT.intersection(config.trainer):
         raise UsageError(
             f"trainer.{option} cannot be used: epochs are trained, validated and tested whole. For less training there "
             "are trainer.max_epochs and trainer.limit_train_batches."

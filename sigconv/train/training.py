@@ -75,7 +75,9 @@ def _split_otherwise(data: DictConfig, other: DictConfig) -> str:
     """The options by which `other` splits the same corpus in another way; empty if it does not."""
     if any(data.get(name) != other.get(name) for name in ("prepare", "root")):
         return ""
-    return ", ".join(f"data.{name}={other[name]}" for name in SPLITTING if name in other and data[name] != other[name])
+    return ", ".join(
+        f"data.{name}={other[name]}" for name in SPLITTING if name in other and data.get(name) != other[name]
+    )
 
 
 def _remember(run: Run, corpus: Corpus) -> None:
