@@ -104,7 +104,9 @@ def _check_choice(choice: Override, loader: ConfigLoader) -> None:
 def _check_value(override: Override, groups: Sequence[str], defaults: dict[str, Any]) -> None:
     key = override.key_or_group
     if key not in defaults:
-        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}")
+        made = defaults.get(f"{key.rpartition('.')[0]}._target_")
+        added = f" To give what {made} takes besides: +{key}=" if made else ""
+        raise UsageError(f"{key}: there is no such option. {_nearest(key, [*groups, *defaults])}{added}")
     if key == "recipe":
         raise UsageError("recipe is the name of the script that is started: start another one.")
     default = defaults[key]

@@ -253,6 +253,11 @@ def test_a_job_of_slurm_that_lightning_refuses_is_said(run_mnist: Start, monkeyp
         (["modle=mlp"], 2, "error: modle: there is no such option. Did you mean model?"),
         (["model=mpl"], 2, "error: model=mpl: there is no such model. Did you mean mlp?"),
         (["lr=0.1"], 2, "error: lr: there is no such option. Did you mean optim.lr?"),
+        (
+            ["optim.optimizer.betas=[0.9,0.98]"],
+            2,
+            " To give what torch.optim.AdamW takes besides: +optim.optimizer.betas=",
+        ),
         (["zzz=1"], 2, "trainer, seed, precision, label_smoothing, mixup, checkpoint, "),  # and no dotted ones
         (["trainer.max_epoch=3"], 2, "Did you mean trainer.max_epochs"),
         (["-m", "model=cnn,lenett"], 2, "error: model=lenett: there is no such model. Did you mean lenet or "),
