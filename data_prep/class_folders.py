@@ -10,7 +10,8 @@ from pathlib import Path
 import typer
 
 from data_prep.raw_files import is_hidden
-from data_prep.splits import SPLITS, draw_splits
+from data_prep.splits import SPLITS, digest, draw_splits
+from sigconv.corpus import CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.words import first_few
 
@@ -36,6 +37,11 @@ def check_place(root: Path, folder: str | Path | None) -> None:
             f"The corpus would be made in {place}, among the recordings: work outside of {root}, and choose a folder "
             "outside for the corpus, too (data.folder, --folder)."
         )
+
+
+def corpus_folder(folder: str | Path | None, prefix: str, info: CorpusInfo) -> Path:
+    """`folder`, or else one in data that has another name where the files or the options are others."""
+    return Path(folder or f"data/{prefix}_{info.name}_{digest(info.states['root'], info.command)[:8]}")
 
 
 def select(root: Path, files: Sequence[Path], kinds: Collection[str], used: Collection[Path] = ()) -> list[Path]:

@@ -8,6 +8,7 @@ from data_prep.class_folders import (
     assign_splits,
     check_formats,
     check_place,
+    corpus_folder,
     find_speakers,
     has_kind,
     select,
@@ -17,7 +18,7 @@ from data_prep.prepared import file_state, load_prepared
 from data_prep.raw_files import list_files
 from data_prep.script import command_line
 from data_prep.speech.recordings import Item, write_recordings
-from data_prep.splits import check_shares, digest
+from data_prep.splits import check_shares
 from sigconv.corpus import Corpus, CorpusInfo
 from sigconv.errors import UsageError
 from sigconv.signals.lips.video import READABLE as VIDEO
@@ -77,8 +78,7 @@ def prepare(
         command=shlex.join(["python", "data_prep/folder.py", str(root), *chosen]),
         states={"root": file_state(root, (sound.path for sound in sounds))},
     )
-    name = f"folder_{info.name}_{digest(info.states['root'], info.command)[:8]}"
-    place = Path(folder) if folder else Path("data", name)
+    place = corpus_folder(folder, "folder", info)
     corpus = load_prepared(place, info)
     if corpus:
         return corpus

@@ -15,6 +15,7 @@ from data_prep.class_folders import (
     assign_splits,
     check_formats,
     check_place,
+    corpus_folder,
     find_speakers,
     has_kind,
     select,
@@ -84,8 +85,7 @@ def prepare(
     speakers = find_speakers(files, speaker)
     chosen = {"task": task, "validation": validation, "test": test, "speaker": speaker, **asdict(reader)}
     info = _describe(root, said, reader, write_flags(chosen))
-    name = f"video_folder_{info.name}_{digest(info.states['root'], info.command)[:8]}"
-    place = Path(folder) if folder else Path("data", name)
+    place = corpus_folder(folder, "video_folder", info)
     corpus = load_prepared(place, info)
     if corpus:
         return corpus

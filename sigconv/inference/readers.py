@@ -91,12 +91,12 @@ def _read_sound(file: str, about: About) -> Reading:
             notes.append(f"{NOTHING}: the answer may be by chance")
         return Reading(_whole(sound, about), notes=notes)
     pieces = cut_pieces(recording.samples, rate, length)
-    if not pieces and sound.shape[1] > STEADY * length:
+    if pieces:
+        return Reading(*fit_pieces(sound, pieces, about), notes)
+    if sound.shape[1] > STEADY * length:
         return Reading(sound.new_empty(0, *about["shape"]), [], [*notes, f"{NOTHING}: no word is found"])
-    if not pieces:
-        notes.append(f"{NOTHING}: all of it is taken, and the answers may be by chance")
-        pieces = slide(0, sound.shape[1], length)
-    return Reading(*fit_pieces(sound, pieces, about), notes)
+    notes.append(f"{NOTHING}: all of it is taken, and the answers may be by chance")
+    return Reading(*fit_pieces(sound, slide(0, sound.shape[1], length), about), notes)
 
 
 def _read_video(file: str, about: About) -> Reading:

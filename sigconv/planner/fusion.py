@@ -40,11 +40,9 @@ def rectifies(x: Tensor) -> bool:
 def has_fused_pool(operation: str, window: Window, pool: Window, x: Tensor, channels: int) -> bool:
     """Whether one kernel fuses max pooling with the step before it, for x convolved by ``window`` to this number of
     ``channels``; none supports forward mode."""
-    if torch.compiler.is_compiling() or is_forward_mode():
-        return False
-    if not is_forced() and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]:
+    if torch.compiler.is_compiling() or (not is_forced() and x.numel() * channels < LEAST_FUSED // 4 * x.shape[1]):
         return False  # too few, unless padding makes four times as many; not fusing is always right
-    if not is_plain((x,)) or is_batched(x):
+    if not is_plain((x,)) or is_batched(x) or is_forward_mode():
         return False
     dtype = autocast_dtype(x) if is_autocast(x) else x.dtype
     return _fuses(operation, window, pool, x.shape, channels, dtype, x.device.type, settings_now())

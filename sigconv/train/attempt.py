@@ -41,15 +41,15 @@ def attempt(main: Recipe, name: str, config: DictConfig) -> bool:
         return _failed(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         word, code = _stopped_by(stop)
-        if _is_one_of_several():
-            tell_left(word, Path(HydraConfig.get().sweep.dir))
+        if sweep := sweep_folder():
+            tell_left(word, sweep)
         elif run is not None:
             say(f"\n{word}. {_to_go_on(run)}")
         sys.exit(code)
     except Exception as error:
         cause = _disk_error(error)
         if cause is None:
-            if not _is_one_of_several():
+            if sweep_folder() is None:
                 raise
             traceback.print_exc()
             return False
@@ -69,8 +69,10 @@ def _stopped_by(stop: KeyboardInterrupt | SystemExit) -> tuple[str, int]:
     raise stop
 
 
-def _is_one_of_several() -> bool:
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+def sweep_folder() -> Path | None:
+    """The folder of the runs of one command line (-m) of which this is one; None for a single run."""
+    settings = HydraConfig.get()
+    return Path(settings.sweep.dir) if settings.mode == RunMode.MULTIRUN else None
 
 
 def _to_go_on(run: Run) -> str:
@@ -137,6 +139,6 @@ def _resolved(config: DictConfig) -> DictConfig:
 def _failed(message: str) -> bool:
     """What a run answers that failed: False if it is one of several, and else nothing, as the process ends."""
     complain(message)
-    if not _is_one_of_several():
+    if sweep_folder() is None:
         sys.exit(1)
     return False

@@ -12,9 +12,7 @@ from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sigconv.errors import UsageError, complain
@@ -37,14 +35,14 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
 
         def launch() -> None:
             succeeded: list[bool] = []
-            sweep: set[Path] = set()  # the folder of several runs, once the first of them has begun
+            sweep: Path | None = None  # the folder of several runs, once the first of them has begun
 
             @functools.wraps(main)
             def task(config: DictConfig) -> bool:
-                from sigconv.train.attempt import attempt
+                from sigconv.train.attempt import attempt, sweep_folder
 
-                if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    sweep.add(Path(HydraConfig.get().sweep.dir))
+                nonlocal sweep
+                sweep = sweep_folder()
                 succeeded.append(attempt(main, name, config))
                 return succeeded[-1]
 
@@ -58,10 +56,10 @@ def recipe(conf: Path) -> Callable[[Recipe], Callable[[], None]]:
             except HydraException as error:
                 _refuse(f"{error} {error.__cause__ or ''}".strip())
             except KeyboardInterrupt:  # between two runs
-                for folder in sweep:
+                if sweep is not None:
                     from sigconv.train.interrupted import tell_left
 
-                    tell_left("Interrupted", folder)
+                    tell_left("Interrupted", sweep)
                 sys.exit(130)
             if not all(succeeded):
                 sys.exit(1)

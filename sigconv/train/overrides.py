@@ -74,9 +74,8 @@ def _composed(root: str, choices: Sequence[Override]) -> tuple[list[str], dict[s
             composed = compose(root, list(combination), return_hydra_config=True)
         except ConfigCompositionException:
             _check_groups([choice.key_or_group for choice in choices], _composed(root, ())[0])
-            for choice in choices:
-                if None in _values(choice):
-                    raise UsageError(f"{choice.key_or_group}=null: a recipe needs its {choice.key_or_group}.") from None
+            for group in (choice.key_or_group for choice in choices if None in _values(choice)):
+                raise UsageError(f"{group}=null: a recipe needs its {group}.") from None
             raise
         groups = sorted(name for name in composed.hydra.runtime.choices if not name.startswith("hydra/"))
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])

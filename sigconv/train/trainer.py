@@ -109,9 +109,9 @@ def _check(config: DictConfig) -> None:
     distributed = "strategy" in config.trainer
     if distributed and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UsageError("trainer=ddp and -m do not go together: start the runs one by one.")
-    if not fits(config.watch, int | None) or (config.watch is not None and config.watch < 1):
+    if config.watch is not None and not (fits(config.watch, int) and config.watch > 0):
         raise UsageError(f"watch={config.watch}: it is a whole number, 1 or more, or null for never.")
-    if not fits(config.average, float | None) or (config.average is not None and not 0 < config.average < 1):
+    if config.average is not None and not (fits(config.average, float) and 0 < config.average < 1):
         raise UsageError(f"average={config.average}: it is a decay, more than 0 and less than 1, such as 0.999.")
 
 

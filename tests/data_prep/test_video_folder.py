@@ -111,6 +111,18 @@ def test_words_that_only_validation_or_test_has_are_told_before_the_cropping(
     assert told in capfd.readouterr().err
 
 
+@pytest.fixture
+def read_text(tmp_path):
+    """Writes what is said beside a clip, and reads it."""
+
+    def read(said, encoding="utf-8"):
+        path = tmp_path / "a.txt"
+        path.write_text(said, encoding)
+        return video_folder.read_text(path, "a.mp4")
+
+    return read
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [
@@ -122,10 +134,8 @@ def test_words_that_only_validation_or_test_has_are_told_before_the_cropping(
         ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}stanbul", "i\N{COMBINING DOT ABOVE}stanbul"),
     ],
 )
-def test_texts_of_any_language_keep_their_words(tmp_path, said, text):
-    path = tmp_path / "a.txt"
-    path.write_text(said, "utf-8")
-    assert video_folder.read_text(path, "a.mp4") == text
+def test_texts_of_any_language_keep_their_words(read_text, said, text):
+    assert read_text(said) == text
 
 
 @pytest.mark.parametrize(
@@ -141,33 +151,27 @@ def test_texts_of_any_language_keep_their_words(tmp_path, said, text):
         ("a ' b", "a b"),
     ],
 )
-def test_apostrophes_that_quote_are_no_part_of_a_word(tmp_path, said, text):
-    path = tmp_path / "a.txt"
-    path.write_text(said, "utf-8")
-    assert video_folder.read_text(path, "a.mp4") == text
+def test_apostrophes_that_quote_are_no_part_of_a_word(read_text, said, text):
+    assert read_text(said) == text
 
 
 @pytest.mark.parametrize("name", ["SOFT HYPHEN", "ZERO WIDTH SPACE", "ZERO WIDTH NON-JOINER", "ZERO WIDTH JOINER"])
-def test_what_nobody_sees_makes_no_other_word(tmp_path, name):
-    path = tmp_path / "a.txt"
-    path.write_text(f"\N{ZERO WIDTH NO-BREAK SPACE}sun{unicodedata.lookup(name)}day", "utf-8")
-    assert video_folder.read_text(path, "a.mp4") == "sunday"
+def test_what_nobody_sees_makes_no_other_word(read_text, name):
+    assert read_text(f"\N{ZERO WIDTH NO-BREAK SPACE}sun{unicodedata.lookup(name)}day") == "sunday"
 
 
 @pytest.mark.parametrize("said", ["'", "- ' -", "\N{SOFT HYPHEN}", "\N{COMBINING ACUTE ACCENT}'"])
-def test_a_text_without_words_is_refused(tmp_path, said):
-    (tmp_path / "a.txt").write_text(said, "utf-8")
+def test_a_text_without_words_is_refused(read_text, said):
     with pytest.raises(UsageError, match=r"a\.txt is empty: write into it what is said in a\.mp4"):
-        video_folder.read_text(tmp_path / "a.txt", "a.mp4")
+        read_text(said)
 
 
 @pytest.mark.parametrize(
     ("said", "encoding"), [("yes", "utf-16"), ("yes", "utf-16-le"), ("yes", "utf-16-be"), ("été", "latin-1")]
 )
-def test_texts_in_other_encodings_are_refused(tmp_path, said, encoding):
-    (tmp_path / "a.txt").write_text(said, encoding)
+def test_texts_in_other_encodings_are_refused(read_text, said, encoding):
     with pytest.raises(UsageError, match=r"a\.txt is not UTF-8 text: save it again"):
-        video_folder.read_text(tmp_path / "a.txt", "a.mp4")
+        read_text(said, encoding)
 
 
 def test_a_corpus_among_the_clips_is_refused(root, prepare):

@@ -9,6 +9,14 @@ from torch.nn import functional as F
 from sigconv.blocks import BatchNorm
 
 
+class Kept(nn.Module):
+    """Gives its input back, and keeps it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x
+        return x
+
+
 def weights(make: Callable[..., nn.Module], *args: object, **options: object) -> int:
     """How many trainable numbers the network has that ``make`` builds, without taking memory for them."""
     with torch.device("meta"):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from torch import Tensor, nn
+from networks import Kept
+from torch import nn
 from torch.nn import functional as F
 
 from sigconv.corpus import Corpus, Example, write_corpus
@@ -14,14 +15,6 @@ from sigconv.errors import UsageError
 from sigconv.train.batches import Batch
 from sigconv.train.build import build_data, build_task
 from sigconv.train.classification import Classification, by_class
-
-
-class Kept(nn.Module):
-    """Gives its input back, and keeps it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.seen = x
-        return x
 
 
 def test_two_examples_are_mixed_into_one() -> None:

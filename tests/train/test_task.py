@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from networks import Kept
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LinearLR
@@ -15,14 +16,6 @@ from sigconv.train.batches import Batch
 from sigconv.train.callbacks import SeedSteps
 from sigconv.train.classification import Classification
 from sigconv.train.transcription import Transcription
-
-
-class Kept(nn.Module):
-    """Gives its input back, and keeps it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.seen = x
-        return x
 
 
 class Append(nn.Module):
